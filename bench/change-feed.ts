@@ -8,7 +8,10 @@ const BEHIND = 10_000;
 const PAGE = 500;
 const ROUNDS = 9;
 
-/** How long a consumer of the change feed that is 10,000 commits behind takes to read on, against listing the records. */
+/**
+ * How long a consumer of the change feed that is 10,000 commits behind takes to read on, against listing the
+ * records.
+ */
 export const changeFeed: Question = {
   name: "change-feed",
   async ask() {

@@ -1,10 +1,4 @@
-import {
-  DescribeTasksCommand,
-  ListTasksCommand,
-  RunTaskCommand,
-  StopTaskCommand,
-  UpdateServiceCommand,
-} from "@aws-sdk/client-ecs";
+import { ListTasksCommand, StopTaskCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
 import {
   DeregisterTargetsCommand,
   DescribeTargetHealthCommand,
@@ -16,7 +10,7 @@ import { sleep } from "@gantry/kernel";
 import { taskContainers } from "./containers.ts";
 import { ensureLoadGenerator, load, type Load } from "./load.ts";
 import { median, type Bench, type Question } from "./question.ts";
-import { serve, type Served } from "./serve.ts";
+import { runTask, serve, type Served } from "./serve.ts";
 
 const ROUNDS = 5;
 const SECONDS = 6;
@@ -153,35 +147,15 @@ async function untilHealthy(
 }
 
 /** A second task, in no service: the target that comes and goes. */
-async function extraTask(
-  { clients, clock }: Bench,
-  { subnets, securityGroup, targetGroupArn }: Served,
-): Promise<string> {
+async function extraTask(bench: Bench, { subnets, securityGroup, targetGroupArn }: Served): Promise<string> {
   // What drains holds nobody up here.
-  await clients.elb.send(
+  await bench.clients.elb.send(
     new ModifyTargetGroupAttributesCommand({
       TargetGroupArn: targetGroupArn,
       Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: "1" }],
     }),
   );
-  const awsvpcConfiguration = { subnets: [...subnets], securityGroups: [securityGroup] };
-  const { tasks = [] } = await clients.ecs.send(
-    new RunTaskCommand({
-      cluster: "bench",
-      taskDefinition: "web",
-      startedBy: "churn",
-      networkConfiguration: { awsvpcConfiguration },
-    }),
-  );
-  for (;;) {
-    const answer = await clients.ecs.send(
-      new DescribeTasksCommand({ cluster: "bench", tasks: [tasks[0]?.taskArn ?? ""] }),
-    );
-    const [task] = answer.tasks ?? [];
-    if (task?.lastStatus === "RUNNING")
-      return task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
-    await sleep(clock, 100);
-  }
+  return runTask(bench, { taskDefinition: "web", subnets, securityGroup, startedBy: "churn" });
 }
 
 function comeAndGo(

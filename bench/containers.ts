@@ -1,7 +1,10 @@
 import { run } from "@gantry/cli/run";
 import type { Bench } from "./question.ts";
 
-/** Ids of the containers of the instance's tasks that run, in order; of those with further labels where some are named. */
+/**
+ * Ids of the containers of the instance's tasks that run, in order; of those with further labels where some
+ * are named.
+ */
 export async function taskContainers(
   { settings }: Bench,
   ...labels: readonly string[]

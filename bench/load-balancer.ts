@@ -1,58 +1,94 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RequestCertificateCommand } from "@aws-sdk/client-acm";
+import { AuthorizeSecurityGroupIngressCommand } from "@aws-sdk/client-ec2";
+import { ListTasksCommand, RegisterTaskDefinitionCommand, StopTaskCommand } from "@aws-sdk/client-ecs";
 import {
+  CreateListenerCommand,
   CreateRuleCommand,
+  CreateTargetGroupCommand,
+  DeleteListenerCommand,
   DeleteRuleCommand,
+  DeleteTargetGroupCommand,
   DescribeListenersCommand,
   DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+  ModifyLoadBalancerAttributesCommand,
+  RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { CreateBucketCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
+import { fetchPlatformStatus } from "@gantry/cli/platform-status";
 import { run } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";
 import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
 import type { Answer, Bench, Question } from "./question.ts";
-import { serve } from "./serve.ts";
+import { runTask, serve } from "./serve.ts";
 
-const ROUNDS = 9;
+const ROUNDS = 7;
 const SECONDS = 4;
 const CONNECTIONS = 32;
 const PLAIN_PORT = 14_999;
+const PLAIN_CERTIFICATE = "/tmp/plain.pem";
 const RULES = 99;
+const TARGETS = 100;
+const TARGETS_PORT = 8_001;
+/** The port of the listener before the many targets. */
+const TARGETS_LISTENER = 8_000;
 const RATIO_LEAST = 0.95;
 
 /**
- * Requests a second through a load balancer of ours, against HAProxy with a configuration written by hand before the same
- * task: with the default action alone, and with a hundred rules of which the last one matches.
+ * Requests a second through a load balancer of ours, against HAProxy with a configuration written by hand
+ * before the same task: with the default action alone, with TLS, with access logs to S3 (the baseline logs
+ * nothing), with a hundred rules of which the last one matches, and with a hundred targets.
  */
 export const loadBalancer: Question = {
   name: "load-balancer",
   async ask(bench) {
     await ensureLoadGenerator();
-    const { vpcId, address } = await serve(bench);
-    const withoutRules = await compare(bench, "load-balancer", plainConfiguration(address, vpcId, 0));
+    const { vpcId, address, url } = await serve(bench);
+    const plain = { url, plain: plainConfiguration([`${address}:80`], vpcId, 0) };
+    const withoutRules = await compare(bench, "load-balancer", plain);
+    const tls = {
+      url: await addTls(bench),
+      plain: plainConfiguration([`${address}:80`], vpcId, 0, PLAIN_CERTIFICATE),
+    };
+    const withTls = await compare(bench, "load-balancer-tls", tls);
+    await logAccess(bench, true);
+    const withLogs = await compare(bench, "load-balancer-logs", plain);
+    await logAccess(bench, false);
     const rules = await addRules(bench);
-    const withRules = await compare(bench, "load-balancer-rules", plainConfiguration(address, vpcId, RULES));
+    const withRules = await compare(bench, "load-balancer-rules", {
+      url,
+      plain: plainConfiguration([`${address}:80`], vpcId, RULES),
+    });
     for (const RuleArn of rules) await bench.clients.elb.send(new DeleteRuleCommand({ RuleArn }));
-    return [...withoutRules, ...withRules];
+    const many = await serveTargets(bench);
+    const servers = many.ports.map((port) => `${many.address}:${port}`);
+    const withTargets = await compare(bench, "load-balancer-targets", {
+      url: many.url,
+      plain: plainConfiguration(servers, vpcId, 0),
+    });
+    await many.end();
+    return [...withoutRules, ...withTls, ...withLogs, ...withRules, ...withTargets];
   },
 };
 
-async function compare(bench: Bench, name: string, plain: string): Promise<readonly Answer[]> {
-  const { url } = await serve(bench);
-  const proxy = `gantry-${bench.settings.instance}-proxy`;
-  const file = join(bench.settings.folder, "plain.cfg");
-  writeFileSync(file, plain);
-  await run("docker", ["cp", file, `${proxy}:/tmp/plain.cfg`]);
-  const start = "kill $(cat /tmp/plain.pid) 2>/dev/null; exec haproxy -D -p /tmp/plain.pid -f /tmp/plain.cfg";
-  await run("docker", ["exec", proxy, "sh", "-c", start]);
-  await sleep(bench.clock, 1_000);
+async function compare(
+  bench: Bench,
+  name: string,
+  { url, plain }: { url: string; plain: string },
+): Promise<readonly Answer[]> {
+  await startPlain(bench, plain);
   const options = { folder: bench.settings.folder, connections: CONNECTIONS, seconds: SECONDS };
   const [gantry, byHand]: [Load[], Load[]] = [[], []];
-  const { host } = new URL(url);
+  const { host, protocol } = new URL(url);
   for (let round = 0; round < ROUNDS; round += 1) {
     gantry.push(
       await load({ ...options, url: url.replace(/\/\/[^/:]+/, "//127.0.0.1"), headers: { Host: host } }),
     );
-    byHand.push(await load({ ...options, url: `http://127.0.0.1:${PLAIN_PORT}/`, headers: { Host: host } }));
+    byHand.push(
+      await load({ ...options, url: `${protocol}//127.0.0.1:${PLAIN_PORT}/`, headers: { Host: host } }),
+    );
   }
   const failed = [...gantry, ...byHand].reduce((sum, each) => sum + each.failed, 0);
   if (failed > 0) throw new Error(`${failed} requests failed.`);
@@ -72,26 +108,116 @@ async function compare(bench: Bench, name: string, plain: string): Promise<reado
       value: medianOf(gantry, "p99Ms"),
       baseline: medianOf(byHand, "p99Ms"),
       against,
-      goal: undefined,
+      goal: { of: "ratio", most: 1 / RATIO_LEAST },
     },
   ];
+}
+
+/** Starts HAProxy with this configuration in the container of the proxy, in place of the one before. */
+async function startPlain(bench: Bench, configuration: string): Promise<void> {
+  const proxy = `gantry-${bench.settings.instance}-proxy`;
+  const file = join(bench.settings.folder, "plain.cfg");
+  const certificate = join(bench.settings.folder, "plain.pem");
+  writeFileSync(file, configuration);
+  const subject = ["-subj", "/CN=plain.example", "-days", "1"];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  await run("openssl", [
+    "req",
+    "-x509",
+    ...key,
+    ...subject,
+    "-keyout",
+    certificate,
+    "-out",
+    `${certificate}.crt`,
+  ]);
+  appendFileSync(certificate, readFileSync(`${certificate}.crt`));
+  await run("docker", ["cp", file, `${proxy}:/tmp/plain.cfg`]);
+  await run("docker", ["cp", certificate, `${proxy}:${PLAIN_CERTIFICATE}`]);
+  const start =
+    "kill $(cat /tmp/plain.pid) 2>/dev/null; sleep 0.5; " +
+    "exec haproxy -D -p /tmp/plain.pid -f /tmp/plain.cfg";
+  await run("docker", ["exec", proxy, "sh", "-c", start]);
+  await sleep(bench.clock, 1_000);
+}
+
+/** Adds a listener for HTTPS. Answers its URL. */
+async function addTls(bench: Bench): Promise<string> {
+  const { acm, elb } = bench.clients;
+  const { targetGroupArn } = await serve(bench);
+  const { CertificateArn } = await acm.send(
+    new RequestCertificateCommand({ DomainName: "bench.example.org" }),
+  );
+  await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn: await balancerArn(bench),
+      Protocol: "HTTPS",
+      Port: 443,
+      Certificates: [{ CertificateArn }],
+      DefaultActions: [{ Type: "forward", TargetGroupArn: targetGroupArn }],
+    }),
+  );
+  for (;;) {
+    const status = await fetchPlatformStatus(bench.settings);
+    const urls = status.loadBalancers.flatMap(({ listeners }) => listeners.map(({ url }) => url));
+    const secure = urls.find((url) => url?.startsWith("https:"));
+    if (secure !== undefined) {
+      await sleep(bench.clock, 2_000);
+      return secure;
+    }
+    await sleep(bench.clock, 200);
+  }
+}
+
+async function logAccess(bench: Bench, isOn: boolean): Promise<void> {
+  const { elb, s3 } = bench.clients;
+  const Bucket = "bench-access-logs";
+  if (isOn) {
+    await s3.send(new CreateBucketCommand({ Bucket }));
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: {
+        Effect: "Allow",
+        Principal: { Service: "logdelivery.elasticloadbalancing.amazonaws.com" },
+        Action: "s3:PutObject",
+        Resource: `arn:aws:s3:::${Bucket}/*`,
+      },
+    });
+    await s3.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+  }
+  await elb.send(
+    new ModifyLoadBalancerAttributesCommand({
+      LoadBalancerArn: await balancerArn(bench),
+      Attributes: [
+        { Key: "access_logs.s3.enabled", Value: String(isOn) },
+        { Key: "access_logs.s3.bucket", Value: Bucket },
+      ],
+    }),
+  );
+  await sleep(bench.clock, 2_000);
+}
+
+async function balancerArn(bench: Bench): Promise<string | undefined> {
+  const { targetGroupArn } = await serve(bench);
+  const { TargetGroups = [] } = await bench.clients.elb.send(
+    new DescribeTargetGroupsCommand({ TargetGroupArns: [targetGroupArn] }),
+  );
+  return TargetGroups[0]?.LoadBalancerArns?.[0];
 }
 
 /** Rules that the requests do not match, before the default action. Answers their ARNs. */
 async function addRules(bench: Bench): Promise<readonly string[]> {
   const { elb } = bench.clients;
   const { targetGroupArn } = await serve(bench);
-  const { TargetGroups = [] } = await elb.send(
-    new DescribeTargetGroupsCommand({ TargetGroupArns: [targetGroupArn] }),
-  );
   const { Listeners = [] } = await elb.send(
-    new DescribeListenersCommand({ LoadBalancerArn: TargetGroups[0]?.LoadBalancerArns?.[0] }),
+    new DescribeListenersCommand({ LoadBalancerArn: await balancerArn(bench) }),
   );
+  const ListenerArn = Listeners.find(({ Port }) => Port === 80)?.ListenerArn;
   const arns: string[] = [];
   for (let index = 1; index <= RULES; index += 1) {
     const { Rules = [] } = await elb.send(
       new CreateRuleCommand({
-        ListenerArn: Listeners[0]?.ListenerArn,
+        ListenerArn,
         Priority: index,
         Conditions: [{ Field: "path-pattern", Values: [`/rule-${index}/*`] }],
         Actions: [{ Type: "forward", TargetGroupArn: targetGroupArn }],
@@ -103,7 +229,92 @@ async function addRules(bench: Bench): Promise<readonly string[]> {
   return arns;
 }
 
-function plainConfiguration(address: string, vpcId: string, rules: number): string {
+/** A task that listens on a hundred ports: each is a target of a group behind a listener of its own. */
+async function serveTargets(bench: Bench) {
+  const { ec2, ecs, elb } = bench.clients;
+  const { subnets, securityGroup, vpcId } = await serve(bench);
+  const ports = Array.from({ length: TARGETS }, (_, index) => TARGETS_PORT + index);
+  const last = TARGETS_PORT + TARGETS - 1;
+  const permission = { IpProtocol: "tcp", FromPort: TARGETS_LISTENER, ToPort: last };
+  await ec2.send(
+    new AuthorizeSecurityGroupIngressCommand({
+      GroupId: securityGroup,
+      IpPermissions: [{ ...permission, IpRanges: [{ CidrIp: "0.0.0.0/0" }] }],
+    }),
+  );
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: "many-ports",
+      networkMode: "awsvpc",
+      requiresCompatibilities: ["FARGATE"],
+      cpu: "2048",
+      memory: "4096",
+      containerDefinitions: [{ name: "web", image: "nginx", command: listenOnMany(ports) }],
+    }),
+  );
+  const address = await runTask(bench, { taskDefinition: "many-ports", subnets, securityGroup });
+  const { TargetGroups = [] } = await elb.send(
+    new CreateTargetGroupCommand({
+      Name: "bench-many",
+      TargetType: "ip",
+      Protocol: "HTTP",
+      Port: TARGETS_PORT,
+      VpcId: vpcId,
+    }),
+  );
+  const TargetGroupArn = TargetGroups[0]?.TargetGroupArn;
+  const { Listeners = [] } = await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn: await balancerArn(bench),
+      Protocol: "HTTP",
+      Port: TARGETS_LISTENER,
+      DefaultActions: [{ Type: "forward", TargetGroupArn }],
+    }),
+  );
+  const Targets = ports.map((Port) => ({ Id: address, Port }));
+  await elb.send(new RegisterTargetsCommand({ TargetGroupArn, Targets }));
+  for (;;) {
+    const { TargetHealthDescriptions = [] } = await elb.send(
+      new DescribeTargetHealthCommand({ TargetGroupArn }),
+    );
+    if (TargetHealthDescriptions.every(({ TargetHealth }) => TargetHealth?.State === "healthy")) break;
+    await sleep(bench.clock, 200);
+  }
+  const { loadBalancers } = await fetchPlatformStatus(bench.settings);
+  const listener = loadBalancers
+    .flatMap(({ listeners }) => listeners)
+    .find(({ port }) => port === TARGETS_LISTENER);
+  return {
+    address,
+    ports,
+    url: listener?.url ?? "",
+    async end(): Promise<void> {
+      await elb.send(new DeleteListenerCommand({ ListenerArn: Listeners[0]?.ListenerArn }));
+      await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
+      const { taskArns = [] } = await ecs.send(
+        new ListTasksCommand({ cluster: "bench", family: "many-ports" }),
+      );
+      for (const task of taskArns) await ecs.send(new StopTaskCommand({ cluster: "bench", task }));
+    },
+  };
+}
+
+/** The command of a container of nginx that listens on these ports, with the settings of the image. */
+function listenOnMany(ports: readonly number[]): string[] {
+  const listens = ports.map((port) => `listen ${port};`).join(" ");
+  const configuration =
+    "user www-data; worker_processes auto; pid /run/nginx.pid; events { worker_connections 1024; } " +
+    `http { access_log /dev/stdout; keepalive_timeout 65; server { ${listens} root /usr/share/nginx/html; } }`;
+  const start = `echo '${configuration}' > /tmp/many.conf; exec nginx -c /tmp/many.conf -g 'daemon off;'`;
+  return ["/bin/sh", "-c", start];
+}
+
+function plainConfiguration(
+  targets: readonly string[],
+  vpcId: string,
+  rules: number,
+  certificate?: string,
+): string {
   return `global
   maxconn 8000
 defaults
@@ -112,9 +323,8 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend plain
-  bind 127.0.0.1:${PLAIN_PORT}
+  bind 127.0.0.1:${PLAIN_PORT}${certificate === undefined ? "" : ` ssl crt ${certificate}`}
 ${Array.from({ length: rules }, (_, index) => `  use_backend plain if { path_beg /rule-${index + 1}/ }\n`).join("")}  default_backend plain
 backend plain
-  server task ${address}:80 namespace ${vpcId}
-`;
+${targets.map((target, index) => `  server task_${index} ${target} namespace ${vpcId}\n`).join("")}`;
 }

@@ -25,7 +25,8 @@ export async function ensureLoadGenerator(): Promise<void> {
     await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", "wrk"], { env: environment });
   } catch (thrown) {
     throw new UserError(
-      "The load generator wrk is not installed and could not be: install it (apt-get install wrk), then run this again.",
+      "The load generator wrk is not installed and could not be: install it (apt-get install wrk), " +
+        "then run this again.",
       {
         cause: thrown,
       },
@@ -47,7 +48,12 @@ export async function load(options: {
   const headers = Object.entries(options.headers ?? {}).map(
     ([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`,
   );
-  const done = `done = function(summary, latency) io.write(string.format("RESULT %f %f %d status=%d,connect=%d,read=%d,timeout=%d\\n", summary.requests / summary.duration * 1e6, latency:percentile(99) / 1000, summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout, summary.errors.status, summary.errors.connect, summary.errors.read, summary.errors.timeout)) end`;
+  const done =
+    `done = function(summary, latency) io.write(string.format("RESULT %f %f %d ` +
+    `status=%d,connect=%d,read=%d,timeout=%d\\n", summary.requests / summary.duration * 1e6, ` +
+    "latency:percentile(99) / 1000, summary.errors.status + summary.errors.connect + summary.errors.read " +
+    "+ summary.errors.timeout, summary.errors.status, summary.errors.connect, summary.errors.read, " +
+    "summary.errors.timeout)) end";
   writeFileSync(
     script,
     [

@@ -9,9 +9,11 @@ import { UserError } from "@gantry/cli/run";
 import { takeDown } from "@gantry/cli/take-down";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { adopt } from "./adopt.ts";
+import { alarmRollback } from "./alarm-rollback.ts";
 import { changeFeed } from "./change-feed.ts";
 import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
+import { kms } from "./kms.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { manyServices } from "./many-services.ts";
 import { listing } from "./listing.ts";
@@ -20,14 +22,20 @@ import { objects } from "./objects.ts";
 import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { registry } from "./registry.ts";
 import { runTask } from "./run-task.ts";
+import { sqs } from "./sqs.ts";
 import { start } from "./start.ts";
+import { taskSecrets } from "./task-secrets.ts";
 import { trafficShift } from "./traffic-shift.ts";
 import { threeNodes } from "./three-nodes.ts";
+import { terraformStack } from "./terraform-stack.ts";
 import { terraform } from "./terraform.ts";
 
 const QUESTIONS: readonly Question[] = [
   runTask,
   describeTasks,
+  kms,
+  taskSecrets,
+  sqs,
   start,
   loadBalancer,
   churn,
@@ -41,7 +49,9 @@ const QUESTIONS: readonly Question[] = [
   changeFeed,
   metrics,
   terraform,
+  terraformStack,
   trafficShift,
+  alarmRollback,
 ];
 const REGION = "eu-south-1";
 const PORT = 14_566;

@@ -16,7 +16,10 @@ export const TASKS_EACH = 10;
 const ROUNDS = 3;
 const [FEW, MANY] = [50, 500];
 
-/** The whole control plane and an agent over the fake engine: five thousand tasks in five hundred services, against a tenth of them. */
+/**
+ * The whole control plane and an agent over the fake engine: five thousand tasks in five hundred services,
+ * against a tenth of them.
+ */
 export const manyServices: Question = {
   name: "many-services",
   async ask() {

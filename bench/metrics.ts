@@ -23,14 +23,19 @@ const DAY_SERVICES = 500;
 const METRICS = ["CPUUtilization", "MemoryUtilization", "RequestCount", "TargetResponseTime"];
 const READS = 60;
 const POINTS_PER_SECOND = 50_000;
-/** As the CloudWatch agent sends them: each metric with the values of its interval. Source: API_PutMetricData, Values. */
+/**
+ * As the CloudWatch agent sends them: each metric with the values of its interval.
+ * Source: API_PutMetricData, Values.
+ */
 const REQUEST = { data: 10, values: 100 };
 const ROUNDS = 5;
 const SECONDS = 3;
+const PACKED_AFTER_MS = 20_000;
 
 /**
- * CloudWatch metrics: how many points a second are taken in and what that costs DescribeTasks, how long a week of 1-minute data
- * of 100 services takes to read, and the memory of the control plane once it has a day of the metrics of 500 services.
+ * CloudWatch metrics: how many points a second are taken in and what that costs DescribeTasks, how long a
+ * week of 1-minute data of 100 services takes to read, and the memory of the control plane once it has a day
+ * of the metrics of 500 services.
  */
 export const metrics: Question = {
   name: "metrics",
@@ -45,6 +50,8 @@ export const metrics: Question = {
       minutes: WEEK_MINUTES,
       names: ["CPU"],
     });
+    // The store packs the minutes of past days, as it does when a day is over.
+    await sleep(bench.clock, PACKED_AFTER_MS);
     answers.push(...(await measureReads(bench, client)));
     await fill(bench, client, {
       namespace: "Day",
@@ -159,7 +166,10 @@ function ingest(bench: Bench, request: Captured): { stop(): Promise<number> } {
 
 const agent = new Agent({ keepAlive: true });
 
-/** Sends a request and reads its answer, at little cost to the machine that both share; returns the bytes of the answer. */
+/**
+ * Sends a request and reads its answer, at little cost to the machine that both share; returns the bytes of
+ * the answer.
+ */
 function post(port: number, { path, headers, body }: Captured): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request({ agent, host: "127.0.0.1", port, path, method: "POST", headers }, (response) => {

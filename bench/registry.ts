@@ -34,7 +34,8 @@ export const registry: Question = {
     const yaml = join(work, "registry.yml");
     writeFileSync(
       yaml,
-      `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${work}/blobs } }\nhttp: { addr: "127.0.0.1:${REGISTRY_PORT}" }\n`,
+      `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${work}/blobs } }\n` +
+        `http: { addr: "127.0.0.1:${REGISTRY_PORT}" }\n`,
     );
     const other = `127.0.0.1:${REGISTRY_PORT}/bench`;
     const times = {

@@ -47,7 +47,7 @@ export const runTask: Question = {
 };
 
 /** Milliseconds until all run. The tasks are stopped afterwards, and the node is left to settle. */
-async function launch({ clients, clock }: Bench, start: Start, count: number): Promise<number> {
+export async function launch({ clients, clock }: Bench, start: Start, count: number): Promise<number> {
   const began = performance.now();
   const batches = await Promise.all(
     Array.from({ length: Math.ceil(count / 10) }, (_, index) => start(Math.min(10, count - index * 10))),

@@ -5,6 +5,7 @@ import {
   DescribeTasksCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
+  RunTaskCommand,
 } from "@aws-sdk/client-ecs";
 import {
   CreateListenerCommand,
@@ -112,4 +113,35 @@ async function makeServed(bench: Bench): Promise<Served> {
     subnets: network.privateSubnets,
     securityGroup: network.groups.balancer,
   };
+}
+
+/** Runs one task in the cluster of `serve`. Answers its address once it runs. */
+export async function runTask(
+  { clients, clock }: Bench,
+  options: {
+    readonly taskDefinition: string;
+    readonly subnets: readonly string[];
+    readonly securityGroup: string;
+    readonly startedBy?: string;
+  },
+): Promise<string> {
+  const { taskDefinition, subnets, securityGroup, startedBy } = options;
+  const awsvpcConfiguration = { subnets: [...subnets], securityGroups: [securityGroup] };
+  const { tasks = [] } = await clients.ecs.send(
+    new RunTaskCommand({
+      cluster: "bench",
+      taskDefinition,
+      startedBy,
+      networkConfiguration: { awsvpcConfiguration },
+    }),
+  );
+  for (;;) {
+    const answer = await clients.ecs.send(
+      new DescribeTasksCommand({ cluster: "bench", tasks: [tasks[0]?.taskArn ?? ""] }),
+    );
+    const [task] = answer.tasks ?? [];
+    if (task?.lastStatus === "RUNNING")
+      return task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
+    await sleep(clock, 100);
+  }
 }

@@ -1,6 +1,7 @@
 import { newWorld } from "@gantry/testkit";
 
-// So many services of so many tasks each, on so many nodes, from nothing to steady state on virtual time; how long that took on the wall.
+// So many services of so many tasks each, on so many nodes, from nothing to steady state on virtual time; how
+// long that took on the wall.
 const [services = 50, each = 10, nodes = 1] = process.argv.slice(2).map(Number);
 const times: number[] = [];
 const world = newWorld({

@@ -26,8 +26,9 @@ interface Seen {
 }
 
 /**
- * How soon a change of weights by the API reaches requests: from the call of ModifyListener to the first request that the
- * canary serves, and from the call that takes it back to the last one. Half of the clients keep their connections.
+ * How soon a change of weights by the API reaches requests: from the call of ModifyListener to the first
+ * request that the canary serves, and from the call that takes it back to the last one. Half of the clients
+ * keep their connections.
  */
 export const trafficShift: Question = {
   name: "traffic-shift",
@@ -76,7 +77,10 @@ export const trafficShift: Question = {
   },
 };
 
-/** A second target group with the same task; the cookie of target group stickiness says which of the two served a request. */
+/**
+ * A second target group with the same task; the cookie of target group stickiness says which of the two
+ * served a request.
+ */
 async function makeCanary(bench: Bench) {
   const { elb } = bench.clients;
   const { targetGroupArn, vpcId, address } = await serve(bench);

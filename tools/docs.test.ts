@@ -13,6 +13,12 @@ function expectDocument(name: string, text: string): void {
   else expect(existsSync(path) ? readFileSync(path, "utf8") : "").toBe(text);
 }
 
+it("SUPPORT.md links the document of every service", () => {
+  const text = readFileSync(join(ROOT, "SUPPORT.md"), "utf8");
+  const links = Object.keys(DESCRIPTORS).map((service) => `(packages/api/${service}/SUPPORT.md)`);
+  expect(links.filter((link) => !text.includes(link))).toEqual([]);
+});
+
 it("docs/errors.md lists the errors of every operation", () => {
   const sections = Object.keys(DESCRIPTORS).map((service) => {
     const support = readFileSync(join(ROOT, "packages/api", service, "SUPPORT.md"), "utf8");

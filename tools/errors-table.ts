@@ -15,7 +15,10 @@ interface Body {
 
 type Node = Readonly<Record<string, unknown>>;
 
-/** The errors that each operation's own code can raise, by reading it: `new ApiError(…)` in its handler and in all that the handler calls. */
+/**
+ * The errors that each operation's own code can raise, by reading it: `new ApiError(…)` in its handler and in
+ * all that the handler calls.
+ */
 export function errorsByOperation(
   service: string,
   operations: readonly string[],

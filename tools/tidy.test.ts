@@ -34,6 +34,19 @@ describe("the rules of the code", () => {
     ).toEqual([]);
   });
 
+  it("lets the code of a service use its own error codes alone", () => {
+    const isForeign =
+      /import[^;]*\b(?:ApiError|ErrorCode|refuseMembers|refusing|unsupported)\b[^;]*from "(?:@gantry\/wire|[^"]*common\/(?:refuse|members)\.ts)"/;
+    expect(isForeign.test(`import { ApiError } from "@gantry/wire";`)).toBe(true);
+    expect(isForeign.test(`import { ApiError } from "./api-error.ts";`)).toBe(false);
+    expect(
+      offenders(
+        sources.filter((file) => /^packages\/api\/(?!common\/)[^/]+\/(?!api-error\.ts)/.test(file)),
+        (file) => isForeign.test(text(file)),
+      ),
+    ).toEqual([]);
+  });
+
   it("keeps the kernel free of other packages of the repository", () => {
     expect(
       offenders(
@@ -136,7 +149,9 @@ describe("the rules of the code", () => {
       "gms",
     );
     const opensSockets = (file: string): boolean =>
-      /\bfetch\(|\bnewHttps?Server\(|getBuiltinModule\("node:https?"\)/.test(text(file)) ||
+      /\bfetch\(|[{,] fetch(?:,| \})|\bnewHttps?Server\(|getBuiltinModule\("node:https?"\)/.test(
+        text(file),
+      ) ||
       [...text(file).matchAll(imports)].some(([, names = "", kernel]) =>
         names
           .split(",")
@@ -169,14 +184,16 @@ describe("the rules of the code", () => {
       "packages/registry/responses.ts", // registry responses
       "packages/controllers/node/node-gateway.ts", // messages to nodes
       "apps/control-plane/deployment-reports.ts", // reports of deployments
+      "apps/control-plane/load-balancer-keys.ts", // public keys of load balancers
       "packages/content/removals.ts", // deletions of bytes that records named
     ];
     expect(offenders(exits, (file) => !/settled\(\)/.test(text(file)))).toEqual([]);
     // Responses that carry no state of the store: upgrades, health, the operator's endpoints, the placeholder page,
     // requests that are refused by their headers.
     const stateless = [
-      "apps/control-plane/main.ts",
+      "apps/control-plane/ports.ts",
       "apps/control-plane/operator-endpoints.ts",
+      "apps/control-plane/operator-answers.ts",
       "apps/control-plane/agent-stream.ts",
       "packages/wire/http-server.ts",
     ];

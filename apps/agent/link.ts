@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { connect as connectTcp, type Socket } from "node:net";
 import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { controlPlaneIdentity, LINK_PROTOCOL, namesOnly, type NodeCredentials } from "@gantry/agent-protocol";
 
@@ -6,21 +7,28 @@ const HANDSHAKE_MAX_MS = 5_000;
 
 /**
  * Connects to the control plane and proves both ends: it must present a certificate of the link's authority with the
- * control plane's name, and is shown this node's. Nothing is sent before that. The credentials are read each time, so
- * that renewed ones are used from the next connection on. Errors: who answers is not the control plane, or nobody does.
+ * control plane's name, and is shown this node's. Nothing is sent before that. The credentials are read with each
+ * connection, so that renewed ones are used from the next one on; not before it is accepted, because a node whose
+ * control plane is away tries five times a second. Errors: who answers is not the control plane, or nobody does.
  */
-export function connectLink(options: {
+export async function connectLink(options: {
   host: string;
   port: number;
   instance: string;
   credentialsFile: string;
 }): Promise<TLSSocket> {
   const { host, port, instance, credentialsFile } = options;
-  const credentials = readCredentials(credentialsFile);
-  return new Promise((resolve, reject) => {
+  const plain = connectTcp({ host, port });
+  let connecting: Socket = plain;
+  const timeout = AbortSignal.timeout(HANDSHAKE_MAX_MS);
+  const giveUp = (): void =>
+    void connecting.destroy(new Error("The control plane did not complete the handshake."));
+  timeout.addEventListener("abort", giveUp);
+  try {
+    await opened(plain, "connect");
+    const credentials = readCredentials(credentialsFile);
     const socket = connect({
-      host,
-      port,
+      socket: plain,
       ca: credentials.caPem,
       cert: credentials.certificatePem,
       key: credentials.keyPem,
@@ -29,18 +37,26 @@ export function connectLink(options: {
       rejectUnauthorized: true,
       checkServerIdentity: (_host, certificate) => problemOf(certificate, instance),
     });
-    const timeout = AbortSignal.timeout(HANDSHAKE_MAX_MS);
-    const giveUp = (): void =>
-      void socket.destroy(new Error("The control plane did not complete the handshake."));
-    timeout.addEventListener("abort", giveUp);
+    connecting = socket;
+    await opened(socket, "secureConnect");
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 5_000);
+    return socket;
+  } catch (thrown) {
+    connecting.destroy();
+    plain.destroy();
+    throw thrown;
+  } finally {
+    timeout.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Resolves with the event; rejects where the socket fails or closes before. */
+function opened(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve);
     socket.once("error", reject);
     socket.once("close", () => reject(new Error("The control plane closed the connection.")));
-    socket.once("secureConnect", () => {
-      timeout.removeEventListener("abort", giveUp);
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, 5_000);
-      resolve(socket);
-    });
   });
 }
 

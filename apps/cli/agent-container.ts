@@ -16,7 +16,9 @@ export function fingerprintOf(parameters: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
 }
 
-const AGENT_MAIN = `/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main${extname(import.meta.filename)}`;
+const AGENT_MAIN =
+  "/usr/local/bin/node --max-semi-space-size=4 " +
+  `/opt/gantry/apps/agent/main${extname(import.meta.filename)}`;
 /**
  * Restarts the agent immediately after every exit. The engine's own restart policy doubles its delay with
  * each restart, up to a minute. Node's compile cache is filled before the first start, because the process
@@ -24,7 +26,8 @@ const AGENT_MAIN = `/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps
  */
 const AGENT_LOOP =
   `trap 'kill "$p"; wait "$p"; exit 0' TERM; export NODE_COMPILE_CACHE=/var/cache/gantry; ` +
-  `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait "$p"; sleep 0.1; done`;
+  `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait ` +
+  `"$p"; sleep 0.1; done`;
 
 /** Facts about the docker command and the engine on which the parameters depend. */
 export interface EngineFacts {
@@ -32,6 +35,8 @@ export interface EngineFacts {
   readonly mountpoint: string;
   /** The option of `--mount` that excludes the mounts below a folder. */
   readonly shallow: string;
+  /** How the engine names control groups: "cgroupfs" or "systemd". */
+  readonly cgroupDriver: string;
 }
 
 /**
@@ -40,6 +45,19 @@ export interface EngineFacts {
  */
 export function shallowOption(version: string): string {
   return Number.parseInt(version, 10) >= 25 ? "bind-recursive=disabled" : "bind-nonrecursive";
+}
+
+/** The CPU weight of the agent's container; a container has 1024 by default. */
+const CPU_WEIGHT = 8_192;
+
+/**
+ * The agent's share of a busy machine. It is one thread that every task waits for, while `docker run` is a process for
+ * each container. Without systemd the engine puts all containers below one group, `/docker`, which gets as much of the
+ * CPU as a single process on the host: the agent gets a group beside it.
+ */
+function cpuShare({ cgroupDriver }: EngineFacts): readonly string[] {
+  const parent = cgroupDriver === "cgroupfs" ? ["--cgroup-parent", "/"] : [];
+  return ["--cpu-shares", String(CPU_WEIGHT), ...parent];
 }
 
 /** Parameters of `docker run` for the node agent. They contain no secrets. */
@@ -65,6 +83,7 @@ export function agentParameters(
     "--pid",
     "host",
     "--init",
+    ...cpuShare(facts),
     ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
     "--security-opt",
     "seccomp=unconfined",

@@ -24,7 +24,10 @@ export interface AwsProfile {
   readonly caBundle?: string | undefined;
 }
 
-/** The two files of the AWS CLI and SDKs. Source: AWS SDKs and Tools Reference Guide, "Location of the shared files". */
+/**
+ * The two files of the AWS CLI and SDKs.
+ * Source: AWS SDKs and Tools Reference Guide, "Location of the shared files".
+ */
 export function awsFiles(): { config: string; credentials: string } {
   return {
     config: process.env["AWS_CONFIG_FILE"] ?? join(homedir(), ".aws/config"),

@@ -42,11 +42,11 @@ const COPIED = [...TOP_DATABASES, "objects", "registry", ...SMALL_FILES] as cons
 export async function backUp(deps: PlatformDeps, folder: string, file: string): Promise<void> {
   const settings = presentInstance(folder);
   const path = resolve(file);
-  if (existsSync(path)) throw new UserError(`${path} is there already: choose another name, or remove it.`);
+  if (existsSync(path)) throw new UserError(`${path} exists already: choose another name, or remove it.`);
   if (!existsSync(dirname(path)))
-    throw new UserError(`There is no folder ${dirname(path)}: create it, or choose another place.`);
+    throw new UserError(`The folder ${dirname(path)} does not exist: create it, or choose another one.`);
   if ((await healthOf(settings)) === undefined)
-    throw new UserError('Gantry is down: "gantry up" brings it back, then back it up.');
+    throw new UserError('Gantry is down: run "gantry up", then back it up.');
   const copy = await deps.progress.step("Copying the state", () => askForCopy(settings));
   try {
     await deps.progress.step("Copying files and databases", () =>
@@ -156,7 +156,7 @@ async function copyVolume(deps: PlatformDeps, settings: InstanceSettings, path: 
     const ended = new Promise<number>((done) => reader.on("exit", (code) => done(code ?? 1)));
     await pipeline(reader.stdout, createWriteStream(path, { mode: 0o600 }));
     if ((await ended) !== 0)
-      throw new UserError('The data volume could not be read: see what "docker" said above.');
+      throw new UserError('The data volume could not be read: see the output of "docker" above.');
   } finally {
     if (databases.length > 0) await run("docker", ["unpause", ...databases]);
   }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, openSync, readFileSync, statSync } from "node:fs";
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import {
   folderIdOf,
@@ -12,13 +13,15 @@ import {
   type InstanceSettings,
   type ProcessIdentity,
 } from "@gantry/control-plane";
-import { prepareKeys } from "@gantry/control-plane/certificates";
+import { prepareKeys } from "@gantry/control-plane/prepare-keys";
 import { sleep } from "@gantry/kernel";
 import { equalsInConstantTime } from "@gantry/wire";
 import { ownContainer, startControlPlaneContainer, stopControlPlaneContainer } from "./own-container.ts";
-import { moduleFile, PROJECT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
+import { moduleFile, PROJECT, RUNTIME_ENVIRONMENT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
 import { UserError } from "./run.ts";
 
+/** Three times the share of an ordinary process: every API call and every task waits for this one thread. */
+const CONTROL_PLANE_NICE = -5;
 const HEALTH_TIMEOUT_MS = 2_000;
 const ANSWER_WAIT_MS = 30_000;
 /** Time limit for a killed control plane to exit; it exits within it unless the kernel holds the process. */
@@ -86,10 +89,23 @@ function spawnControlPlane(settings: InstanceSettings): ChildProcess {
   const child = spawn(
     process.execPath,
     [...RUNTIME_FLAGS, moduleFile("apps/control-plane/main"), settings.folder],
-    { detached: true, stdio: ["ignore", log, log], cwd: PROJECT },
+    {
+      ...{ detached: true, stdio: ["ignore", log, log], cwd: PROJECT },
+      env: { ...RUNTIME_ENVIRONMENT, ...process.env },
+    },
   );
+  raisePriority(child.pid);
   child.unref();
   return child;
+}
+
+/** Gives the control plane precedence on a busy machine, as the agent has it. Only root may. */
+function raisePriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, CONTROL_PLANE_NICE);
+  } catch {
+    // It runs with the user's own priority.
+  }
 }
 
 function lastProblem(settings: InstanceSettings): string {
@@ -112,11 +128,13 @@ export async function stopControlPlane(deps: PlatformDeps, settings: InstanceSet
   const health = await healthOf(settings);
   if (health?.folderId !== undefined && health.folderId !== folderIdOf(settings.folder))
     throw new UserError(
-      `${settings.folder} is a copy of the state folder of a running Gantry: nothing was stopped. Name that folder by --state-dir; a copy can be removed with rm -r.`,
+      `${settings.folder} is a copy of the state folder of a running Gantry: nothing was stopped. Give ` +
+        "the original folder with --state-dir, or remove the copy with rm -r.",
     );
   if (health === undefined && (await claimedHealthOf(settings.port))?.instance === settings.instance)
     deps.progress.say(
-      `What answers on port ${settings.port} did not prove that it is this Gantry's control plane: it is not told to stop.`,
+      `The process on port ${settings.port} did not prove that it is this Gantry's control plane, so ` +
+        "it was not stopped: stop it yourself.",
     );
   if (ownContainer() !== undefined) await stopControlPlaneContainer(settings);
   for (const identity of [recordedProcess(settings), health])
@@ -131,7 +149,8 @@ async function endProcess(deps: PlatformDeps, identity: ProcessIdentity): Promis
     if (waited > ANSWER_WAIT_MS) signal(identity, "SIGKILL");
     if (waited > ANSWER_WAIT_MS + KILL_WAIT_MS)
       throw new UserError(
-        `The control plane (process ${identity.pid}) does not end, even when it is killed: restart the machine, then run "gantry down" again.`,
+        `The control plane (process ${identity.pid}) did not end after SIGKILL: restart the machine, ` +
+          `then run "gantry down" again.`,
       );
     await sleep(deps.clock, 25);
   }

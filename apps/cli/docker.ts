@@ -16,14 +16,15 @@ export async function ensureDocker(deps: { clock: Clock; progress: Progress }): 
   if (!(await succeeds("sh", ["-c", "command -v dockerd"]))) {
     if (!isRoot)
       throw new UserError(
-        "Docker Engine does not answer and is not installed: install Docker, or run this as root on Debian and Gantry installs it.",
+        "Docker Engine does not answer and is not installed: install Docker, or run this as root on " +
+          "Debian and Gantry installs it.",
       );
     if (!(await succeeds("sh", ["-c", "command -v apt-get"])))
       throw new UserError(
-        "Docker Engine does not answer, and this is no Debian on which Gantry could install it: install Docker and start it.",
+        "Docker Engine does not answer, and Gantry can install it on Debian only: install Docker and start it.",
       );
     deps.progress.say(
-      "Docker Engine is not installed: it is installed now from Debian's packages (docker.io, iptables).",
+      "Docker Engine is not installed: installing it from Debian's packages (docker.io, iptables).",
     );
     await deps.progress.step("Installing Docker Engine", async () => {
       const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
@@ -35,7 +36,8 @@ export async function ensureDocker(deps: { clock: Clock; progress: Progress }): 
   }
   if (!isRoot)
     throw new UserError(
-      "Docker Engine is installed but does not answer: start it (systemctl start docker), and check that you may use it (docker version).",
+      "Docker Engine is installed but does not answer: start it (systemctl start docker), and check " +
+        "that you may use it (docker version).",
     );
   await deps.progress.step("Starting Docker Engine", () => startEngine(deps.clock));
 }

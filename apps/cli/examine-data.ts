@@ -8,7 +8,7 @@ import { SqliteStore } from "@gantry/state";
 /** Lists all damage in the data of an instance; empty where there is none. Reads every byte. */
 export async function damageOf(folder: string): Promise<readonly string[]> {
   const problems: string[] = [];
-  for (const name of ["state.db", "logs.db", "metrics.db", "objects/objects.db"]) {
+  for (const name of ["state.db", "logs.db", "metrics.db", "queues.db", "objects/objects.db"]) {
     const path = join(folder, name);
     const problem = existsSync(path) ? problemOfSqlite(path) : undefined;
     if (problem !== undefined) problems.push(`database ${name}: ${problem}`);

@@ -1,6 +1,6 @@
 import type { InstanceSettings } from "@gantry/control-plane";
 import { namingOf } from "@gantry/agent";
-import { moduleFile, RUNTIME_FLAGS } from "./project.ts";
+import { moduleFile, RUNTIME_ENVIRONMENT, RUNTIME_FLAGS } from "./project.ts";
 import { run } from "./run.ts";
 
 /** The container in which the program runs, where it is the container image. */
@@ -12,7 +12,10 @@ export interface OwnContainer {
   readonly volume: string;
 }
 
-/** Undefined where the program does not run in its container image. `tools/release/files/container` sets the variables. */
+/**
+ * Undefined where the program does not run in its container image. `tools/release/files/container` sets the
+ * variables.
+ */
 export function ownContainer(): OwnContainer | undefined {
   const {
     GANTRY_CONTAINER_IMAGE: image,
@@ -50,6 +53,7 @@ export async function startControlPlaneContainer(
   await run("docker", [
     ...["run", "-d", "--name", name, "--label", namingOf(settings.instance).label],
     ...["--label", "gantry.role=control-plane", "--restart", "unless-stopped", "--init"],
+    ...Object.entries(RUNTIME_ENVIRONMENT).flatMap(([variable, value]) => ["--env", `${variable}=${value}`]),
     ...["--network", "host", "--pid", "host", "-v", `${own.socket}:/var/run/docker.sock`],
     ...["-v", `${own.volume}:${settings.folder}`, "--entrypoint", "/bin/sh", own.image],
     ...["-c", RUN_WITH_LOG, "sh", `${settings.folder}/control-plane.log`, ...program],

@@ -37,7 +37,7 @@ async function askAsOperator(
 ): Promise<Response> {
   // The token is sent only to an authenticated control plane of the instance.
   if ((await healthOf(settings)) === undefined)
-    throw new UserError('Gantry is down: "gantry up" brings it back.');
+    throw new UserError('Gantry is down: run "gantry up" to start it.');
   const response = await fetch(`http://127.0.0.1:${settings.port}${path}`, {
     ...options,
     headers: operatorHeaders(settings.folder),
@@ -69,10 +69,10 @@ export function taskNamed(status: PlatformStatus, word: string): TaskStatusRow {
   const id = word.split("/").at(-1) ?? word;
   const matches = status.tasks.filter((task) => id !== "" && task.id.startsWith(id));
   const [task, ...more] = matches;
-  if (task === undefined) throw new UserError(`There is no task "${word}": "gantry ps" lists them.`);
+  if (task === undefined) throw new UserError(`There is no task "${word}": see "gantry ps".`);
   const exact = matches.find((each) => each.id === id);
   if (exact === undefined && more.length > 0)
-    throw new UserError(`${matches.length} tasks begin with "${word}": give more of the id.`);
+    throw new UserError(`${matches.length} tasks begin with "${word}": give a longer prefix of the id.`);
   return exact ?? task;
 }
 

@@ -29,7 +29,7 @@ const ANSWER_WAIT_MS = 30_000;
 export function presentInstance(folder: string): InstanceSettings {
   const settings = readInstance(folder);
   if (settings === undefined)
-    throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+    throw new UserError(`${folder} contains no Gantry instance yet: run "gantry up" first.`);
   return settings;
 }
 
@@ -40,11 +40,11 @@ export async function bringUp(
   port: number | undefined,
   given: StartOptions = {},
 ): Promise<InstanceSettings> {
-  await ensureDocker(deps);
   const before = readInstance(folder);
+  const there = await findAgent(deps, before);
   if (before !== undefined && changes(before, given) && (await healthOf(before)) !== undefined)
     throw new UserError(
-      'Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.',
+      'Gantry is running and reads this option only at its start: run "gantry down", then "gantry up" with the option.',
     );
   const version = versionId(readVersion());
   if (before !== undefined) refuseDowngrade(before, version);
@@ -52,10 +52,14 @@ export async function bringUp(
   const running = await healthOf(settings);
   const isCurrent = running?.linkPort === settings.linkPort && running.version === version;
   if (!isCurrent) await stopEarlierVersion(deps, settings);
-  const image = await ensureImages(deps, settings);
+  const image = agentImageTag();
+  const missing = missingImages(image);
+  // An agent that runs has its images, except those that somebody removed since.
+  if (there === "") await provideImages(deps, settings, await missing);
   if (!isCurrent)
     await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
-  await startAgent(deps, settings, image);
+  if (there !== "") await provideImages(deps, settings, await missing);
+  await startAgent(deps, settings, { image, there });
   return settings;
 }
 
@@ -81,14 +85,16 @@ async function stopEarlierVersion(deps: PlatformDeps, settings: InstanceSettings
   if (claimed === undefined) return;
   if (claimed.instance !== settings.instance)
     throw new UserError(
-      `Port ${settings.port} is another Gantry's (instance ${claimed.instance}, process ${claimed.pid}): take that one down, or give this one a port of its own with --port.`,
+      `Port ${settings.port} is used by another Gantry (instance ${claimed.instance}, process ` +
+        `${claimed.pid}): stop that one, or choose another port with --port.`,
     );
   await deps.progress.step("Stopping the control plane of an earlier version", () =>
     stopControlPlane(deps, settings),
   );
   if ((await claimedHealthOf(settings.port)) !== undefined)
     throw new UserError(
-      `What answers on port ${settings.port} did not prove that it is this Gantry's control plane: stop it, or choose another port with --port.`,
+      `The process on port ${settings.port} did not prove that it is this Gantry's control plane: stop ` +
+        "it, or choose another port with --port.",
     );
 }
 
@@ -116,12 +122,24 @@ export function agentImageTag(): string {
   return `gantry/agent:${hash.digest("hex").slice(0, 12)}`;
 }
 
-async function ensureImages(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
-  if (await isMissing(PAUSE_IMAGE))
+/** Which of the two images that the platform runs on the engine does not have. */
+async function missingImages(
+  agentImage: string,
+): Promise<{ isPauseMissing: boolean; isAgentMissing: boolean }> {
+  const [isPauseMissing, isAgentMissing] = await Promise.all([isMissing(PAUSE_IMAGE), isMissing(agentImage)]);
+  return { isPauseMissing, isAgentMissing };
+}
+
+async function provideImages(
+  deps: PlatformDeps,
+  settings: InstanceSettings,
+  { isPauseMissing, isAgentMissing }: Awaited<ReturnType<typeof missingImages>>,
+): Promise<void> {
+  if (isPauseMissing)
     await deps.progress.step("Building the pause image", () =>
       provideImage(pauseRecipe, imageOptions(settings)),
     );
-  return ensureAgentImage(deps, settings);
+  if (isAgentMissing) await ensureAgentImage(deps, settings);
 }
 
 /** Builds the agent's image of these sources, which also contains the tools that other commands need. */
@@ -151,20 +169,44 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
 }
 
 async function engineFacts(naming: Naming): Promise<EngineFacts> {
-  const [mountpoint, version] = await Promise.all([
+  const [mountpoint, version, cgroupDriver] = await Promise.all([
     run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume]),
     run("docker", ["version", "-f", "{{.Client.Version}}"]),
+    run("docker", ["info", "-f", "{{.CgroupDriver}}"]),
   ]);
-  return { mountpoint: mountpoint.trim(), shallow: shallowOption(version) };
+  return {
+    mountpoint: mountpoint.trim(),
+    shallow: shallowOption(version),
+    cgroupDriver: cgroupDriver.trim(),
+  };
 }
 
-async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
+/** The agent's container as it is, once the engine answers; empty where there is none. */
+async function findAgent(deps: PlatformDeps, settings: InstanceSettings | undefined): Promise<string> {
+  const found = settings === undefined ? "" : await describeAgent(settings);
+  // An engine that has the container answers.
+  if (found !== "") return found;
+  await ensureDocker(deps);
+  return settings === undefined ? "" : describeAgent(settings);
+}
+
+/** The agent's container as it is: whether it runs, its image and the parameters that it was made with. */
+function describeAgent(settings: InstanceSettings): Promise<string> {
+  const format = `{{.State.Running}} {{.Config.Image}} {{index .Config.Labels "${PARAMETERS_LABEL}"}}`;
+  // There is no container the first time.
+  return run("docker", ["inspect", "-f", format, namingOf(settings.instance).agent()]).catch(() => "");
+}
+
+/** Waits for the node agent to connect; starts it where its container is not `there` as it should be. */
+async function startAgent(
+  deps: PlatformDeps,
+  settings: InstanceSettings,
+  { image, there }: { image: string; there: string },
+): Promise<void> {
   const naming = namingOf(settings.instance);
   const name = naming.agent();
   const parameters = (facts: EngineFacts) => agentParameters(settings, { naming, name, image, facts });
-  const fingerprint = fingerprintOf(parameters({ mountpoint: "", shallow: "" }));
-  const format = `{{.State.Running}} {{.Config.Image}} {{index .Config.Labels "${PARAMETERS_LABEL}"}}`;
-  const there = await run("docker", ["inspect", "-f", format, name]).catch(() => "");
+  const fingerprint = fingerprintOf(parameters({ mountpoint: "", shallow: "", cgroupDriver: "" }));
   if (there.trim() !== `true ${image} ${fingerprint}`) {
     await deps.progress.step("Starting the node agent", async () => {
       await run("docker", ["rm", "-f", name]).catch(() => {});

@@ -83,7 +83,7 @@ async function rolledBackCanary() {
 const masked = (text: string) =>
   text.replace(/[0-9a-f]{22}|[0-9a-f]{8}(?:-[0-9a-f]+){4}|d-[0-9A-Z]{9}/g, "ID");
 
-it("reports a canary that an alarm rolls back: weights, fleets, what it cost and why", async () => {
+it("reports a canary that an alarm rolls back: weights, fleets, failed requests and the reason", async () => {
   const { during, after, store, now } = await rolledBackCanary();
   if (during === undefined || after === undefined) return expect.fail("There is no report.");
   expect(masked(renderDeployment(during, plain))).toMatchInlineSnapshot(`
@@ -150,7 +150,8 @@ it("reports a canary that an alarm rolls back: weights, fleets, what it cost and
     "
   `);
   expect(after.sentence).toBe(
-    'Rolled back at 10 % of the traffic in PRODUCTION_TRAFFIC_SHIFT: the alarm "errors" went into ALARM; 60 of the 300 requests to the new version failed.',
+    'Rolled back at 10 % of the traffic in PRODUCTION_TRAFFIC_SHIFT: the alarm "errors" went into ' +
+      "ALARM; 60 of the 300 requests to the new version failed.",
   );
   // Output to a pipe contains each line once.
   const lines = [renderNews(during, undefined, plain), renderNews(after, during, plain)].join("").split("\n");
@@ -253,7 +254,7 @@ it("fits a terminal: the newest intervals and events, and no line that is wider"
   );
 });
 
-it("finds a deployment by its id, the beginning of it, or its service", async () => {
+it("finds a deployment by its id, a prefix of its id, or its service", async () => {
   const { store, after, now } = await rolledBackCanary();
   const id = after?.id ?? "";
   for (const word of [id, id.slice(0, 8), "s", `${after?.cluster}/s`, after?.arn ?? ""])

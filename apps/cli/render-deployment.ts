@@ -144,8 +144,11 @@ function renderFleets(report: DeploymentReport, paint: Paint): string {
     const health =
       fleet.running === undefined
         ? ""
-        : `  ${fleet.healthy}/${report.desired} healthy${fleet.running === fleet.healthy ? "" : `, ${fleet.running} running`}`;
-    return `  ${name(fleet).padEnd(width)}${bar}${health}${fleet.total === undefined ? "" : `  ${isShared(report) ? "both: " : ""}${describeTraffic(fleet.total)}`}\n`;
+        : `  ${fleet.healthy}/${report.desired} ` +
+          `healthy${fleet.running === fleet.healthy ? "" : `, ${fleet.running} running`}`;
+    const owner = isShared(report) ? "both: " : "";
+    const traffic = fleet.total === undefined ? "" : `  ${owner}${describeTraffic(fleet.total)}`;
+    return `  ${name(fleet).padEnd(width)}${bar}${health}${traffic}\n`;
   });
   return lines.join("");
 }
@@ -207,7 +210,8 @@ function renderEvent(event: Event, startedAt: number, paint: Paint): string {
     case "traffic":
       return line(
         "weights",
-        `${barOf(event.production)} ${percent(event.production)} of production, ${event.test} % of test traffic to the new version`,
+        `${barOf(event.production)} ${percent(event.production)} of production, ${event.test} % of ` +
+          "test traffic to the new version",
       );
     case "hook":
       return line(
@@ -223,7 +227,8 @@ function renderEvent(event: Event, startedAt: number, paint: Paint): string {
       const { source, target, desired } = event;
       return line(
         "health",
-        `old ${source.healthy} of ${source.running}, new ${target.healthy} of ${target.running} healthy (${desired} wanted)`,
+        `old ${source.healthy} of ${source.running}, new ${target.healthy} of ${target.running} ` +
+          `healthy (${desired} wanted)`,
       );
     }
   }

@@ -87,11 +87,12 @@ export async function restoreState(folder: string, path: string, actions: Restor
       await check(staging, path);
     });
     const settings = readInstance(state);
-    if (settings === undefined) throw new UserError(`${path} is no backup of Gantry: it names no instance.`);
+    if (settings === undefined)
+      throw new UserError(`${path} is not a backup of Gantry: it names no instance.`);
     const volume = join(staging, VOLUME);
     if (existsSync(volume) && statSync(volume).size > 0) {
       await checkVolume(volume, path);
-      await actions.step("Bringing back files and databases", () =>
+      await actions.step("Restoring files and databases", () =>
         actions.restoreVolume(settings, volume, basename(staging)),
       );
     }
@@ -108,7 +109,8 @@ function checkTarget(folder: string): void {
   if (stats === undefined) return;
   if (readInstance(folder) !== undefined)
     throw new UserError(
-      `There is a Gantry in ${folder}: remove it with "gantry down --purge", or restore into another folder with --state-dir.`,
+      `${folder} contains a Gantry instance: remove it with "gantry down --purge", or restore into ` +
+        "another folder with --state-dir.",
     );
   const isEmpty = stats.isDirectory() && readdirSync(folder).every((name) => name === STATE_FOLDER_MARK);
   if (!isEmpty)
@@ -179,7 +181,8 @@ async function extract(path: string, staging: string): Promise<void> {
       const isLink = member.type === "hardLink" && written.has(member.linkPath);
       if ((member.type !== "file" && !isLink) || !(isTop || isStoredPath(member.path)))
         throw new UserError(
-          `${path} holds "${member.path}" (${nameOf(member)}), which is no part of a backup: nothing was restored.`,
+          `${path} holds "${member.path}" (${nameOf(member)}), which does not belong in a backup: ` +
+            "nothing was restored.",
         );
       const target = join(staging, isTop ? "" : STATE, member.path);
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
@@ -189,7 +192,7 @@ async function extract(path: string, staging: string): Promise<void> {
     }
   } catch (thrown) {
     if (!(thrown instanceof ArchiveError)) throw thrown;
-    throw new UserError(`${path} is no backup of Gantry, or is damaged: ${messageOf(thrown)}`, {
+    throw new UserError(`${path} is not a backup of Gantry, or it is damaged: ${messageOf(thrown)}`, {
       cause: thrown,
     });
   }
@@ -233,12 +236,13 @@ async function checkVolume(volume: string, path: string): Promise<void> {
       const isInside = (each: string): boolean => isPlainPath(each) && /^(efs|scratch|rds)(\/|$)/.test(each);
       if (!isInside(member.path) || (member.type === "hardLink" && !isInside(member.linkPath)))
         throw new UserError(
-          `${path} holds "${member.path}" for the data volume, which is no part of a backup: nothing was restored.`,
+          `${path} holds "${member.path}" for the data volume, which does not belong in a backup: ` +
+            "nothing was restored.",
         );
     }
   } catch (thrown) {
     if (!(thrown instanceof ArchiveError)) throw thrown;
-    throw new UserError(`${path} is damaged: ${VOLUME} in it is no archive. Use an older backup.`, {
+    throw new UserError(`${path} is damaged: ${VOLUME} in it is not an archive. Use an older backup.`, {
       cause: thrown,
     });
   }
@@ -280,22 +284,25 @@ async function restoreVolume(
   await pipeline(createReadStream(path), writer.stdin).catch(() => {});
   if ((await ended) === 0) return;
   await removeVolumes(id);
-  throw new UserError('The data volume could not be written: see what "docker" printed above.');
+  throw new UserError('The data volume could not be written: see the output of "docker" above.');
 }
 
 /** Errors: UserError where a file does not match the manifest, or the state is of a newer version. */
 async function check(staging: string, path: string): Promise<void> {
   const manifestPath = join(staging, MANIFEST);
-  if (!existsSync(manifestPath)) throw new UserError(`${path} is no backup of Gantry.`);
+  if (!existsSync(manifestPath)) throw new UserError(`${path} is not a backup of Gantry.`);
   const manifest = parseManifest(readFileSync(manifestPath, "utf8"));
-  if (manifest === undefined) throw new UserError(`${path} is no backup of Gantry: its list is unreadable.`);
+  if (manifest === undefined)
+    throw new UserError(`${path} is not a backup of Gantry: its manifest is unreadable.`);
   if (manifest.format !== 1)
     throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`);
   for (const [name, checksum] of Object.entries(manifest.checksums)) {
     const file = name === VOLUME ? join(staging, VOLUME) : join(staging, STATE, name);
     const isKnown = name === VOLUME || isStoredPath(name);
     if (!isKnown || !existsSync(file) || (await hashOf(file)) !== checksum)
-      throw new UserError(`${path} is damaged: ${name} in it is not what was written. Use an older backup.`);
+      throw new UserError(
+        `${path} is damaged: ${name} in it does not match its checksum. Use an older backup.`,
+      );
   }
   const state = join(staging, STATE);
   try {

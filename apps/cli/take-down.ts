@@ -31,7 +31,8 @@ export interface Leftovers {
  */
 export async function takeDown(deps: PlatformDeps, folder: string, purge: boolean): Promise<Leftovers> {
   const settings = readInstance(folder);
-  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder}: nothing to take down.`);
+  if (settings === undefined)
+    throw new UserError(`${folder} contains no Gantry instance: there is nothing to stop.`);
   checkOwner(folder);
   const naming = namingOf(settings.instance);
   await stopControlPlane(deps, settings);
@@ -45,12 +46,14 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
     await attempt("networks and rules of the host", () => removeHostTraces(settings, naming));
     if (purge) await attempt("images that Gantry pulled", () => purgePulledImages(naming));
     if (purge) await attempt("volumes and images", () => purgeEngine(naming));
-  } else problems.push("containers, networks and volumes: Docker Engine does not answer, start it first");
+  } else problems.push("containers, networks and volumes: Docker Engine does not answer; start it first");
   if (!purge || problems.length > 0) return { problems, foreign: [] };
   const remaining = removeStateFolder(folder);
   const [own, foreign] = [remaining.filter(isOwnPath), remaining.filter((path) => !isOwnPath(path))];
   return {
-    problems: own.map((path) => `${folder}/${path}: it is a link, remove it and what it points to by hand`),
+    problems: own.map(
+      (path) => `${folder}/${path} is a symbolic link; remove the link and its target yourself`,
+    ),
     foreign,
   };
 }
@@ -96,7 +99,7 @@ async function stopContainers(naming: Naming): Promise<void> {
   await remove(await list());
   const remaining = await list();
   if (remaining.length > 0)
-    throw new Error(`${remaining.join(", ")} could not be removed, see "docker rm -f ${remaining[0]}"`);
+    throw new Error(`${remaining.join(", ")} could not be removed; see "docker rm -f ${remaining[0]}"`);
 }
 
 /**
@@ -121,7 +124,7 @@ async function removeHostTraces(settings: InstanceSettings, naming: Naming): Pro
     ? readdirSync("/sys/class/net").filter((name) => name.startsWith(naming.linkPrefix))
     : [];
   if (links.length > 0)
-    throw new Error(`${links.join(", ")} could not be removed, see "ip link del ${links[0]}"`);
+    throw new Error(`${links.join(", ")} could not be removed; see "ip link del ${links[0]}"`);
 }
 
 /** Removes the volumes, and the images that no other instance uses. */
@@ -146,6 +149,6 @@ async function purgeEngine(naming: Naming): Promise<void> {
   const remaining = await unused();
   if (remaining.length > 0)
     throw new Error(
-      `image ${remaining.join(", ")} could not be removed, see "docker rmi -f ${remaining[0] ?? ""}"`,
+      `image ${remaining.join(", ")} could not be removed; see "docker rmi -f ${remaining[0] ?? ""}"`,
     );
 }

@@ -41,10 +41,11 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   add(counts, await runProject("simulation"));
   add(counts, await runProject("docker"));
   add(counts, await clients);
-  // Tests with an instance of their own wait for starts and restarts, beside those that share one.
-  const instances = runProject("instances");
+  // Tests with an instance of their own wait for starts and restarts, beside those that share one, and others
+  // wait for the ends of minutes.
+  const beside = [runProject("instances"), runProject("waiting")];
   add(counts, await runProject("e2e"));
-  add(counts, await instances);
+  for (const project of beside) add(counts, await project);
   add(counts, await runProject("machine"));
   process.stdout.write(
     `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`,

@@ -37,6 +37,7 @@ export function refuseDowngrade(settings: InstanceSettings, version: string): vo
   if (compareVersions(last, version) <= 0) return;
   const own = version.split("+")[0] ?? version;
   throw new UserError(
-    `The state in ${settings.folder} was last used by gantry ${last}, which is newer than this gantry ${own}: install ${last} or newer, or take it down with --purge there and restore a backup that ${own} made.`,
+    `The state in ${settings.folder} was last used by gantry ${last}, which is newer than this gantry ` +
+      `${own}: install ${last} or newer, or restore a backup that ${own} wrote into an empty folder.`,
   );
 }

@@ -84,7 +84,8 @@ export class AgentServer {
     const first = this.#sessions.get(nodeId);
     if (first !== undefined && (await first.isAnswering())) {
       this.#deps.log.warn(
-        "A second agent with a connected node's certificate was refused: stop it, or replace the certificate with `gantry rotate node`",
+        "A second agent with a connected node's certificate was refused: stop it, or replace the " +
+          "certificate with `gantry rotate node`",
         { nodeId, remotePort: socket.remotePort },
       );
       refuse(socket, "An agent with this node's certificate is connected and answers.");

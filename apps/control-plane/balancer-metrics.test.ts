@@ -103,7 +103,7 @@ it("counts hosts by target group, as a whole and by zone", () => {
   ]);
 });
 
-it("tells the answers of the load balancer from those of targets", () => {
+it("counts responses of the load balancer and of targets separately", () => {
   const own = sample({ targetGroup: undefined, target: undefined, generated: { 301: 3, 404: 1 } });
   const failed = sample({ requests: 2, generated: { 502: 2 }, connectionErrors: 2 });
   expect(metricsOf(own, failed).sums).toMatchObject({
@@ -130,7 +130,7 @@ it("has a sample of the response time for each request, in seconds", () => {
   ]);
 });
 
-it("has nothing of a load balancer that the records do not know, and of agents that do not count", () => {
+it("ignores load balancers without a record and agents that do not count requests", () => {
   expect(metricsOf(sample({ balancer: "unknown", requests: 1 })).sums).not.toHaveProperty("RequestCount");
   expect(balancerMetrics(store, { type: "metrics", session: "s", sequence: 1, usage: [] })).toEqual([]);
 });

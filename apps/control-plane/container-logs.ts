@@ -8,7 +8,7 @@ import {
   type Permissions,
 } from "@gantry/controllers";
 import type { Clock, Logger } from "@gantry/kernel";
-import type { Reader, TaskRecord } from "@gantry/state";
+import { KeyUnusableError, type Reader, type TaskRecord } from "@gantry/state";
 
 const REFUSED_MAX = 1_000;
 
@@ -47,8 +47,14 @@ export function containerLogs(deps: {
   return ({ containerId, destination, lines }, nodeId) => {
     const { region, stream } = destination;
     const group = `arn:aws:logs:${region}:${account}:log-group:${destination.group}`;
-    const because = deniedBecause(destination, nodeId);
-    if (because === undefined) return logs.take(containerId, { group, stream }, lines, clock.now());
+    let because = deniedBecause(destination, nodeId);
+    try {
+      if (because === undefined) return logs.take(containerId, { group, stream }, lines, clock.now());
+    } catch (thrown) {
+      // As with CloudWatch Logs, nothing is written to a group whose key cannot be used.
+      if (!(thrown instanceof KeyUnusableError)) throw thrown;
+      because = thrown.message;
+    }
     if (!refused.has(containerId))
       log.warn("Lines of a container are refused", { containerId, reason: because });
     if (refused.size > REFUSED_MAX) refused.clear();
@@ -64,9 +70,8 @@ function logsTo(
   { region, group, stream }: { readonly region: string; readonly group: string; readonly stream: string },
 ): boolean {
   const containers = store.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? [];
-  const taskId = task.arn.slice(task.arn.lastIndexOf("/") + 1);
   return containers.some((container) => {
-    const own = logDestination(container, taskId);
+    const own = logDestination(container, task);
     return own !== undefined && own.region === region && own.group === group && own.stream === stream;
   });
 }

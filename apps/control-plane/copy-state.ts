@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
+import type { BlobStore, LogStore, MetricStore, ObjectStore, QueueStore } from "@gantry/content";
 import type { SqliteStore } from "@gantry/state";
 
 /** Files of the state folder that are neither databases nor stored content. */
@@ -11,10 +11,11 @@ export const SMALL_FILES = [
   "ca-key.pem",
   "credentials",
   "hooks.json",
+  "upstreams.json",
 ] as const;
 
 /** Databases at the top of the state folder. */
-export const TOP_DATABASES = ["state.db", "logs.db", "metrics.db"] as const;
+export const TOP_DATABASES = ["state.db", "logs.db", "metrics.db", "queues.db"] as const;
 
 /**
  * The folder where a copy of the state is assembled. It is on the state's own disk, so that stored content
@@ -27,6 +28,7 @@ export interface CopiedState {
   readonly store: SqliteStore;
   readonly logs: LogStore;
   readonly metrics: MetricStore;
+  readonly queues: QueueStore;
   readonly objects: ObjectStore;
   readonly blobs: BlobStore;
 }
@@ -41,6 +43,7 @@ export async function copyState({
   store,
   logs,
   metrics,
+  queues,
   objects,
   blobs,
 }: CopiedState): Promise<string> {
@@ -52,6 +55,7 @@ export async function copyState({
   const objectsCopied = objects.copyTo(join(copy, "objects"));
   store.copyTo(join(copy, "state.db"));
   logs.copyTo(join(copy, "logs.db"));
+  queues.copyTo(join(copy, "queues.db"));
   for (const name of SMALL_FILES)
     if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
   await Promise.all([blobsCopied, objectsCopied, metrics.copyTo(join(copy, "metrics.db"))]);

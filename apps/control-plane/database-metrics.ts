@@ -46,7 +46,10 @@ export function databaseMetrics(
   return set.points;
 }
 
-/** Virtual processors of an instance class: two up to `large`, then doubling. Source: Amazon RDS User Guide, "DB instance classes". */
+/**
+ * Virtual processors of an instance class: two up to `large`, then doubling.
+ * Source: Amazon RDS User Guide, "DB instance classes".
+ */
 function processorsOf(instanceClass: string): number {
   const size = instanceClass.split(".").at(-1) ?? "";
   if (size === "xlarge") return 4;

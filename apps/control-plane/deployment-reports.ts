@@ -120,7 +120,8 @@ function sentenceOf(
   ].join("");
   const because =
     alarms.length > 0
-      ? `${alarms.length === 1 ? "the alarm" : "the alarms"} ${alarms.map((name) => `"${name}"`).join(", ")} went into ALARM`
+      ? `${alarms.length === 1 ? "the alarm" : "the alarms"} ` +
+        `${alarms.map((name) => `"${name}"`).join(", ")} went into ALARM`
       : reason.replace(/\.$/, "");
   const price =
     cost === undefined || cost.errors === 0

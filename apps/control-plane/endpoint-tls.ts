@@ -2,21 +2,21 @@ import { hostname } from "node:os";
 import type { Clock } from "@gantry/kernel";
 import type { Authority } from "@gantry/tls";
 import { newHttpsServer, type ConnectionServer, type RequestHandler } from "@gantry/wire";
-import { secureContexts } from "./certificates.ts";
+import { secureContexts } from "./secure-contexts.ts";
 
 /** How long a certificate is used: a small part of its lifetime. */
 const CERTIFICATE_MS = 30 * 24 * 60 * 60_000;
 
 /**
- * The names that clients give the endpoint besides this machine's: names under `localhost`, which are loopback by RFC 6761
- * (buckets, websites), and those of AWS, for clients whose resolver points them here.
+ * The names that clients give the endpoint besides this machine's: names under `localhost`, which are
+ * loopback by RFC 6761 (buckets, websites), and those of AWS, for clients whose resolver points them here.
  */
 const ENDPOINT_NAME = /^(?:[a-z0-9-]+\.)*(?:localhost|amazonaws\.com)$/i;
 
 /**
- * TLS on the endpoint's own port. The certificate names this machine, `localhost`, the loopback addresses and the address
- * given with --listen; a client that sends one of the endpoint's other names is shown a certificate for it. Nothing is
- * signed, and nothing of TLS is loaded, before the first client asks for it.
+ * TLS on the endpoint's own port. The certificate names this machine, `localhost`, the loopback addresses and
+ * the address given with --listen; a client that sends one of the endpoint's other names is shown a
+ * certificate for it. Nothing is signed, and nothing of TLS is loaded, before the first client asks for it.
  */
 export function endpointTls(
   options: { authority: Authority; clock: Clock; address: string | undefined },

@@ -26,7 +26,7 @@ const role: RoleRecord = {
   tags: {},
 };
 
-it("says whether a role may, and by which statement", () => {
+it("explains whether a role is allowed, and by which statement", () => {
   const store = new MemoryStore();
   store.transact((tx) => tx.put("role", role.arn, role));
   const policy = policyDecider({ store, now: () => 0 });
@@ -44,7 +44,8 @@ it("says whether a role may, and by which statement", () => {
     allowed: false,
     statements: [],
     reason:
-      'User: arn:aws:sts::1:assumed-role/website/explained is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/k" because no identity-based policy allows the s3:PutObject action',
+      "User: arn:aws:sts::1:assumed-role/website/explained is not authorized to perform: s3:PutObject " +
+      'on resource: "arn:aws:s3:::b/k" because no identity-based policy allows the s3:PutObject action',
   });
   expect(ask("nobody", "s3:PutObject")).toMatchObject({
     principal: undefined,

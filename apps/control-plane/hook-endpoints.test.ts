@@ -46,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-it("posts the event to the endpoint that the operator has named", async () => {
+it("posts the event to the configured endpoint", async () => {
   expect(await call("arn:check", { executionId: "1" })).toEqual({ hookStatus: "SUCCEEDED" });
   expect(asked).toEqual(['POST /check {"executionId":"1"}']);
 });
@@ -62,6 +62,6 @@ it.each([
   ["an answer that nests without end", "arn:nested", /JSON/],
   ["an endpoint that leads elsewhere", "arn:moved", /fetch failed/],
   ["an endpoint that fails", "arn:broken", /answered 500/],
-])("calls nothing else: %s", async (_, arn, message) => {
+])("refuses another endpoint: %s", async (_, arn, message) => {
   await expect(call(arn, {})).rejects.toThrow(message);
 });

@@ -113,6 +113,6 @@ it.each([
   expect(newest()?.status).toBe(status);
   const services = world.runningTasks().map((task) => task.taskDefinitionArn);
   expect(services.every((arn) => arn.includes(image))).toBe(true);
-  expect(world.laws.broken).toEqual([]);
+  expect(world.invariants.broken).toEqual([]);
   world.stop();
 });

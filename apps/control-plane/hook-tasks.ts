@@ -95,10 +95,15 @@ export function callHookTask(
   });
 }
 
-/** The id of the execution: ECS and CodeDeploy name it differently. */
+/** The id of the execution: ECS, CodeDeploy and Secrets Manager name it differently. */
 function executionOf(payload: object): string {
-  const { executionId, LifecycleEventHookExecutionId: ofCodeDeploy } = payload as Record<string, unknown>; // Our own event.
-  const id = executionId ?? ofCodeDeploy;
+  // Our own event.
+  const { executionId, LifecycleEventHookExecutionId, ClientRequestToken, Step } = payload as Record<
+    string,
+    unknown
+  >;
+  const ofRotation = typeof Step === "string" ? `${String(ClientRequestToken)}/${Step}` : undefined;
+  const id = executionId ?? LifecycleEventHookExecutionId ?? ofRotation;
   if (typeof id !== "string") throw new Error("The event of the hook has no execution id.");
   return id;
 }

@@ -1,6 +1,6 @@
 import { policyDecider } from "@gantry/api/iam/decide";
 import { newVault, VirtualClock } from "@gantry/kernel";
-import { MemoryStore, type ImageRecord, type RoleRecord } from "@gantry/state";
+import { MemoryStore, type ImageRecord, type RoleRecord, type VpcEndpointRecord } from "@gantry/state";
 import { describe, expect, it } from "vitest";
 import { imageFinder } from "./image-resolver.ts";
 
@@ -74,16 +74,20 @@ function newRegistry(actions: readonly string[] = PULL) {
     isPlainSecure: true,
     policy: policyDecider({ store, now: () => clock.now() }),
   });
-  const ask = (name: string, options: { digest?: string; executionRoleArn?: string | undefined } = {}) =>
+  const ask = (
+    name: string,
+    options: { digest?: string; executionRoleArn?: string | undefined; vpcId?: string } = {},
+  ) =>
     find(store, {
       image: name,
       digest: undefined,
       executionRoleArn: ROLE,
       taskArn: "arn:aws:ecs:us-east-1:000000000000:task/default/1",
       account: "000000000000",
+      vpcId: undefined,
       ...options,
     });
-  return { put, ask };
+  return { put, ask, store };
 }
 
 describe("an image of the platform's registry", () => {
@@ -116,7 +120,36 @@ describe("an image of the platform's registry", () => {
     expect(JSON.stringify(answer)).toContain(resource);
   });
 
-  it("is refused to a task without an execution role and to one whose role is gone", () => {
+  // Before: the policies of the endpoints ecr.api and ecr.dkr were not evaluated for a task's images.
+  it.each([
+    ["ecr.api", "ecr:GetAuthorizationToken"],
+    ["ecr.dkr", "ecr:GetDownloadUrlForLayer"],
+  ])("is refused where the policy of the VPC's endpoint %s denies %s", (part, denied) => {
+    const { ask, store } = newRegistry();
+    const policyOf = (...denials: readonly object[]) => {
+      const Statement = [{ Effect: "Allow", Principal: "*", Action: "*", Resource: "*" }, ...denials];
+      const endpoint: VpcEndpointRecord = {
+        ...{ account: "000000000000", region: "us-east-1", id: "vpce-1", type: "Interface", vpcId: "vpc-1" },
+        serviceName: `com.amazonaws.us-east-1.${part}`,
+        policy: JSON.stringify({ Version: "2012-10-17", Statement }),
+        ...{ routeTableIds: [], subnetIds: [], securityGroups: [], networkInterfaceIds: [] },
+        ...{ privateDns: true, dnsRecordIpType: "ipv4", privateDnsOnlyForInboundResolver: false },
+        ...{ createdAt: 0, tags: {} },
+      };
+      store.transact((tx) => tx.put("vpcEndpoint", "vpce-1", endpoint));
+    };
+    const denial = { Effect: "Deny", Principal: "*", Action: denied, Resource: "*" };
+    policyOf(denial);
+    const answer = JSON.stringify(ask(URI, { vpcId: "vpc-1" }));
+    expect(answer).toContain("CannotPullContainerError");
+    expect(answer).toContain(`perform: ${denied} on resource: `);
+    expect(answer).toContain("with an explicit deny in a VPC endpoint policy");
+    expect(ask(URI, { vpcId: "vpc-2" })).toEqual({ type: "resolved", digest: OLD });
+    policyOf({ ...denial, Condition: { StringEquals: { "aws:SourceVpce": "vpce-other" } } });
+    expect(ask(URI, { vpcId: "vpc-1" })).toEqual({ type: "resolved", digest: OLD });
+  });
+
+  it("is refused to a task without an execution role or with a deleted one", () => {
     const { ask } = newRegistry();
     const without = ask("127.0.0.1:4510/team/app", { executionRoleArn: undefined });
     expect(without).toMatchObject({ type: "refused" });
@@ -132,7 +165,7 @@ describe("an image of the platform's registry", () => {
     expect(JSON.stringify(ask(`${URI}2:none`))).toContain("team/app2: repository not found");
   });
 
-  it("is not asked about where the name is another registry's", () => {
+  it("is not resolved if it is in another registry", () => {
     const { ask } = newRegistry();
     expect(ask("nginx:latest", { executionRoleArn: undefined })).toEqual({ type: "foreign" });
     expect(ask("localhost:5000/team/app")).toEqual({ type: "foreign" });

@@ -2,7 +2,14 @@ import type { FindImage, ImageAnswer } from "@gantry/controllers";
 import { ecsTasks, sessionOf, trustsService, type Principal } from "@gantry/iam";
 import { formatArn, type Clock, type Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
-import type { Reader } from "@gantry/state";
+import {
+  ecrRegistryKey,
+  longestPrefix,
+  type ImageRecord,
+  type Reader,
+  type VpcEndpointRecord,
+} from "@gantry/state";
+import { endpointKeys, pullEndpoints } from "./pull-endpoints.ts";
 
 /**
  * A token is renewed after half of its lifetime, so that a token is valid for at least that long when it is
@@ -33,6 +40,12 @@ interface ResolverDeps {
       action: string,
       resource: string,
       conditions: () => Readonly<Record<string, string>>,
+    ): string | undefined;
+    endpointDeniedBecause(
+      principal: Principal,
+      action: string,
+      resource: string,
+      asked: { readonly policy: string; readonly conditions: () => Readonly<Record<string, string>> },
     ): string | undefined;
   };
 }
@@ -91,53 +104,112 @@ export function imageFinder(deps: ResolverDeps): FindImage {
     if (denied !== undefined)
       return refused(`The task can't pull the image '${image}' from Amazon ECR: ${denied}`);
     const repository = reader.get("repository", repositoryArn);
+    // The registry copies an image of a pull-through cache when the node pulls it.
+    if (
+      isPulledThrough(reader, repositoryArn) &&
+      imageAt(reader, repositoryArn, request.digest ?? reference) === undefined
+    )
+      return { type: "foreign" };
     if (repository === undefined)
       return refused(
-        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${repositoryArn.split(":repository/")[1]}: repository not found`,
+        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ` +
+          `${repositoryArn.split(":repository/")[1]}: repository not found`,
       );
     const wanted = request.digest ?? reference;
-    const found = wanted.includes(":")
-      ? reader.get("image", `${repositoryArn}@${wanted}`)
-      : reader
-          .listBy("image", "repository", repositoryArn)
-          .find((record) => record.imageTags.includes(wanted));
+    const found = imageAt(reader, repositoryArn, wanted);
     if (found === undefined)
       return refused(
-        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: not found${request.digest === undefined ? "" : `: the deployment's digest ${request.digest} was deleted`}`,
+        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: not ` +
+          `found${request.digest === undefined ? "" : `: the deployment's digest ${request.digest} was deleted`}`,
       );
     return { type: "resolved", digest: found.digest };
   };
+}
+
+/** The image of a repository by its tag or digest. */
+function imageAt(reader: Reader, repositoryArn: string, wanted: string): ImageRecord | undefined {
+  if (wanted.includes(":")) return reader.get("image", `${repositoryArn}@${wanted}`);
+  return reader
+    .listBy("image", "repository", repositoryArn)
+    .find((record) => record.imageTags.includes(wanted));
+}
+
+/** Whether a pull-through cache rule is for the repository. */
+function isPulledThrough(reader: Reader, repositoryArn: string): boolean {
+  const [, , , region = "", account = ""] = repositoryArn.split(":");
+  const rules = reader.list("pullThroughRule", `${ecrRegistryKey({ account, region })}/`);
+  return rules.length > 0 && longestPrefix(rules, repositoryArn.split(":repository/")[1] ?? "") !== undefined;
 }
 
 function refused(words: string): ImageAnswer {
   return { type: "refused", reason: `CannotPullContainerError: ${words}` };
 }
 
-/** Why the execution role may not pull from the repository, naming the role and the action; undefined where it may. */
+/**
+ * Why the execution role may not pull from the repository, naming the role and the action; undefined where it may.
+ * The node carries the pull of a task; where the task's VPC has endpoints of ECR, their policies decide too.
+ */
 function pullDenial(
-  { store, clock, policy, isPlainSecure }: ResolverDeps,
-  { executionRoleArn, taskArn }: { executionRoleArn: string | undefined; taskArn: string },
+  deps: ResolverDeps,
+  request: { executionRoleArn: string | undefined; taskArn: string; vpcId: string | undefined },
   repositoryArn: string,
 ): string | undefined {
+  const { store, clock } = deps;
+  const { executionRoleArn, taskArn, vpcId } = request;
   if (executionRoleArn === undefined)
-    return "the task definition has no execution role that is authorized to perform: ecr:GetAuthorizationToken. Set executionRoleArn.";
+    return (
+      "the task definition has no execution role that is authorized to perform: " +
+      "ecr:GetAuthorizationToken. Set executionRoleArn."
+    );
   const role = store.get("role", executionRoleArn);
   if (role === undefined || !trustsService(role, ecsTasks(taskArn, clock.now())))
-    return `ECS was unable to assume the role '${executionRoleArn}' that was provided for this task, to perform: ecr:GetAuthorizationToken. Verify that the role exists and trusts ecs-tasks.amazonaws.com.`;
+    return (
+      `ECS was unable to assume the role '${executionRoleArn}' that was provided for this task, to ` +
+      "perform: ecr:GetAuthorizationToken. Verify that the role exists and trusts " +
+      "ecs-tasks.amazonaws.com."
+    );
+  const principal = sessionOf(role, SESSION);
+  const region = repositoryArn.split(":")[3] ?? "";
+  const { api, dkr } = pullEndpoints(store, vpcId, region);
+  const denial = (action: string, resource: string, endpoint: VpcEndpointRecord | undefined) =>
+    actionDenial(deps, { principal, action, resource, endpoint, region });
+  const token = denial("ecr:GetAuthorizationToken", "*", api);
+  if (token !== undefined) return token;
+  for (const action of PULL_ACTIONS) {
+    const why = denial(action, repositoryArn, dkr);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+/** Why an action of a pull is denied: by the policies of the role and the repository, or by the endpoint's. */
+function actionDenial(
+  { policy, isPlainSecure }: ResolverDeps,
+  asked: {
+    readonly principal: Principal;
+    readonly action: string;
+    readonly resource: string;
+    readonly endpoint: VpcEndpointRecord | undefined;
+    readonly region: string;
+  },
+): string | undefined {
+  const { principal, action, resource, endpoint, region } = asked;
   // The condition values of a request from the engine, which reaches the registry over this host's loopback.
   const conditions = () => ({
     "aws:SourceIp": "127.0.0.1",
     "aws:SecureTransport": String(isPlainSecure),
-    "aws:RequestedRegion": repositoryArn.split(":")[3] ?? "",
+    "aws:RequestedRegion": region,
   });
-  const principal = sessionOf(role, SESSION);
-  const token = policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({}));
-  if (token !== undefined) return token;
-  for (const action of PULL_ACTIONS) {
-    const why = policy.deniedBecause(principal, action, repositoryArn, conditions);
-    if (why !== undefined) return why;
-  }
-  return undefined;
+  const why = policy.deniedBecause(principal, action, resource, conditions);
+  if (why !== undefined || endpoint?.policy === undefined) return why;
+  return policy.endpointDeniedBecause(principal, action, resource, {
+    policy: endpoint.policy,
+    conditions: () => ({
+      ...endpointKeys(endpoint),
+      "aws:SecureTransport": "true",
+      "aws:RequestedRegion": region,
+    }),
+  });
 }
 
 /**

@@ -1,6 +1,12 @@
 import type { MetricPoint } from "@gantry/content";
-import type { ClusterRecord, Reader } from "@gantry/state";
-import { lastPartOf, MetricSet, once } from "./metric-set.ts";
+import { containerInsightsOf, type Reader } from "@gantry/state";
+import {
+  containerMeasures,
+  containerNetwork,
+  type MeasuredBy,
+  type TaskDimensions,
+} from "./container-metrics.ts";
+import { lastPartOf, MetricSet, once, type Measured } from "./metric-set.ts";
 import type { TaskUsage } from "./task-usage.ts";
 
 const MIB = 1024 * 1024;
@@ -12,18 +18,21 @@ const EPHEMERAL_GIB = 20;
 
 /**
  * ECS/ContainerInsights metrics of tasks in clusters that have Container Insights enabled: by cluster,
- * service and task definition family; with enhanced observability also by task.
+ * service and task definition family; with enhanced observability also by task and container.
  * Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics", "… with enhanced observability
  * metrics".
  */
 export function taskInsights(store: Reader, usages: readonly TaskUsage[]): readonly MetricPoint[] {
   const set = new MetricSet("ECS/ContainerInsights");
   for (const usage of usages) {
-    const setting = insightsOf(store.get("cluster", usage.task.clusterArn));
+    const setting = containerInsightsOf(store.get("cluster", usage.task.clusterArn));
     if (setting === "disabled") continue;
-    for (const { name, unit, value, weight = WEIGHT } of measuredOf(usage, setting === "enhanced"))
-      for (const dimensions of dimensionsOf(usage, setting === "enhanced"))
-        set.add(usage.task, { name, unit }, dimensions, { at: usage.at, sample: once(value, weight) });
+    for (const { measured, dimensions } of measuresOf(usage, setting === "enhanced")) {
+      const ordered = dimensions.map(inOrder);
+      for (const { name, unit, value, weight = WEIGHT } of measured)
+        for (const names of ordered)
+          set.add(usage.task, { name, unit }, names, { at: usage.at, sample: once(value, weight) });
+    }
   }
   return set.points;
 }
@@ -32,7 +41,7 @@ export function taskInsights(store: Reader, usages: readonly TaskUsage[]): reado
 export function clusterInsights(store: Reader, at: number): readonly MetricPoint[] {
   const set = new MetricSet("ECS/ContainerInsights");
   for (const cluster of store.list("cluster")) {
-    if (cluster.status !== "ACTIVE" || insightsOf(cluster) === "disabled") continue;
+    if (cluster.status !== "ACTIVE" || containerInsightsOf(cluster) === "disabled") continue;
     const count = (name: string, value: number, dimensions: Readonly<Record<string, string>>): void =>
       set.add(cluster, { name, unit: "Count" }, dimensions, { at, sample: once(value) });
     const ClusterName = cluster.name;
@@ -59,17 +68,6 @@ export function clusterInsights(store: Reader, at: number): readonly MetricPoint
     }
   }
   return set.points;
-}
-
-function insightsOf(cluster: ClusterRecord | undefined): string {
-  return cluster?.settings.find(({ name }) => name === "containerInsights")?.value ?? "disabled";
-}
-
-interface Measured {
-  readonly name: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly weight?: number;
 }
 
 function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] {
@@ -102,16 +100,31 @@ function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] 
   ];
 }
 
-function dimensionsOf(
-  { task, family: TaskDefinitionFamily }: TaskUsage,
-  isEnhanced: boolean,
-): readonly Readonly<Record<string, string>>[] {
+function measuresOf(usage: TaskUsage, isEnhanced: boolean): readonly MeasuredBy[] {
+  const of = dimensionsOf(usage);
+  const { ClusterName, groups, TaskId } = of;
+  const byTask = isEnhanced ? groups.map((names) => ({ ...names, TaskId })) : [];
+  const tasks = {
+    measured: measuredOf(usage, isEnhanced),
+    dimensions: [{ ClusterName }, ...groups, ...byTask],
+  };
+  return isEnhanced ? [tasks, ...containerMeasures(usage, of), containerNetwork(usage, of)] : [tasks];
+}
+
+function dimensionsOf({ task, family: TaskDefinitionFamily }: TaskUsage): TaskDimensions {
   const ClusterName = lastPartOf(task.clusterArn);
   const ServiceName = lastPartOf(task.serviceArn);
-  const TaskId = lastPartOf(task.arn);
-  const sets: Readonly<Record<string, string>>[] = [
-    { ClusterName, TaskDefinitionFamily },
-    ...(ServiceName === "" ? [] : [{ ClusterName, ServiceName }]),
-  ];
-  return [{ ClusterName }, ...sets, ...(isEnhanced ? sets.map((names) => ({ ...names, TaskId })) : [])];
+  return {
+    ClusterName,
+    groups: [
+      { ClusterName, TaskDefinitionFamily },
+      ...(ServiceName === "" ? [] : [{ ClusterName, ServiceName }]),
+    ],
+    TaskId: lastPartOf(task.arn),
+  };
+}
+
+/** Dimensions in the ascending order of their names, which a metric's key needs. */
+function inOrder(names: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(names).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

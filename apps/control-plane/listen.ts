@@ -36,7 +36,7 @@ export async function listenOutside(options: {
   const servers = handlers.map(({ port, handle }) => {
     const server = newHttpsServer({ ...shown, minVersion: MIN_VERSION }, handle);
     server.on("error", (thrown) =>
-      log.error("The address given with --listen cannot be had: free it, or give another one", {
+      log.error("The address given with --listen cannot be opened: free it, or give another one", {
         address,
         port,
         reason: messageOf(thrown),

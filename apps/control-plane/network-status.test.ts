@@ -5,7 +5,7 @@ import { networkStatus } from "./network-status.ts";
 
 const PLACE = { account: "000000000000", region: "eu-south-1" };
 
-it("lists closed VPCs, rules that are left out and refused assignments, until they are mended", () => {
+it("lists closed VPCs, omitted rules and refused assignments until they are repaired", () => {
   const store = new MemoryStore();
   const node = { id: "node-1", hostname: "host", cpu: 1024, memoryMiB: 1024, registeredAt: 0, agentPid: 1 };
   store.transact((tx) => {

@@ -2,24 +2,33 @@ import type { ToControlPlane } from "@gantry/agent-protocol";
 import type { MetricPoint } from "@gantry/content";
 import type { Reader } from "@gantry/state";
 import { databaseMetrics } from "./database-metrics.ts";
+import { fileSystemMetrics } from "./file-system-metrics.ts";
 import { taskInsights } from "./insights-metrics.ts";
 import { lastPartOf } from "./metric-set.ts";
 import { taskUsages, type TaskUsage } from "./task-usage.ts";
 
 const CPU_UNITS = 1_024;
 const MIB = 1024 * 1024;
+/** Tasks whose metrics are computed at a time: several milliseconds with enhanced observability. */
+const TASKS_A_TURN = 25;
 
-/** The metrics that are derived from a node's samples of its pods. */
-export function usageMetrics(
+/** The metrics that are derived from a node's samples of its pods. Other requests are served meanwhile. */
+export async function usageMetrics(
   store: Reader,
   batch: Extract<ToControlPlane, { type: "metrics" }>,
-): readonly MetricPoint[] {
+): Promise<readonly MetricPoint[]> {
   const usages = taskUsages(store, batch);
-  return [
+  const points = [
     ...utilizationMetrics(store, usages),
-    ...taskInsights(store, usages),
     ...databaseMetrics(store, batch),
+    ...fileSystemMetrics(store, usages),
   ];
+  // Points of the same metric in several parts are added up by the store.
+  for (let at = 0; at < usages.length; at += TASKS_A_TURN) {
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    points.push(...taskInsights(store, usages.slice(at, at + TASKS_A_TURN)));
+  }
+  return points;
 }
 
 /** Samples of one service, or of one cluster, in the same 20 seconds. */
@@ -31,8 +40,8 @@ interface Group {
 }
 
 /**
- * AWS/ECS metrics of services and clusters: the CPU and memory that the tasks used, in percent of what their task definitions
- * reserve, with one value for each task and sample.
+ * AWS/ECS metrics of services and clusters: the CPU and memory that the tasks used, in percent of what their
+ * task definitions reserve, with one value for each task and sample.
  * Source: Amazon ECS Developer Guide, "Amazon ECS service utilization metrics".
  */
 function utilizationMetrics(store: Reader, usages: readonly TaskUsage[]): readonly MetricPoint[] {

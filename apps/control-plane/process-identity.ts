@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /** A process, identified by its id and start time, so that a later process with the same id differs. */
@@ -37,6 +36,7 @@ function startOnLinux(pid: number): string | undefined {
 }
 
 function startByPs(pid: number): string | undefined {
+  const { execFileSync } = process.getBuiltinModule("node:child_process");
   const output = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
     encoding: "latin1",
   }).trim();

@@ -1,12 +1,24 @@
-import { readRelayHeader } from "@gantry/agent-protocol";
+import { readRelayHeader, type ConnectionOrigin } from "@gantry/agent-protocol/relay-header";
+import type { RelayOrigin } from "@gantry/wire";
 import { createServer, type Server, type Socket } from "node:net";
 
 /** Time limit for the header of a relay and the first TLS message of a client. */
 const FIRST_BYTES_MS = 10_000;
 
+/** The links between routers and the host: `agent/network/transit.ts`. */
+const LINK_PREFIX = "100.64.";
+
+interface Source {
+  readonly address: string;
+  readonly origin: ConnectionOrigin | undefined;
+}
+
+/** The ends of a connection that one port accepted. */
+type Ends = Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">;
+
 /** A server that takes over accepted connections. */
 interface TakesConnections {
-  emit(event: "connection" | "listening", socket?: Socket): boolean;
+  emit(event: "connection", socket: Socket): boolean;
 }
 
 /**
@@ -16,13 +28,14 @@ interface TakesConnections {
  */
 export class RelayedConnections {
   readonly server: Server;
-  /** The source addresses of open connections, by their port on this side of the relay. */
-  readonly #sources = new Map<number, string>();
+  /**
+   * The sources of open connections, by both of their ends: other ports of the API have clients that choose
+   * the port of a relay's connection.
+   */
+  readonly #sources = new Map<string, Source>();
 
-  constructor(relayKey: string, target: TakesConnections) {
-    // Node enforces its limits for slow clients only after an HTTP server emits "listening", and this server
-    // never listens itself.
-    target.emit("listening");
+  /** `target` is called for each connection, so that nothing of TLS is loaded before a client connects. */
+  constructor(relayKey: string, target: () => Promise<TakesConnections>) {
     this.server = createServer({ noDelay: true }, (socket) => {
       const giveUp = (): void => void socket.destroy();
       socket.setTimeout(FIRST_BYTES_MS, giveUp);
@@ -37,25 +50,40 @@ export class RelayedConnections {
         socket.off("readable", look);
         if (header.type === "forged") return giveUp();
         const rest = header.type === "header" ? first.subarray(header.bytes) : first;
-        if (header.type === "header") this.#remember(socket, header.source.address);
-        socket.setTimeout(0, giveUp);
-        socket.off("timeout", giveUp);
-        socket.off("error", giveUp);
+        if (header.type === "header")
+          this.#remember(socket, { address: header.source.address, origin: header.origin });
         if (rest.length > 0) socket.unshift(rest);
-        target.emit("connection", socket);
+        target().then((server) => {
+          socket.setTimeout(0, giveUp);
+          socket.off("timeout", giveUp);
+          socket.off("error", giveUp);
+          if (!socket.destroyed) server.emit("connection", socket);
+        }, giveUp);
       };
       socket.on("readable", look);
     });
   }
 
   /** The source address of a request. */
-  sourceOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
-    return this.#sources.get(socket.remotePort ?? 0) ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  sourceOf(socket: Ends): string {
+    return this.#sources.get(endsOf(socket))?.address ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   }
 
-  #remember(socket: Socket, address: string): void {
-    const { remotePort = 0 } = socket;
-    this.#sources.set(remotePort, address);
-    socket.on("close", () => this.#sources.delete(remotePort));
+  /** Where in a VPC a request comes from; undefined for one from the host, or from a VPC without endpoints. */
+  originOf(socket: Ends): RelayOrigin | undefined {
+    const source = this.#sources.get(endsOf(socket));
+    if (source?.origin === undefined) return undefined;
+    // A task without a public address has that of the router's link.
+    return { ...source.origin, hasExit: !source.address.startsWith(LINK_PREFIX) };
   }
+
+  #remember(socket: Socket, source: Source): void {
+    const ends = endsOf(socket);
+    this.#sources.set(ends, source);
+    socket.on("close", () => this.#sources.delete(ends));
+  }
+}
+
+function endsOf({ remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 }: Ends): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

@@ -50,7 +50,7 @@ describe("rotating the vault's key", () => {
     );
   const sealed = (): string => store.get("accessKey", "AKIA1")?.sealedSecret ?? "";
 
-  it("seals every record anew, and the old key opens nothing any more", () => {
+  it("reseals every record, and the old key opens none", () => {
     const before = openKeyRing(folder);
     seal(vaultOf(before));
     rotateVaultKey(folder, store);
@@ -64,7 +64,7 @@ describe("rotating the vault's key", () => {
 
   // Regression: the key of a load balancer's own certificate stayed sealed with the old key, and agents were
   // not notified.
-  it("seals anew what lies deeper in a record", () => {
+  it("reseals nested secrets of a record", () => {
     const before = vaultOf(openKeyRing(folder));
     const ownCertificate = {
       certificatePem: "",
@@ -81,7 +81,7 @@ describe("rotating the vault's key", () => {
   });
 
   // Regression: the rotation threw with both keys in the ring, and so did every later start.
-  it("seals the others anew where one secret is lost", () => {
+  it("reseals the other secrets if one cannot be opened", () => {
     seal(vaultOf(openKeyRing(folder)));
     const user = { account, userArn: undefined, status: "Active", createdAt: 0 } as const;
     store.transact((tx) =>
@@ -94,7 +94,7 @@ describe("rotating the vault's key", () => {
     expect(store.get("accessKey", "AKIA2")?.sealedSecret).toBe("AAAA");
   });
 
-  it("leaves every record open after a crash at any point, and is ended by the next start", () => {
+  it("can be interrupted at any point: every record opens, and the next start completes it", () => {
     seal(vaultOf(openKeyRing(folder)));
     const points = [
       () => expect(() => rotateVaultKey(folder, dying())).toThrow("killed"), // Records have the old key.
@@ -179,7 +179,7 @@ describe("rotating the authority", () => {
     }
   }
 
-  it("issues certificates anew that clients of the old authority and of the new one take", async () => {
+  it("issues certificates that clients of the old and of the new authority accept", async () => {
     const vault = vaultOf(openKeyRing(folder));
     const old = await ensureAuthority(folder, clock);
     const { keyPem, ...issued } = await old.issue(["shop.example.org"], clock.now());
@@ -220,7 +220,7 @@ describe("rotating the authority", () => {
     expect(await isTrusted(authority.caPem, presented)).toBe(true);
   });
 
-  it("opens a folder of an earlier version, whose key stands alone in its file", async () => {
+  it("opens a folder of an earlier version, whose file has the key alone", async () => {
     const before = await ensureAuthority(folder, clock);
     const path = join(folder, "ca-key.pem");
     const text = readFileSync(path, "utf8");

@@ -10,13 +10,16 @@ import type { InstanceSettings } from "./settings.ts";
 
 /** The keys that can be replaced, and the effect of the replacement on users of the old key. */
 export const ROTATIONS = {
-  ca: "The platform has a new certificate authority. Give ca.pem to clients that verify the platform; those that trust the one before verify until you remove it from them.",
+  ca:
+    "The platform has a new certificate authority. Give ca.pem to clients that verify the platform; " +
+    "those that trust the one before verify until you remove it from them.",
   link: "Control plane and node have new certificates of a new link authority.",
   node: "The node has a new certificate; the one before is refused.",
   operator: "The operator's endpoints have a new token.",
   root: 'The root user has a new access key; the one before is refused. Read it again: eval "$(gantry env)".',
   vault:
-    "Every secret in the records is sealed with a new key, and new objects are encrypted with another. Registry logins (docker login) have ended.",
+    "Every secret in the records is sealed with a new key, and new objects are encrypted with another. " +
+    "Registry logins (docker login) have ended.",
 } as const;
 
 export type Rotation = keyof typeof ROTATIONS;

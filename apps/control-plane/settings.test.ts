@@ -22,7 +22,7 @@ describe("a state folder of an earlier version", () => {
     publicPool: "198.18.7.0/24",
   };
 
-  it("opens with the port of the link beside the others, and loses the token that it held", () => {
+  it("opens with the ports of the link and of DNS beside the others, and loses the token that it held", () => {
     writeFileSync(path(), JSON.stringify(earlier));
     const { agentToken: _retired, ...kept } = earlier;
     const settings = ensureInstance(folder, undefined);
@@ -30,6 +30,7 @@ describe("a state folder of an earlier version", () => {
       ...kept,
       folder,
       linkPort: 5002,
+      dnsPort: 5003,
       allowHostAccess: false,
       overcommit: { cpu: 16, memory: 8 },
       plainHttp: "secure",

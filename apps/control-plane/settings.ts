@@ -19,6 +19,8 @@ export interface InstanceSettings {
   readonly tlsPort: number;
   /** The port that nodes' agents connect to. */
   readonly linkPort: number;
+  /** The port at which nodes' agents answer public hosted zones. */
+  readonly dnsPort: number;
   readonly account: string;
   /** The /24 from which public addresses are allocated. */
   readonly publicPool: string;
@@ -33,8 +35,8 @@ export interface InstanceSettings {
    */
   readonly listen: string | undefined;
   /**
-   * How policies see plain HTTP over loopback: as secure transport (`aws:SecureTransport` is true), which it is as far as the
-   * network is concerned, or not.
+   * How policies see plain HTTP over loopback: as secure transport (`aws:SecureTransport` is true), which it
+   * is as far as the network is concerned, or not.
    */
   readonly plainHttp: "secure" | "insecure";
   /**
@@ -50,8 +52,9 @@ const ACCOUNT = "000000000000";
 /** The ports of an instance: the chosen port, and those derived from it. */
 export function portsOf(
   port = PORT_DEFAULT,
-): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort" | "linkPort"> {
-  return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1, linkPort: port + 2 };
+): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort" | "linkPort" | "dnsPort"> {
+  const derived = { registryPort: port - 56, consolePort: port + 14 };
+  return { port, ...derived, tlsPort: port + 1, linkPort: port + 2, dnsPort: port + 3 };
 }
 
 /** Reads the instance of a state folder; undefined where none was ever started there. */
@@ -127,14 +130,22 @@ export function ensureInstance(
     listen,
     plainHttp,
     version,
-    publicPool:
-      known?.publicPool ?? `198.18.${folder === defaultStateFolder() ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
+    publicPool: known?.publicPool ?? publicPoolOf(folder),
   };
   writeSecretFile(
     join(folder, "instance.json"),
     `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`,
   );
   return settings;
+}
+
+/**
+ * The public addresses of a new instance, by its state folder: two instances on a machine may have the same.
+ * Source: RFC 2544, which keeps 198.18.0.0/15 off the Internet.
+ */
+export function publicPoolOf(folder: string): string {
+  const [first = 0] = createHash("sha256").update(folder).digest();
+  return `198.18.${folder === defaultStateFolder() ? 1 : 2 + (first % 250)}.0/24`;
 }
 
 function outsideOf(address: string): string | undefined {

@@ -1,5 +1,5 @@
-import type { ToControlPlane, UsageSample } from "@gantry/agent-protocol";
-import type { Reader, TaskRecord } from "@gantry/state";
+import type { ContainerSample, ToControlPlane, UsageSample } from "@gantry/agent-protocol";
+import type { ContainerSpec, Reader, TaskContainerRecord, TaskRecord } from "@gantry/state";
 
 /** Tolerance for a sample that begins shortly before the 20 seconds that it belongs to. */
 const EARLY_MS = 1_000;
@@ -17,6 +17,12 @@ export interface TaskUsage {
   readonly memoryMiB: number;
   readonly family: string;
   readonly ephemeralStorageGiB: number | undefined;
+  /** Containers of the task definition whose usage the node reported. */
+  readonly containers: readonly {
+    readonly spec: ContainerSpec;
+    readonly health: TaskContainerRecord["health"];
+    readonly sample: ContainerSample;
+  }[];
 }
 
 /**
@@ -42,8 +48,22 @@ export function taskUsages(
         memoryMiB: reservedOf(store, task, "memoryMiB"),
         family: definition?.family ?? "",
         ephemeralStorageGiB: definition?.spec.ephemeralStorageGiB,
+        containers: containersOf(task, definition?.spec.containers ?? [], sample),
       },
     ];
+  });
+}
+
+function containersOf(
+  task: TaskRecord,
+  specs: readonly ContainerSpec[],
+  { containers = [] }: UsageSample,
+): TaskUsage["containers"] {
+  return containers.flatMap((sample) => {
+    const spec = specs.find(({ name }) => name === sample.name);
+    if (spec === undefined) return [];
+    const health = task.containers.find(({ name }) => name === sample.name)?.health ?? "UNKNOWN";
+    return [{ spec, health, sample }];
   });
 }
 

@@ -1,6 +1,10 @@
+import type { DnsZone } from "@gantry/kernel/dns/zone-content";
 import type { BalancersAssignment } from "./balancers.ts";
 
-/** A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's bridge, an address. */
+/**
+ * A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's
+ * bridge, an address.
+ */
 export interface InterfaceAssignment {
   readonly id: string;
   readonly vpcId: string;
@@ -32,6 +36,10 @@ export interface ContainerAssignment {
   readonly workingDirectory: string | undefined;
   readonly user: string | undefined;
   readonly environment: readonly string[];
+  /** Variables (`NAME=value`) that the engine must not record; they replace those of the same name. Absent: none. */
+  readonly secretEnvironment?: readonly string[];
+  /** Files with secrets, by their paths in the container; its user, a number, alone may read them. Absent: none. */
+  readonly secretFiles?: readonly { readonly path: string; readonly value: string }[];
   readonly cpuShares: number;
   /** Hard limit of this container, in MiB. */
   readonly memoryMiB: number | undefined;
@@ -79,6 +87,8 @@ export interface ContainerAssignment {
 }
 
 export interface LogDestination {
+  /** The instance whose console the lines are; group and stream are then empty. Absent: they are a log group's. */
+  readonly instanceId?: string;
   readonly region: string;
   readonly group: string;
   readonly stream: string;
@@ -89,13 +99,19 @@ export interface LogDestination {
   readonly bufferMaxBytes: number;
 }
 
-/** Where the bytes of a pod's volume are. `id` is unique in the pod; it is made by the control plane, never by a caller. */
+/**
+ * Where the bytes of a pod's volume are. `id` is unique in the pod; it is made by the control plane, never by
+ * a caller.
+ */
 export type VolumeAssignment =
   /** A folder of the node itself, where the operator allows it. */
   | { readonly type: "host"; readonly id: string; readonly path: string }
   /** A folder of the data volume that the platform names; it is created where it is missing. */
   | { readonly type: "folder"; readonly id: string; readonly path: string }
-  /** Files in the node's memory, readable for root alone: what must be neither on its disk nor in the engine's records. */
+  /**
+   * Files in the node's memory, readable for root alone: what must be neither on its disk nor in the engine's
+   * records.
+   */
   | { readonly type: "secrets"; readonly id: string; readonly files: Readonly<Record<string, string>> }
   | FileSystemVolume;
 
@@ -111,25 +127,44 @@ export interface FileSystemVolume {
   readonly creation: { readonly uid: number; readonly gid: number; readonly mode: string } | undefined;
   /** Whether an access point gives the directory: its absence is then an access error, as on AWS. */
   readonly accessPoint: boolean;
+  /**
+   * The identity under which files are accessed. `user`: every process is this user, with these groups.
+   * `rootSquash`: processes keep their own, but root is nobody. Absent: processes keep their own.
+   */
+  readonly identity?:
+    | {
+        readonly type: "user";
+        readonly uid: number;
+        readonly gid: number;
+        readonly secondaryGids: readonly number[];
+      }
+    | { readonly type: "rootSquash" };
 }
 
-/** Containers that start and stop together behind one network interface: a task, or a system task such as a database. */
+/**
+ * Containers that start and stop together behind one network interface: a task, or a system task such as a
+ * database.
+ */
 export interface PodAssignment {
   readonly kind: "pod";
   readonly key: string;
-  readonly role: "task" | "database";
+  readonly role: "task" | "database" | "instance";
   readonly desired: "RUNNING" | "STOPPED";
   readonly interface: InterfaceAssignment;
   /** Task-level limits, over all containers together. CPU in units of 1/1024 core. */
   readonly cpuUnits: number | undefined;
   readonly memoryMiB: number | undefined;
   readonly containers: readonly ContainerAssignment[];
+  /** Whether the usage of each container is measured too. Absent: of the pod alone. */
+  readonly containerMetrics?: boolean;
   readonly volumes: readonly VolumeAssignment[];
   /** Folders of the data volume to delete once the pod has stopped. */
   readonly purge: readonly string[];
   /** Restart what exits instead of stopping the pod. */
   readonly restart: boolean;
   readonly metadata: TaskMetadata | undefined;
+  /** What the instance metadata service answers; absent for pods that are no instances. */
+  readonly instance?: InstanceMetadata;
   /** Credentials that the pod's containers may fetch, addressed by the id in the path. */
   readonly credentials: readonly CredentialsAssignment[];
   /** Whether the platform's CA bundle is mounted into the containers. */
@@ -158,6 +193,22 @@ export interface TaskMetadata {
   readonly tags?: Readonly<Record<string, string>>;
   readonly vpcId: string;
   readonly subnetCidr: string;
+}
+
+/** What an EC2 instance reads about itself at 169.254.169.254. */
+export interface InstanceMetadata {
+  readonly instanceId: string;
+  readonly httpTokens: "optional" | "required";
+  /** Signs the session tokens of IMDSv2; in hexadecimal. */
+  readonly tokenKey: string;
+  /** base64; absent: none. */
+  readonly userData?: string;
+  /** The categories below `meta-data/` and their texts, such as `placement/region`. Credentials are apart. */
+  readonly categories: Readonly<Record<string, string>>;
+  /** The instance identity document. */
+  readonly document: Readonly<Record<string, string | null>>;
+  /** The name of the profile's role. */
+  readonly roleName?: string;
 }
 
 /** A pause container with its interface, created before a task needs it. */
@@ -189,6 +240,24 @@ export interface NetworkAclRule {
   readonly toPort: number | undefined;
 }
 
+/** A flow log whose records the node counts. */
+export interface AssignedFlowLog {
+  readonly id: string;
+  /** The VPC, subnet or interface whose traffic is recorded. */
+  readonly resourceId: string;
+  readonly trafficType: "ACCEPT" | "REJECT" | "ALL";
+  readonly aggregationSeconds: number;
+}
+
+/** A peering with another VPC, as one of the two sees it. */
+export interface AssignedPeering {
+  readonly id: string;
+  readonly side: "requester" | "accepter";
+  readonly peerVpcId: string;
+  /** The blocks of the peer. */
+  readonly blocks: readonly string[];
+}
+
 /** Everything that a VPC's router on a node needs. */
 export interface VpcAssignment {
   readonly kind: "vpc";
@@ -202,10 +271,34 @@ export interface VpcAssignment {
     readonly cidr: string;
     readonly egress: "internet" | "nat" | "none";
     readonly natPublicIp: string | undefined;
-    /** The network ACL of the subnet, and that of the subnet of its NAT gateway. Undefined in assignments of older versions. */
+    /**
+     * The network ACL of the subnet, and that of the subnet of its NAT gateway. Undefined in assignments of
+     * older versions.
+     */
     readonly aclId?: string | undefined;
     readonly natAclId?: string | undefined;
+    /** The only blocks that the way out leads to; undefined: everywhere. */
+    readonly egressBlocks?: readonly string[] | undefined;
+    /** Whether the route table leads to a gateway endpoint. */
+    readonly hasGatewayEndpoint?: boolean | undefined;
+    /** Routes to peerings; a destination without one leads nowhere. */
+    readonly peerRoutes?:
+      | readonly {
+          readonly cidr: string;
+          readonly peeringId: string | undefined;
+          /** The address of the private NAT gateway that the route leads through. */
+          readonly natIp?: string | undefined;
+        }[]
+      | undefined;
   }[];
+  /** Whether the VPC has endpoints: the AWS services are then reached through these, or by a route out. */
+  readonly hasEndpoints?: boolean | undefined;
+  /** Active peerings; undefined: none. */
+  readonly peerings?: readonly AssignedPeering[] | undefined;
+  /** Groups of peers that rules of the VPC's groups name, with the addresses of their members. */
+  readonly remoteGroups?: readonly { readonly id: string; readonly members: readonly string[] }[] | undefined;
+  /** Blocks of peers whose host names the resolver answers as well. */
+  readonly hostNameBlocks?: readonly string[] | undefined;
   /** Blocks besides the first. */
   readonly secondaryCidrs?: readonly string[] | undefined;
   /** Whether the VPC's resolver answers; undefined: it does. */
@@ -221,17 +314,32 @@ export interface VpcAssignment {
     readonly local: boolean;
     /** Whether the interface is that of an endpoint, which leads to the platform's services. */
     readonly endpoint?: boolean | undefined;
+    /** The hop limit of answers of the instance metadata service; absent: the interface does not reach it. */
+    readonly metadataHops?: number;
   }[];
   readonly groups: readonly { readonly id: string; readonly rules: readonly SecurityRule[] }[];
+  /** Flow logs of the VPC, of its subnets and of its interfaces; undefined: none. */
+  readonly flowLogs?: readonly AssignedFlowLog[] | undefined;
   /** Names answered inside the VPC besides the AWS service names. */
   readonly names: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A folder of the node's data volume that outlives pods: a file system's. It is removed with its content when it is no longer assigned. */
+/**
+ * A folder of the node's data volume that outlives pods: a file system's. It is removed with its content when
+ * it is no longer assigned.
+ */
 export interface FolderKeptAssignment {
   readonly kind: "folder";
   readonly key: string;
   readonly path: string;
+}
+
+/** A hosted zone that the node's resolvers answer. */
+export interface ZoneAssignment {
+  readonly kind: "zone";
+  /** `zone/ID`. */
+  readonly key: string;
+  readonly zone: DnsZone;
 }
 
 export type Assignment =
@@ -239,7 +347,8 @@ export type Assignment =
   | WarmAssignment
   | VpcAssignment
   | BalancersAssignment
-  | FolderKeptAssignment;
+  | FolderKeptAssignment
+  | ZoneAssignment;
 
 /** Settings of the whole node: where tasks reach the platform, and which CA they trust. */
 export interface NodeSettings {
@@ -248,6 +357,11 @@ export interface NodeSettings {
   readonly tlsPort: number;
   readonly caPem: string;
   readonly account: string;
-  /** Signs the headers of relayed connections (`relay-header.ts`), in hexadecimal. Undefined in settings that an older version stored. */
+  /**
+   * Signs the headers of relayed connections (`relay-header.ts`), in hexadecimal. Undefined in settings that
+   * an older version stored.
+   */
   readonly relayKey?: string;
+  /** The port of the node's loopback address at which public zones are answered; undefined: none. */
+  readonly dnsPort?: number;
 }

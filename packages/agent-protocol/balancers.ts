@@ -64,6 +64,26 @@ export type BalancerAction =
       readonly body: string;
     };
 
+/** How the users of a rule sign in. Secrets are in the clear. */
+export interface BalancerAuthentication {
+  readonly issuer: string;
+  readonly authorizationEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly userInfoEndpoint: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly sessionCookieName: string;
+  readonly scope: string;
+  readonly sessionTimeoutSeconds: number;
+  readonly extraParams: Readonly<Record<string, string>>;
+  readonly onUnauthenticatedRequest: "authenticate" | "allow" | "deny";
+  /** 32 bytes in base64url. */
+  readonly sessionKey: string;
+  /** PKCS #8 in PEM. */
+  readonly signingKey: string;
+  readonly signingKeyId: string;
+}
+
 export type BalancerCondition =
   | { readonly field: "http-request-method" | "source-ip"; readonly values: readonly string[] }
   | {
@@ -84,6 +104,8 @@ export type BalancerCondition =
     };
 
 export interface BalancerListener {
+  /** The last part of the listener's ARN, for logs. */
+  readonly id?: string | undefined;
   readonly port: number;
   readonly tls: boolean;
   /** Certificate, chain and key in one PEM. The first certificate is the default. */
@@ -105,6 +127,8 @@ export interface BalancerListener {
   readonly security?: BalancerSecurity | undefined;
   readonly rules: readonly BalancerRule[];
   readonly defaultAction: BalancerAction;
+  /** Precedes the default action. */
+  readonly defaultAuthentication?: BalancerAuthentication | undefined;
 }
 
 /** Names of the headers that tell targets of a client's certificate; the initial ones where they are absent. */
@@ -139,6 +163,8 @@ export interface BalancerRule {
   readonly priority?: number;
   readonly conditions: readonly BalancerCondition[];
   readonly action: BalancerAction;
+  /** Precedes the action. */
+  readonly authentication?: BalancerAuthentication | undefined;
   readonly transforms?: readonly BalancerTransform[] | undefined;
 }
 

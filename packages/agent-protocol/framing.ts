@@ -16,6 +16,7 @@ export type ToAgent =
   | { readonly type: "logsTaken"; readonly containerId: string; readonly cursor: string }
   | { readonly type: "metricsTaken"; readonly session: string; readonly sequence: number }
   | { readonly type: "balancerLogTaken"; readonly id: string }
+  | { readonly type: "flowsTaken"; readonly id: string }
   /** The platform's clock, by which the node measures; real time where there are no segments. */
   | { readonly type: "clock"; readonly segments: readonly ClockSegment[] }
   | { readonly type: "imageReady"; readonly image: string; readonly problem: string | undefined };
@@ -71,7 +72,8 @@ export class MessageReader<T> {
     if (this.#rest.length > LINE_MAX) throw new Error("A message is longer than 64 MiB.");
     const lines = this.#rest.split("\n");
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") this.#onMessage(JSON.parse(line) as Envelope<T>); // Both sides are of one version and one type.
+    // Both sides are of one version and one type.
+    for (const line of lines) if (line !== "") this.#onMessage(JSON.parse(line) as Envelope<T>);
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * The messages between the control plane and a node's agent: assignments in one direction, observations in the other, as
- * JSON lines over one long-lived connection. The protocol is level-triggered: a `sync` carries the whole desired set, an
- * observation carries the whole state of its key, and repeating either changes nothing.
+ * The messages between the control plane and a node's agent: assignments in one direction, observations in
+ * the other, as JSON lines over one long-lived connection. The protocol is level-triggered: a `sync` carries
+ * the whole desired set, an observation carries the whole state of its key, and repeating either changes
+ * nothing.
  */
 export * from "./assignments.ts";
 export * from "./balancers.ts";

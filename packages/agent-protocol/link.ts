@@ -10,7 +10,10 @@ export interface NodeCredentials {
   readonly caPem: string;
   readonly certificatePem: string;
   readonly keyPem: string;
-  /** Keys of 32 bytes, in hex, that seal what the agent writes down. The first one seals; the others open what was sealed before. */
+  /**
+   * Keys of 32 bytes, in hex, that seal what the agent writes down. The first one seals; the others open what
+   * was sealed before.
+   */
   readonly memoryKeys: readonly string[];
 }
 

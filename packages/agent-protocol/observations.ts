@@ -74,6 +74,25 @@ export interface UsageSample {
   /** Of databases, at the end: connections of clients, and bytes of the data folder. */
   readonly connections?: number;
   readonly storedBytes?: number;
+  /**
+   * The file systems that the pod mounts. The bytes of each are measured every 15 minutes, and said by one
+   * of its pods.
+   */
+  readonly fileSystems?: readonly { readonly id: string; readonly storedBytes?: number }[];
+  /** By container, where the assignment asks for it. */
+  readonly containers?: readonly ContainerSample[];
+}
+
+/** Usage of a container in the time of its pod's sample. A container that was started meanwhile has no usage. */
+export interface ContainerSample {
+  readonly name: string;
+  readonly cpuSeconds?: number;
+  /** At the end, without file cache. */
+  readonly memoryBytes?: number;
+  readonly readBytes?: number;
+  readonly writeBytes?: number;
+  /** How often its restart policy started it again; absent where it has none. */
+  readonly restarts?: number;
 }
 
 /** Requests that the proxy answered, of one target of one target group behind one load balancer. */
@@ -98,6 +117,30 @@ export interface TrafficSample {
   readonly connections?: { readonly opened: number; readonly active: number; readonly bytes: number };
 }
 
+/** The ends of a flow, and what was counted of it. */
+export interface Flow {
+  readonly source: string;
+  readonly destination: string;
+  /** 0 where the protocol has no ports. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** The IANA number. */
+  readonly protocol: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** Packets of one flow at one interface during an aggregation interval. Times are seconds since the epoch. */
+export interface FlowRecord extends Flow {
+  readonly interfaceId: string;
+  readonly start: number;
+  readonly end: number;
+  readonly action: "ACCEPT" | "REJECT";
+  readonly direction: "ingress" | "egress";
+  /** The flags that the flow's packets had, of those that a flow log records; absent: none of them. */
+  readonly tcpFlags?: number;
+}
+
 export type ToControlPlane =
   | {
       readonly type: "hello";
@@ -120,7 +163,10 @@ export type ToControlPlane =
       readonly destination: LogDestination;
       readonly lines: readonly LogLine[];
     }
-  /** What was measured since the batch before. A batch is sent again until it is taken: its number says whether it is known. */
+  /**
+   * What was measured since the batch before. A batch is sent again until it is taken: its number says
+   * whether it is known.
+   */
   | {
       readonly type: "metrics";
       /** One run of the agent. */
@@ -143,6 +189,21 @@ export type ToControlPlane =
       /** gzip, base64. */
       readonly content: string;
     }
+  /** Flows of a flow log during an aggregation interval. They are sent again until they are taken. */
+  | {
+      readonly type: "flows";
+      /** Identifies the batch; a part of its name in S3. Ids of a node are hexadecimal, of one length, and grow. */
+      readonly id: string;
+      readonly flowLogId: string;
+      /** The aggregation interval: seconds since the epoch. */
+      readonly from: number;
+      readonly until: number;
+      readonly flows: readonly FlowRecord[];
+      /** Interfaces without a packet in the interval. */
+      readonly idle: readonly string[];
+      /** Interfaces some of whose flows were not counted, because there were too many. */
+      readonly skipped: readonly string[];
+    }
   /** Whether a VPC's rules are in effect. A closed VPC lets no new connection through. */
   | {
       readonly type: "firewall";
@@ -150,6 +211,8 @@ export type ToControlPlane =
       readonly closed: boolean;
       readonly problems: readonly string[];
     }
+  /** The version of a hosted zone that the node's resolvers answer from. */
+  | { readonly type: "zone"; readonly key: string; readonly version: number }
   /** An assignment that did not pass the agent's checks; nothing of it is done. */
   | { readonly type: "refused"; readonly key: string; readonly problem: string }
   | { readonly type: "imageWanted"; readonly image: string }

@@ -74,6 +74,7 @@ export class AgentSession {
       case "logsTaken":
       case "metricsTaken":
       case "balancerLogTaken":
+      case "flowsTaken":
       case "imageReady":
         this.#agent.receive(message);
         return;

@@ -6,11 +6,13 @@ import { AssignmentProblems } from "./assignment-problems.ts";
 import { checkAssignment } from "./checks/check-assignment.ts";
 import { EngineProbe } from "./engine/engine-probe.ts";
 import type { AssignmentHandler, AssignmentHandlers, HandlerDeps } from "./handlers/assignment-handler.ts";
-import { BalancersHandler } from "./handlers/balancers-handler.ts";
+import { BalancersHandler, OBSERVE_BALANCERS } from "./handlers/balancers-handler.ts";
+import { FlowCollector } from "./flows/flow-collector.ts";
 import { FolderHandler } from "./handlers/folder-handler.ts";
 import { InterfaceHandler } from "./handlers/interface-handler.ts";
 import { PodHandler } from "./handlers/pod-handler.ts";
 import { VpcHandler } from "./handlers/vpc-handler.ts";
+import { ZoneHandler } from "./handlers/zone-handler.ts";
 import { HANDOVER_MS } from "./handover.ts";
 import { ImageRequests } from "./image-requests.ts";
 import { isHeldByPod, podsOf } from "./interface-users.ts";
@@ -18,10 +20,9 @@ import { LogShipper } from "./logs/log-shipper.ts";
 import { NetworkInterfaces } from "./network/interfaces.ts";
 import { refusedPod } from "./pods/refused-pod.ts";
 import { MetricShipper } from "./stats/metric-shipper.ts";
-import { isAssigned, isOrphan } from "./orphans.ts";
+import { isAssigned, isInterfaceAssigned, isOrphan } from "./orphans.ts";
 
 const CONCURRENCY_MAX = 24;
-const BALANCER_POLL_MS = 250;
 const WARM_DELAY_MS = 400;
 /**
  * Interval at which the host's rules are restored, because other programs reload the firewall and default
@@ -42,9 +43,13 @@ export class Agent {
   readonly #balancers: BalancersHandler;
   readonly #handlers: AssignmentHandlers;
   readonly #pods: PodHandler;
+  readonly #zones: ZoneHandler;
+  /** Answers public zones at the port of the settings. */
+  #zoneServer: { readonly port: number; readonly close: () => void } | undefined;
   readonly #logs: LogShipper;
   readonly #images: ImageRequests;
   readonly #metrics: MetricShipper;
+  readonly #flows: FlowCollector;
   /** Used only for metrics: everything else on a node runs in real time. */
   readonly #metricClock: PlatformClock;
   readonly #engineProbe: EngineProbe;
@@ -56,7 +61,7 @@ export class Agent {
 
   constructor(deps: AgentDeps) {
     this.#deps = deps;
-    const { engine, programs, naming, clock, log, host } = deps;
+    const { engine, naming, clock, log, host } = deps;
     this.#cache = new AssignmentCache(host.memory, { clock, log });
     const shared: HandlerDeps = {
       ...deps,
@@ -64,8 +69,12 @@ export class Agent {
       report: (message) => this.#report(message),
       enqueue: (key) => this.#queue.add(key),
     };
-    this.#vpcs = new VpcHandler(shared, this.#problems);
-    const interfaces = new NetworkInterfaces({ engine, programs, naming, routers: this.#vpcs.routers });
+    this.#zones = new ZoneHandler(shared);
+    this.#vpcs = new VpcHandler(shared, this.#problems, {
+      beforeRules: (vpcId) => this.#flows.beforeRules(vpcId),
+      zones: this.#zones.zones,
+    });
+    const interfaces = new NetworkInterfaces({ ...deps, routers: this.#vpcs.routers });
     this.#interfaces = new InterfaceHandler(shared, interfaces);
     this.#logs = new LogShipper({
       engine,
@@ -80,14 +89,8 @@ export class Agent {
       send: (image) => this.#report({ type: "imageWanted", image }),
     });
     this.#metricClock = new PlatformClock(clock);
-    this.#metrics = new MetricShipper({
-      clock: this.#metricClock,
-      log,
-      pods: () => podsOf(this.#cache.wanted).filter(({ desired }) => desired === "RUNNING"),
-      usageOf: (pod) => host.usageOf(pod),
-      traffic: () => this.#balancers.traffic(),
-      send: (batch) => void this.#report(batch),
-    });
+    this.#metrics = this.#newMetricShipper();
+    this.#flows = this.#newFlowCollector();
     this.#engineProbe = new EngineProbe({
       engine,
       label: naming.label,
@@ -104,6 +107,7 @@ export class Agent {
       pod: this.#pods,
       folder: new FolderHandler(host.volumes),
       balancers: this.#balancers,
+      zone: this.#zones,
     };
     this.#queue = new WorkQueue({
       clock,
@@ -111,6 +115,29 @@ export class Agent {
       work: (key) => this.#reconcile(key),
       onFailure: (key, thrown, retryInMs) =>
         log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs }),
+    });
+  }
+
+  #newMetricShipper(): MetricShipper {
+    const { host, log } = this.#deps;
+    return new MetricShipper({
+      clock: this.#metricClock,
+      log,
+      pods: () => podsOf(this.#cache.wanted).filter(({ desired }) => desired === "RUNNING"),
+      usageOf: (pod) => host.usageOf(pod, (id) => this.#cache.restarts.get(id) ?? 0),
+      traffic: () => this.#balancers.traffic(),
+      send: (batch) => void this.#report(batch),
+    });
+  }
+
+  #newFlowCollector(): FlowCollector {
+    const { clock, log } = this.#deps;
+    return new FlowCollector({
+      clock,
+      log,
+      vpcs: () => [...this.#cache.wanted.values()].filter((each) => each.kind === "vpc"),
+      read: (vpcId) => this.#vpcs.routers.readFlows(vpcId),
+      send: (batch) => void this.#report(batch),
     });
   }
 
@@ -123,10 +150,12 @@ export class Agent {
     await host.prepare();
     if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
+    this.#serveZones();
     this.#engineProbe.start();
     this.#metrics.start();
+    this.#flows.start();
     this.#enqueueAll();
-    this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
+    this.#queue.add(OBSERVE_BALANCERS);
     this.#queue.addAfter("host", HOST_RULES_MS);
     log.info("Agent started", { assignments: this.#cache.wanted.size });
   }
@@ -135,8 +164,10 @@ export class Agent {
     this.#abort.abort();
     this.#engineProbe.stop();
     this.#metrics.stop();
+    this.#flows.stop();
     await this.#queue.stop();
     this.#vpcs.close();
+    this.#zoneServer?.close();
   }
 
   /**
@@ -148,9 +179,11 @@ export class Agent {
     this.#pods.reportAgain();
     this.#interfaces.reportAgain();
     this.#vpcs.reportAgain();
+    this.#zones.reportAgain();
     this.#balancers.reportAgain();
     this.#logs.resend();
     this.#metrics.resend();
+    this.#flows.resend();
     this.#balancers.resendLogs();
     this.#engineProbe.reportAgain();
     this.#enqueueAll();
@@ -172,9 +205,20 @@ export class Agent {
     // Every hello repeats the settings: files that containers read are not rewritten each minute.
     if (settings.caPem !== this.#cache.settings?.caPem) this.#deps.host.trust(settings.caPem);
     this.#cache.settings = settings;
+    this.#serveZones();
     for (const key of news.gone) this.#unassign(key);
     for (const assignment of news.assigned) this.#assign(assignment);
     this.#queue.add("orphans");
+  }
+
+  /** Serves public zones at the port that the settings say. */
+  #serveZones(): void {
+    const port = this.#cache.settings?.dnsPort;
+    if (port === this.#zoneServer?.port) return;
+    this.#zoneServer?.close();
+    const server = port === undefined ? undefined : this.#deps.host.serveZones(this.#zones.zones, port);
+    this.#zoneServer =
+      port === undefined || server === undefined ? undefined : { port, close: () => server.close() };
   }
 
   /** A message that the agent cannot act on is dropped; the connection continues. */
@@ -199,6 +243,9 @@ export class Agent {
         return;
       case "balancerLogTaken":
         this.#balancers.logTaken(message.id);
+        return;
+      case "flowsTaken":
+        this.#flows.taken(message.id);
         return;
       case "clock":
         this.#metricClock.follow(message.segments);
@@ -254,10 +301,7 @@ export class Agent {
   }
 
   async #reconcile(key: string): Promise<number | undefined> {
-    if (key === "observe-balancers") {
-      await this.#balancers.observe();
-      return BALANCER_POLL_MS;
-    }
+    if (key === OBSERVE_BALANCERS) return this.#balancers.observe();
     if (key === "orphans") return this.#removeOrphans();
     if (key === "host") {
       await this.#deps.host.prepare();
@@ -307,10 +351,13 @@ export class Agent {
   /** Removes orphans: containers with the instance's label that no assignment has, left by a crash. */
   async #removeOrphans(): Promise<undefined> {
     const { engine, naming, log, host } = this.#deps;
-    await host.volumes.releaseOthers((podKey) => isAssigned(podKey, this.#cache));
+    const isKnown = (podKey: string) => isAssigned(podKey, this.#cache);
+    await host.volumes.releaseOthers(isKnown);
+    await host.environments.releaseOthers(isKnown);
+    await host.names.removeOthers((id) => isInterfaceAssigned(id, this.#cache));
     for (const container of await engine.list(naming.label)) {
       if (!isOrphan(container, this.#cache)) continue;
-      log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
+      log.warn("An orphaned container is removed", { container: container.name });
       await engine.removeContainer(container.id);
     }
   }

@@ -32,7 +32,7 @@ async function write(cache: AssignmentCache, clock: VirtualClock): Promise<void>
 }
 
 // Regression: the file held assignments as plain text, with passwords and credentials.
-it("keeps assignments across agents without a secret that can be read from the file", async () => {
+it("keeps assignments across agents, with every secret encrypted in the file", async () => {
   const clock = new VirtualClock(undefined, 1);
   const stored = disk(1);
   const first = new AssignmentCache(stored.memory, { clock, log: silentLogger });
@@ -45,7 +45,7 @@ it("keeps assignments across agents without a secret that can be read from the f
   expect(second.wanted.get(pod.key)).toEqual(pod);
 });
 
-it("loses with the node's key what was sealed, and nothing else", async () => {
+it("loses only the sealed parts when the node's key is lost", async () => {
   const clock = new VirtualClock(undefined, 1);
   const stored = disk(1);
   const first = new AssignmentCache(stored.memory, { clock, log: silentLogger });
@@ -58,7 +58,7 @@ it("loses with the node's key what was sealed, and nothing else", async () => {
   expect(second.cursors.get("container")).toBe("2026-01-01T00:00:00.000000001Z");
 });
 
-it("writes over what an earlier version left as plain text, and keeps its cursors", async () => {
+it("overwrites plain text of an earlier version, and keeps its cursors", async () => {
   const clock = new VirtualClock(undefined, 1);
   const stored = disk(1);
   stored.memory.write(

@@ -3,7 +3,7 @@ import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import type { AgentMemory } from "./agent-memory.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
-import type { ProblemMemory } from "./pods/pod-controller.ts";
+import type { ProblemMemory, RestartMemory } from "./pods/pod-controller.ts";
 
 /**
  * The stored form. Assignments contain passwords, environments, credentials and private keys, so they are
@@ -17,6 +17,11 @@ interface Content {
   readonly cursors: Readonly<Record<string, string>>;
   /** Reasons why pods cannot start that cannot be read from the engine. */
   readonly problems: Readonly<Record<string, ContainerProblem>>;
+  /**
+   * How often containers were started again by their policy, by their ids. Agents of earlier versions did not
+   * count.
+   */
+  readonly restarts?: Readonly<Record<string, number>>;
 }
 
 interface Secrets {
@@ -43,6 +48,7 @@ export class AssignmentCache {
   readonly ports = new Map<string, number>();
   readonly cursors = new Map<string, string>();
   readonly problems = new Map<string, ContainerProblem>();
+  readonly restarts = new Map<string, number>();
   settings: NodeSettings | undefined;
   #scheduled: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
 
@@ -58,6 +64,7 @@ export class AssignmentCache {
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
+    for (const [key, count] of Object.entries(content?.restarts ?? {})) this.restarts.set(key, count);
     // The content is rewritten at once: it may be sealed with a replaced key, or be plain text of an earlier
     // version.
     if (secrets !== undefined || (content !== undefined && content.format !== 2)) this.changed();
@@ -115,6 +122,20 @@ export class AssignmentCache {
     };
   }
 
+  /** How often containers were started again by their policy. The engine counts only those of its own. */
+  restartAccess(): RestartMemory {
+    const { restarts } = this;
+    return {
+      add: (id) => {
+        restarts.set(id, (restarts.get(id) ?? 0) + 1);
+        this.changed();
+      },
+      delete: (id) => {
+        if (restarts.delete(id)) this.changed();
+      },
+    };
+  }
+
   /** Host ports that were assigned to listeners. */
   portAccess(): PortMemory {
     const { ports } = this;
@@ -140,6 +161,7 @@ export class AssignmentCache {
       ports: Object.fromEntries(this.ports),
       cursors: Object.fromEntries(this.cursors),
       problems: Object.fromEntries(this.problems),
+      restarts: Object.fromEntries(this.restarts),
     };
     try {
       const content: Content = { ...rest, sealed: this.#memory.seal(JSON.stringify(secrets)) };
@@ -147,7 +169,7 @@ export class AssignmentCache {
     } catch (thrown) {
       // The disk is full: the write is retried until it succeeds, and everything that depends on it waits.
       this.#scheduled = scheduled;
-      this.#log.warn("What the agent was told could not be written", { reason: messageOf(thrown) });
+      this.#log.warn("The assignments could not be stored", { reason: messageOf(thrown) });
       this.#clock.after(RETRY_MS, () => this.#write());
       return;
     }
@@ -159,7 +181,7 @@ export class AssignmentCache {
     try {
       return parse(this.#memory.open(sealed)) as Secrets | undefined; // As above.
     } catch (thrown) {
-      this.#log.warn("Assignments were sealed with another key and are asked for again", {
+      this.#log.warn("Assignments were sealed with another key and are requested again", {
         reason: messageOf(thrown),
       });
       return undefined;

@@ -1,20 +1,27 @@
 import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
 import { ensurePrivateFolder, randomIds, type Clock, type Logger } from "@gantry/kernel";
+import type { Zones } from "@gantry/kernel/dns/zones";
 import { openMemory, type AgentMemory } from "./agent-memory.ts";
 import { DnsServer } from "./dns/dns-server.ts";
-import { lookUp } from "./dns/zone.ts";
+import { resolveInVpc, resolveOutside } from "./dns/resolve.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
 import type { LogSpool } from "./haproxy/log-spool.ts";
 import { Proxy } from "./haproxy/proxy.ts";
 import type { Naming } from "./naming.ts";
 import { ensureHostRules, removeHostRules } from "./network/host-rules.ts";
+import { NameFiles } from "./network/name-files.ts";
 import type { Programs } from "./network/programs.ts";
 import type { Router } from "./network/vpc-router.ts";
 import { removeAllLimits, TaskLimits } from "./pods/task-limits.ts";
+import { SecretEnvironments } from "./secret-environment/secret-environments.ts";
+import { MetadataServer, type MetadataOrigin } from "./instance-metadata/metadata-server.ts";
+import { METADATA_PORT } from "./network/transit.ts";
+import { OriginalTuples } from "./network/original-tuples.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
 import { interfaceCounters } from "./network/interface-counters.ts";
+import { FileSystemSizes } from "./stats/file-system-sizes.ts";
 import { podUsage, type Usage } from "./stats/usage-reader.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
@@ -25,8 +32,12 @@ export interface VpcService {
   readonly vpc: () => VpcAssignment;
   readonly pods: () => readonly PodAssignment[];
   readonly router: Router;
+  /** How often a container was started again by its policy, by its id. */
+  readonly restartsOf: (containerId: string) => number;
   /** Undefined until the control plane has sent them. */
   readonly settings: () => NodeSettings | undefined;
+  /** The hosted zones of the instance. */
+  readonly zones: Zones;
 }
 
 /** The operations of the agent on its machine in addition to containers and network interfaces. */
@@ -35,6 +46,8 @@ export interface Host {
   readonly dataPath: string;
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
+  readonly environments: Pick<SecretEnvironments, "prepare" | "release" | "releaseOthers">;
+  readonly names: Pick<NameFiles, "ensure" | "mountsOf" | "remove" | "removeOthers">;
   readonly memory: AgentMemory;
   /** Establishes the preconditions for all other operations. */
   prepare(): Promise<void>;
@@ -42,9 +55,11 @@ export interface Host {
   proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe" | "traffic"> & {
     readonly logs: Pick<LogSpool, "flush" | "next" | "taken" | "resend">;
   };
-  /** The resource usage of a pod; undefined for one that does not run. */
-  usageOf(pod: PodAssignment): Promise<Usage | undefined>;
+  /** The resource usage of a pod; undefined for one that does not run. Restarts are counted by container id. */
+  usageOf(pod: PodAssignment, restartsOf: (containerId: string) => number): Promise<Usage | undefined>;
   serve(service: VpcService): { close(): void };
+  /** Answers public hosted zones at a port of the loopback address. */
+  serveZones(zones: Zones, port: number): { close(): void };
 }
 
 export interface LinuxHostDeps {
@@ -66,14 +81,56 @@ export interface LinuxHostDeps {
   readonly memoryKeys: () => readonly Uint8Array[];
 }
 
+/** Serves a VPC's resolver, task endpoints, instance metadata and the route to the AWS services. */
+function serve(
+  { engine, naming, clock, log }: LinuxHostDeps,
+  { vpc, pods, router, settings, restartsOf, zones }: VpcService,
+  random: () => number,
+): { close(): void } {
+  const address = router.transit.hostAddress;
+  const dns = new DnsServer({
+    ...{ clock, log, address, port: 53, forwards: true },
+    resolve: (question) => resolveInVpc(zones, vpc(), question, random),
+  });
+  const tasks = new TaskEndpoints({
+    ...{ address, pods, engine, naming, clock, log },
+    ...{ restartsOf, countersOf: interfaceCounters },
+  });
+  const tuples = new OriginalTuples(router.pid);
+  const relay = new ServiceRelay({
+    ...{ address, settings, log },
+    originOf: (client) =>
+      vpc().hasEndpoints === true ? tuples.originOf(vpc().vpcId, address, client) : undefined,
+  });
+  const originOf = metadataOrigin(tuples, vpc, address);
+  const metadata = new MetadataServer({ address, pods, clock, log, originOf });
+  const servers = [metadata, dns, tasks, relay];
+  return {
+    close() {
+      for (const server of servers) server.close();
+    },
+  };
+}
+
+const METADATA_PORTS = { from: 80, to: METADATA_PORT };
+
+function metadataOrigin(tuples: OriginalTuples, vpc: () => VpcAssignment, address: string): MetadataOrigin {
+  return (client) => tuples.originOf(vpc().vpcId, address, client, METADATA_PORTS);
+}
+
 /** The machine this process runs on. */
 export function linuxHost(deps: LinuxHostDeps): Host {
   const { engine, programs, naming, clock, log, dataFolder, dataPath, image } = deps;
+  const ids = randomIds();
+  const random = (): number => Number.parseInt(ids.hex(8), 16) / 2 ** 32;
+  const sizes = new FileSystemSizes({ dataFolder, clock });
   tightenFolders(dataFolder);
   return {
     dataPath,
     limits: new TaskLimits({ log, instance: naming.instance }),
     volumes: new Volumes({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
+    environments: new SecretEnvironments({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
+    names: new NameFiles({ dataFolder, dataPath }),
     memory: openMemory(join(dataFolder, "agent/assignments.json"), deps.memoryKeys),
     prepare: () => ensureHostRules(programs, naming),
     trust: (caPem) => writeTrust(deps, caPem),
@@ -82,7 +139,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         engine,
         naming,
         clock,
-        ids: randomIds(),
+        ids,
         log,
         image,
         folder: join(dataFolder, "haproxy"),
@@ -90,23 +147,13 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         dataPath,
         ports,
       }),
-    usageOf: (pod) => podUsage(pod, { engine, naming, dataFolder }),
-    serve({ vpc, pods, router, settings }) {
-      const address = router.transit.hostAddress;
-      const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });
-      const tasks = new TaskEndpoints({
-        ...{ address, pods, engine, naming, clock, log },
-        countersOf: interfaceCounters,
-      });
-      const relay = new ServiceRelay({ address, settings, log });
-      return {
-        close() {
-          dns.close();
-          tasks.close();
-          relay.close();
-        },
-      };
-    },
+    usageOf: (pod, restartsOf) => podUsage(pod, { engine, naming, dataFolder, sizes, restartsOf }),
+    serveZones: (zones, port) =>
+      new DnsServer({
+        ...{ clock, log, address: "127.0.0.1", port, forwards: false },
+        resolve: (question) => resolveOutside(zones, question, random),
+      }),
+    serve: (service) => serve(deps, service, random),
   };
 }
 
@@ -129,6 +176,6 @@ export async function removeHostTraces(programs: Programs, naming: Naming): Prom
  * may read are mounted separately.
  */
 function tightenFolders(dataFolder: string): void {
-  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy"])
+  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy", "programs", "interfaces"])
     ensurePrivateFolder(join(dataFolder, folder));
 }

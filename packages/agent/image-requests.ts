@@ -11,7 +11,8 @@ export class ImageRequests {
 
   constructor(deps: {
     clock: Clock;
-    /** Asks for an image; false where nobody is there to ask. */ send: (image: string) => boolean;
+    /** Requests an image; false where the control plane is not connected. */
+    send: (image: string) => boolean;
   }) {
     this.#clock = deps.clock;
     this.#send = deps.send;

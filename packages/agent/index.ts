@@ -14,4 +14,5 @@ export * from "./naming.ts";
 export * from "./network/free-port.ts";
 export * from "./network/host-rules.ts";
 export * from "./network/programs.ts";
+export { commandPrefixOf, COMMAND_PREFIX_LABEL } from "./secret-environment/wrap-commands.ts";
 export { useTag, useTagsOf } from "./pods/pod-images.ts";

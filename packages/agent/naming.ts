@@ -67,8 +67,6 @@ export function pauseSpec(naming: Naming): ContainerSpec {
     network: "none",
     pidHost: false,
     privileged: false,
-    dns: undefined,
-    extraHosts: [],
     mounts: [],
     cpuShares: 2,
     memoryMiB: undefined,

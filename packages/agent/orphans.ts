@@ -22,7 +22,8 @@ export function isAssigned(key: string, { wanted, leaving }: Assigned): boolean 
   return wanted.has(key) || leaving.has(key);
 }
 
-function isInterfaceAssigned(id: string, { wanted, leaving }: Assigned): boolean {
+/** Whether an assignment, including one that is being removed, has the interface. */
+export function isInterfaceAssigned(id: string, { wanted, leaving }: Assigned): boolean {
   return [...wanted.values(), ...leaving.values()].some(
     (assignment) =>
       (assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === id,

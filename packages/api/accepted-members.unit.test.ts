@@ -7,6 +7,7 @@ import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import * as iam from "@aws-sdk/client-iam";
 import * as s3 from "@aws-sdk/client-s3";
 import { sendRaw, startS3 } from "@gantry/testkit";
+import { defaultNetwork, registerTask } from "@gantry/testkit/ecs-client";
 import { afterAll, describe, expect, it } from "vitest";
 
 const { api, client: storage, newBucket } = await startS3();
@@ -151,23 +152,14 @@ describe("a member that is given acts", () => {
 
   it("enableECSManagedTags of RunTask", async () => {
     const client = new ecs.ECSClient(api.client());
-    const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
     await client.send(new ecs.CreateClusterCommand({ clusterName: "managed" }));
-    await client.send(
-      new ecs.RegisterTaskDefinitionCommand({
-        family: "app",
-        networkMode: "awsvpc",
-        cpu: "256",
-        memory: "512",
-        containerDefinitions: [{ name: "c", image: "busybox" }],
-      }),
-    );
+    await registerTask(client, "app");
     const { tasks } = await client.send(
       new ecs.RunTaskCommand({
         cluster: "managed",
         taskDefinition: "app",
         enableECSManagedTags: true,
-        networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } },
+        networkConfiguration: await defaultNetwork(api),
       }),
     );
     expect(tasks?.[0]?.tags).toContainEqual({ key: "aws:ecs:clusterName", value: "managed" });

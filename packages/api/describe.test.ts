@@ -35,6 +35,53 @@ describe("EC2's descriptions", () => {
     );
   });
 
+  it("list the tags of resources by filter, page by page", async () => {
+    const Tags = ["a", "b", "c", "d", "e", "f"].map((Key) => ({ Key, Value: "tagged" }));
+    const TagSpecifications = [{ ResourceType: "vpc" as const, Tags }];
+    const { Vpc } = await client.send(
+      new ec2.CreateVpcCommand({ CidrBlock: "10.77.0.0/16", TagSpecifications }),
+    );
+    const ResourceId = Vpc?.VpcId ?? "";
+    const { AllocationId } = await client.send(
+      new ec2.AllocateAddressCommand({
+        TagSpecifications: [{ ResourceType: "elastic-ip", Tags: [{ Key: "of", Value: "address" }] }],
+      }),
+    );
+    const tagsOf = (input: ec2.DescribeTagsCommandInput) => client.send(new ec2.DescribeTagsCommand(input));
+    const by = (Name: string, ...Values: string[]) => ({ Filters: [{ Name, Values }] });
+    const first = await tagsOf({ ...by("resource-id", ResourceId), MaxResults: 5 });
+    expect(first.Tags?.map(({ Key }) => Key)).toEqual(["a", "b", "c", "d", "e"]);
+    expect((await tagsOf({ ...by("resource-id", ResourceId), NextToken: first.NextToken })).Tags).toEqual([
+      { ResourceId, ResourceType: "vpc", Key: "f", Value: "tagged" },
+    ]);
+    expect((await tagsOf(by("key", "of"))).Tags).toEqual([
+      { ResourceId: AllocationId, ResourceType: "elastic-ip", Key: "of", Value: "address" },
+    ]);
+    expect((await tagsOf(by("value", "tagged"))).Tags).toHaveLength(6);
+    expect((await tagsOf(by("resource-type", "subnet"))).Tags).toEqual([]);
+  });
+
+  it("choose regions by name and filter", async () => {
+    const regionsOf = async (input: ec2.DescribeRegionsCommandInput) =>
+      (await client.send(new ec2.DescribeRegionsCommand(input))).Regions;
+    expect(await regionsOf({ RegionNames: ["eu-south-1"] })).toEqual([
+      { RegionName: "eu-south-1", Endpoint: "ec2.eu-south-1.amazonaws.com", OptInStatus: "opted-in" },
+    ]);
+    const notOptIn = await regionsOf({
+      Filters: [
+        { Name: "opt-in-status", Values: ["opt-in-not-required"] },
+        { Name: "region-name", Values: ["eu-*"] },
+      ],
+    });
+    expect(notOptIn?.map(({ RegionName }) => RegionName)).toEqual([
+      ...["eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3"],
+    ]);
+    expect((await regionsOf({ AllRegions: true }))?.length).toBeGreaterThan(25);
+    await expect(regionsOf({ RegionNames: ["eu-nowhere-1"] })).rejects.toThrow(
+      "Invalid region names: [eu-nowhere-1]",
+    );
+  });
+
   it.each<[string, () => Promise<unknown>]>([
     ["zones", () => zonesOf({ Filters: [{ Name: "nonsense", Values: ["x"] }] })],
     [
@@ -50,7 +97,7 @@ describe("EC2's descriptions", () => {
     await expect(call()).rejects.toThrow("The filter 'nonsense' is invalid");
   });
 
-  it("refuse names that nothing has", async () => {
+  it("refuse unknown names", async () => {
     const groups = new ec2.DescribeSecurityGroupsCommand({ GroupNames: ["default", "none"] });
     await expect(client.send(groups)).rejects.toMatchObject({ name: "InvalidGroup.NotFound" });
     const addresses = new ec2.DescribeAddressesCommand({ PublicIps: ["198.18.9.99"] });
@@ -61,7 +108,7 @@ describe("EC2's descriptions", () => {
 describe("EFS's descriptions", () => {
   const client = new efs.EFSClient(api.client());
 
-  it("choose file systems by id and token, and refuse what there is not", async () => {
+  it("choose file systems by id and token, and refuse unknown ones", async () => {
     const { FileSystemId } = await client.send(new efs.CreateFileSystemCommand({ CreationToken: "one" }));
     const found = async (input: efs.DescribeFileSystemsCommandInput) =>
       (await client.send(new efs.DescribeFileSystemsCommand(input))).FileSystems?.length;
@@ -97,7 +144,7 @@ describe("ECS", () => {
     return { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
   };
 
-  it("refuses to list the tasks of a service that there is not", async () => {
+  it("refuses to list the tasks of a missing service", async () => {
     await client.send(new ecs.CreateClusterCommand({}));
     await expect(client.send(new ecs.ListTasksCommand({ serviceName: "none" }))).rejects.toMatchObject({
       name: "ServiceNotFoundException",
@@ -157,7 +204,7 @@ it("ECS runs tasks of launch type EC2 where the operator lets tasks use the node
   }
 });
 
-it("CloudWatch Logs refuses an order that there is not", async () => {
+it("CloudWatch Logs refuses an unknown order", async () => {
   const client = new CloudWatchLogsClient(api.client());
   await client.send(new CreateLogGroupCommand({ logGroupName: "g" }));
   const call = client.send(

@@ -11,7 +11,7 @@ const api = await startApi();
 afterAll(() => api.close());
 const nonsense = "NONSENSE" as never;
 
-describe("S3 refuses values that there are not, and a bucket of another owner than the caller takes it for", async () => {
+describe("S3 refuses unknown values, and a bucket whose owner is not the expected one", async () => {
   const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
   const Bucket = "arguments";
   await client.send(new s3.CreateBucketCommand({ Bucket }));
@@ -59,7 +59,7 @@ describe("S3 refuses values that there are not, and a bucket of another owner th
 describe("EC2", () => {
   const client = new ec2.EC2Client(api.client());
 
-  it("makes nothing in a dry run", async () => {
+  it("creates nothing in a dry run", async () => {
     const before = (await client.send(new ec2.DescribeVpcsCommand({}))).Vpcs?.length;
     await expect(
       client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", DryRun: true })),
@@ -103,7 +103,7 @@ describe("EC2", () => {
           }),
         ),
     ],
-  ])("refuses %s that there are not", async (_, call) => {
+  ])("refuses unknown %s", async (_, call) => {
     await expect(call()).rejects.toMatchObject({ name: "InvalidParameterValue" });
   });
 });
@@ -113,7 +113,7 @@ describe("lists come page by page", () => {
   const files = new efs.EFSClient(api.client());
   const certificates = new acm.ACMClient(api.client());
 
-  it("of load balancing, file systems and certificates, until there is no more", async () => {
+  it("of load balancing, file systems and certificates, to the end", async () => {
     const seen: Record<string, number[]> = { groups: [], files: [], certificates: [] };
     for (let count = 0; count < 5; count += 1) {
       await files.send(new efs.CreateFileSystemCommand({ CreationToken: `file-system-${count}` }));
@@ -173,11 +173,11 @@ describe("RDS", () => {
     ["port", { Port: 1 }],
     ["retention", { BackupRetentionPeriod: 99 }],
     ["window", { PreferredBackupWindow: "NONSENSE" }],
-  ])("refuses a %s that there is not", async (_, more) => {
+  ])("refuses an unknown %s", async (_, more) => {
     await expect(create(more)).rejects.toMatchObject({ name: "InvalidParameterValue" });
   });
 
-  it("describes page by page, and knows its filters", async () => {
+  it("describes page by page, and applies its filters", async () => {
     const describeAll = (more: rds.DescribeDBInstancesCommandInput) =>
       client.send(new rds.DescribeDBInstancesCommand(more));
     await expect(describeAll({ MaxRecords: 1 })).rejects.toThrow(

@@ -1,7 +1,7 @@
 import { realTimeOf } from "@gantry/kernel";
 import type { Authority } from "@gantry/tls";
 import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
-import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
+import type { BlobStore, LogStore, MetricStore, ObjectStore, QueueStore } from "@gantry/content";
 import type { ImageStore } from "@gantry/registry";
 import type { ApiDeps } from "./common/api-deps.ts";
 
@@ -9,11 +9,13 @@ export interface ServicesDeps extends ApiDeps {
   readonly publicPool: string;
   readonly logs: LogStore;
   readonly metrics: MetricStore;
+  readonly queues: QueueStore;
   readonly authority: Authority;
   readonly blobs: BlobStore;
   readonly images: ImageStore;
   readonly objects: ObjectStore;
   readonly registry: string;
+  readonly upstreamAt: (host: string) => URL;
 }
 
 const descriptor = (
@@ -97,9 +99,22 @@ export const DESCRIPTORS = {
     targetPrefix: "AWSEvents",
     xmlNamespace: "http://events.amazonaws.com/doc/2015-10-07",
   }),
+  resourcegroupstaggingapi: descriptor("resourcegroupstaggingapi", "tagging", ["awsJson1_1"], {
+    id: "resource-groups-tagging-api",
+    iamPrefix: "tag",
+    version: "2017-01-26",
+    targetPrefix: "ResourceGroupsTaggingAPI_20170126",
+    xmlNamespace: "",
+  }),
   scheduler: descriptor("scheduler", "scheduler", ["restJson1"], {
     version: "2021-06-30",
     targetPrefix: "AWSChronosService",
+    xmlNamespace: "",
+  }),
+  servicequotas: descriptor("servicequotas", "servicequotas", ["awsJson1_1"], {
+    id: "service-quotas",
+    version: "2019-06-24",
+    targetPrefix: "ServiceQuotasV20190624",
     xmlNamespace: "",
   }),
   acm: descriptor("acm", "acm", ["awsJson1_1"], {
@@ -139,6 +154,23 @@ export const DESCRIPTORS = {
     targetPrefix: "AmazonSSM",
     xmlNamespace: "http://ssm.amazonaws.com/doc/2014-11-06/",
   }),
+  sns: descriptor("sns", "sns", ["awsQuery"], {
+    version: "2010-03-31",
+    targetPrefix: "AmazonSimpleNotificationService",
+    xmlNamespace: "http://sns.amazonaws.com/doc/2010-03-31/",
+  }),
+  // Older clients speak Query.
+  sqs: descriptor("sqs", "sqs", ["awsQuery", "awsJson1_0"], {
+    version: "2012-11-05",
+    targetPrefix: "AmazonSQS",
+    xmlNamespace: "",
+  }),
+  route53: descriptor("route53", "route53", ["restXml"], {
+    id: "route-53",
+    version: "2013-04-01",
+    targetPrefix: "AWSDnsV20130401",
+    xmlNamespace: "https://route53.amazonaws.com/doc/2013-04-01/",
+  }),
   s3: descriptor("s3", "s3", ["restXml"], {
     version: "2006-03-01",
     targetPrefix: "AmazonS3",
@@ -172,6 +204,12 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.scheduler, async () =>
     (await import("./scheduler/index.ts")).schedulerService(deps),
   );
+  dispatcher.register(DESCRIPTORS.resourcegroupstaggingapi, async () =>
+    (await import("./resourcegroupstaggingapi/index.ts")).taggingService(deps),
+  );
+  dispatcher.register(DESCRIPTORS.servicequotas, async () =>
+    (await import("./servicequotas/index.ts")).serviceQuotasService(),
+  );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
   dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(real));
   dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(real));
@@ -181,6 +219,11 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.secretsmanager, async () =>
     (await import("./secretsmanager/index.ts")).secretsManagerService(real),
   );
+  dispatcher.register(DESCRIPTORS.sns, async () => (await import("./sns/index.ts")).snsService(real));
+  dispatcher.register(DESCRIPTORS.sqs, async () => (await import("./sqs/index.ts")).sqsService(real));
   dispatcher.register(DESCRIPTORS.ssm, async () => (await import("./ssm/index.ts")).ssmService(real));
+  dispatcher.register(DESCRIPTORS.route53, async () =>
+    (await import("./route53/index.ts")).route53Service(real),
+  );
   dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(real));
 }

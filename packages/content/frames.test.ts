@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { FRAME_BYTES, frameOffset } from "./frames.ts";
+import { DamagedObjectError, FRAME_BYTES, frameOffset } from "./frames.ts";
 import type { ObjectMeta, Segment } from "./object-meta.ts";
-import { DamagedObjectError, ObjectStore } from "./object-store.ts";
+import { ObjectStore } from "./object-store.ts";
 
 const KEY = Buffer.alloc(32, 1);
 const store = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-frames-")), KEY);
@@ -15,7 +15,8 @@ afterAll(() => store.close());
 const plain = Buffer.from(
   Array.from({ length: 3 * FRAME_BYTES + 1_000 }, (_, index) => (index * 31 + (index >> 9)) % 251),
 );
-const meta = (segment: Segment) => ({ size: segment.size, segments: [segment] }) as unknown as ObjectMeta; // The fields that reading uses.
+// The fields that reading uses.
+const meta = (segment: Segment) => ({ size: segment.size, segments: [segment] }) as unknown as ObjectMeta;
 const bytes = async (stream: Readable | Promise<Readable>) =>
   Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
 let count = 0;
@@ -27,7 +28,7 @@ const frameAt = (stored: Buffer, index: number) =>
   stored.subarray(frameOffset(index), frameOffset(index + 1));
 
 describe("frames", () => {
-  it("give back what was written, of any length, in any pieces, in any range", async () => {
+  it("return what was written, of any length, in any pieces, in any range", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(
@@ -49,7 +50,8 @@ describe("frames", () => {
           ]);
           if (length === 0) return;
           expect((await bytes(store.read(meta(segment)))).equals(whole)).toBe(true);
-          const [start, end] = [one % length, other % length].toSorted((a, b) => a - b) as [number, number]; // Two of them.
+          // Two of them.
+          const [start, end] = [one % length, other % length].toSorted((a, b) => a - b) as [number, number];
           expect(
             (await bytes(store.read(meta(segment), start, end))).equals(whole.subarray(start, end + 1)),
           ).toBe(true);
@@ -59,7 +61,7 @@ describe("frames", () => {
     );
   });
 
-  it("are not given out when they were changed, swapped, left out or cut short; the others are, in a range of their own", async () => {
+  it("are not returned if they were changed, swapped, omitted or cut short; intact ranges are", async () => {
     const damages: Readonly<Record<string, (stored: Buffer) => Buffer>> = {
       changed: (stored) => {
         const copy = Buffer.from(stored);
@@ -83,7 +85,7 @@ describe("frames", () => {
     }
   });
 
-  it("of a customer's key are read with it alone, and damage is seen without it", async () => {
+  it("of a customer's key are read only with it, and damage is detected without it", async () => {
     const customer = Buffer.alloc(32, 9);
     const segment = await write([plain], customer);
     expect((await bytes(store.read(meta(segment), 0, plain.length - 1, customer))).equals(plain)).toBe(true);
@@ -103,7 +105,7 @@ describe("frames", () => {
     expect((await Array.fromAsync(store.damaged())).map((each) => each.key)).toEqual(["sealed"]);
   });
 
-  it("that no row names are swept away: those a crash left before or after the row", async () => {
+  it("that no row names are removed after a crash before or after the row was written", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-frames-")), KEY);
     const [kept, orphan] = [
       await own.writeSegment("aa-kept", Readable.from([plain])),

@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { DamagedError } from "@gantry/kernel";
+import type { Segment } from "./object-meta.ts";
 
 /** Plaintext bytes per frame. The last frame of a segment may be shorter. */
 export const FRAME_BYTES = 256 * 1024;
@@ -7,6 +9,11 @@ const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 /** Frames per disk operation: waking a thread costs as much as reading one frame. */
 export const BATCH_FRAMES = 4;
+const BATCH_BYTES = BATCH_FRAMES * (FRAME_BYTES + TAG_BYTES);
+const SPARE_BATCHES_MAX = 8;
+
+/** Free buffers for stored batches. The page faults of a new one cost more than the read (docs/decisions/0032). */
+const spare: Buffer[] = [];
 
 /** A frame differs from what was written: it was changed, moved or truncated, or the key is not the same. */
 export class FrameError extends Error {
@@ -74,7 +81,8 @@ export async function* readFrames(
     const to = Math.min(from + BATCH_FRAMES - 1, last);
     const end = to === lastOfAll ? size + (lastOfAll + 1) * TAG_BYTES : frameOffset(to + 1, frameBytes);
     const stored = readFully(file, frameOffset(from, frameBytes), end - frameOffset(from, frameBytes));
-    stored.catch(() => {}); // The consumer awaits it and gets the error. If the consumer stops before, the error has no effect.
+    // The consumer awaits it and gets the error. If the consumer stops before, the error has no effect.
+    stored.catch(() => {});
     return stored;
   };
   // The next frames are read while these are opened and sent.
@@ -93,6 +101,7 @@ export async function* readFrames(
         const offset = index * frameBytes;
         yield plain.subarray(Math.max(0, range.start - offset), range.end - offset + 1);
       }
+      if (stored.length === BATCH_BYTES && spare.length < SPARE_BATCHES_MAX) spare.push(stored);
     }
   } finally {
     // If the consumer stops early, a read is still pending: the file is closed after it.
@@ -101,7 +110,7 @@ export async function* readFrames(
 }
 
 async function readFully(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+  const buffer = (length === BATCH_BYTES ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(buffer, done, length - done, position + done);
@@ -116,4 +125,18 @@ function nonceOf(index: number, isLast: boolean): Buffer {
   nonce.writeUInt32BE(isLast ? 1 : 0, 0);
   nonce.writeBigUInt64BE(BigInt(index), 4);
   return nonce;
+}
+
+/** The stored bytes differ from those that were written. */
+export class DamagedObjectError extends DamagedError {
+  override readonly name = "DamagedObjectError";
+}
+
+/** Translates an error of reading a segment: to DamagedObjectError if it means damage, else unchanged. */
+export function damaged(segment: Segment, thrown: unknown): unknown {
+  if ((thrown as { code?: string } | undefined)?.code === "ENOENT")
+    // Node's file errors carry a code.
+    return new DamagedObjectError(`The bytes of ${segment.file} are gone.`, { cause: thrown });
+  if (thrown !== undefined && !(thrown instanceof FrameError)) return thrown;
+  return new DamagedObjectError(`The bytes of ${segment.file} are damaged.`, { cause: thrown });
 }

@@ -9,7 +9,7 @@ const shared = (bytes: Uint8Array): SharedArrayBuffer => {
 };
 
 describe("the thread that hashes", () => {
-  it("hashes many bodies at a time, each by itself", async () => {
+  it("hashes many bodies concurrently", async () => {
     const thread = new HashThread();
     const bodies = Array.from({ length: 5 }, () => Array.from({ length: 7 }, () => randomBytes(10_000)));
     const digests = await Promise.all(
@@ -25,7 +25,7 @@ describe("the thread that hashes", () => {
     await thread.close();
   });
 
-  it("says so where it ends before it is done, and the next body gets a new one", async () => {
+  it("reports that it ended early, and is replaced for the next body", async () => {
     const thread = new HashThread();
     const [early, late] = [thread.start("md5"), thread.start("md5")];
     await early.update(shared(Buffer.from("a")), 1);

@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
 export type HashName = "md5";
 export type ToHashWorker =
@@ -70,7 +70,9 @@ export class HashThread {
   }
 
   #open(): Worker {
-    const worker = new Worker(new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url));
+    // Loads Node's threads only when one is started.
+    const threads = process.getBuiltinModule("node:worker_threads");
+    const worker = new threads.Worker(new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url));
     worker.unref();
     worker.on("message", (message: FromHashWorker) => {
       const waiting = this.#waiting.get(message.id);

@@ -1,17 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transactSqlite } from "@gantry/kernel";
 import { listObjects, listVersions, type ListQuery, type VersionsQuery } from "./object-listing.ts";
-import { metaOf, read } from "./object-rows.ts";
-import type {
-  ChangeOptions,
-  MultipartPart,
-  ObjectEvent,
-  ObjectMeta,
-  Segment,
-  Versioning,
-} from "./object-meta.ts";
+import { EventRows, ReplicationRows, type PendingReplication } from "./object-rows.ts";
+import type { ChangeOptions, MultipartPart, ObjectMeta, Segment } from "./object-meta.ts";
 import { SegmentRows } from "./segment-rows.ts";
 import { UploadRows } from "./upload-rows.ts";
+import { VersionRows } from "./version-rows.ts";
 
 export interface PutOptions extends ChangeOptions {
   readonly check?: (there: ObjectMeta | undefined) => void;
@@ -23,68 +17,58 @@ export interface Put {
   readonly options: PutOptions;
 }
 
-const EVENTS_MAX = 10_000;
-const CURRENT_MAX = 4_096;
-
 /**
- * The index of objects: rows of one SQLite file; every change is one transaction. `object` holds the versions
- * that plain reads return, one row per key; `version` holds older versions and delete markers. Each change
- * returns the segments that no row references any more.
+ * The index of objects: rows of one SQLite file; every change is one transaction. Each change returns the
+ * segments that no row references any more.
  */
 export class ObjectIndex {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #rows: VersionRows;
   /** Where the bytes of objects are stored. */
   readonly segments: SegmentRows;
   readonly uploads: UploadRows;
-  /** Cache of recently read objects by bucket and key; every write of a row invalidates its entry. */
-  readonly #current = new Map<string, ObjectMeta>();
+  /** The changes of buckets that send events, until they are passed on. */
+  readonly events: EventRows;
+  /** The versions that are to be replicated. */
+  readonly replications: ReplicationRows;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     database.exec(`
-      CREATE TABLE IF NOT EXISTS object (bucket TEXT NOT NULL, key BLOB NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key)) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS version (bucket TEXT NOT NULL, key BLOB NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key, sequence DESC)) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY AUTOINCREMENT, meta TEXT NOT NULL) STRICT;
     `);
     const run = (sql: string): StatementSync => this.#run(sql);
     this.uploads = new UploadRows(database, run);
     this.segments = new SegmentRows(database, run);
+    this.events = new EventRows(run);
+    this.#rows = new VersionRows(database, run);
+    this.replications = new ReplicationRows(database, run);
     this.#listFiles();
   }
 
   /** The version that a plain read returns; undefined also if the newest version is a delete marker. */
   get(bucket: string, key: string): ObjectMeta | undefined {
-    // A transaction may be rolled back: its reads neither use nor fill the cache.
-    const isOwn = this.#database.isTransaction;
-    const name = `${bucket}/${key}`;
-    const known = isOwn ? undefined : this.#current.get(name);
-    if (known !== undefined) return known;
-    const meta = metaOf(
-      this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)),
-    );
-    if (meta === undefined || isOwn) return meta;
-    if (this.#current.size >= CURRENT_MAX) this.#current.clear();
-    this.#current.set(name, meta);
-    return meta;
+    return this.#rows.get(bucket, key);
   }
 
   /** The newest version, which may be a delete marker. */
   newest(bucket: string, key: string): ObjectMeta | undefined {
-    return this.get(bucket, key) ?? this.#newestBeneath(bucket, key);
+    return this.#rows.newest(bucket, key);
   }
 
   /** A version by its id; `null` is the one that was written while the bucket was not versioned. */
   version(bucket: string, key: string, id: string): ObjectMeta | undefined {
-    const current = this.get(bucket, key);
-    if (current !== undefined && (current.versionId ?? "null") === id) return current;
-    return metaOf(
-      this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = ?").get(
-        bucket,
-        Buffer.from(key),
-        id,
-      ),
-    );
+    return this.#rows.version(bucket, key, id);
+  }
+
+  isEmpty(bucket: string): boolean {
+    return this.#rows.isEmpty(bucket);
+  }
+
+  /** Every row that references bytes. */
+  all(): Generator<{ bucket: string; meta: ObjectMeta }> {
+    return this.#rows.all();
   }
 
   /** Makes an object the newest version of its key. Nothing changes if `check` of the existing one throws. */
@@ -103,7 +87,7 @@ export class ObjectIndex {
       puts.map(({ bucket, meta, options }) => {
         this.#run("SAVEPOINT one").run();
         try {
-          options.check?.(this.get(bucket, meta.key));
+          options.check?.(this.#rows.get(bucket, meta.key));
           const dropped = this.segments.forget(this.#put(bucket, meta, options));
           this.#run("RELEASE one").run();
           return { dropped };
@@ -117,19 +101,45 @@ export class ObjectIndex {
     );
   }
 
-  /** Rewrites a version in place: its tags, retention or hold changed. */
-  replace(bucket: string, meta: ObjectMeta): void {
+  /** Rewrites a version in place: its tags, retention, hold, ACL or storage class changed. */
+  replace(bucket: string, meta: ObjectMeta, options: Omit<ChangeOptions, "versioning"> = {}): void {
     this.#transact(() => {
-      const key = Buffer.from(meta.key);
-      const current = this.get(bucket, meta.key);
-      if (current !== undefined && current.versionId === meta.versionId) this.#setCurrent(bucket, meta);
-      else
-        this.#run("UPDATE version SET meta = ? WHERE bucket = ? AND key = ? AND id = ?").run(
-          JSON.stringify(meta),
-          bucket,
-          key,
-          meta.versionId ?? "null",
-        );
+      this.#tell(bucket, meta, options);
+      this.#rows.rewrite(bucket, this.#replicated(bucket, meta, options));
+    });
+  }
+
+  /**
+   * Stores a version that was replicated from another bucket, as the newest of its key; of one that is there its
+   * settings are replaced. Returns false if the key has a newer version, below which it cannot be stored.
+   */
+  putReplica(bucket: string, meta: ObjectMeta, options: ChangeOptions): boolean {
+    return this.#transact(() => {
+      const { key, versionId = "null" } = meta;
+      const there = this.#rows.version(bucket, key, versionId);
+      if (there !== undefined) {
+        const { sequence, noncurrentSince, segments } = there; // The bytes stay.
+        this.#rows.rewrite(bucket, { ...meta, sequence, noncurrentSince, segments });
+        return true;
+      }
+      if ((this.#rows.newest(bucket, key)?.modifiedAt ?? 0) > meta.modifiedAt) return false;
+      if (meta.isDeleteMarker === true) this.#putMarker(bucket, meta, options);
+      else this.segments.forget(this.#put(bucket, meta, options));
+      return true;
+    });
+  }
+
+  /**
+   * Ends the replication of a version, unless the version was changed since it was read: then it is replicated
+   * again.
+   */
+  endReplication(pending: PendingReplication, status: "COMPLETED" | "FAILED"): void {
+    this.#transact(() => {
+      if (!this.replications.remove(pending)) return;
+      const { bucket, key, versionId } = pending;
+      const meta = this.#rows.version(bucket, key, versionId);
+      if (meta !== undefined && meta.isDeleteMarker !== true)
+        this.#rows.rewrite(bucket, { ...meta, replication: status });
     });
   }
 
@@ -141,15 +151,14 @@ export class ObjectIndex {
     options: ChangeOptions = {},
   ): { marker: ObjectMeta | undefined; dropped: readonly Segment[] } {
     return this.#transact(() => {
-      const before = this.get(bucket, key);
+      const before = this.#rows.get(bucket, key);
       if (options.versioning === undefined) {
         if (before === undefined) return { marker: undefined, dropped: [] };
-        this.#dropCurrent(bucket, key);
-        this.#promote(bucket, key);
+        this.#rows.dropCurrent(bucket, key);
+        this.#rows.promote(bucket, key);
         this.#tell(bucket, before, options);
         return { marker: undefined, dropped: this.segments.forget(before.segments) };
       }
-      const dropped = this.#makeRoom(bucket, key, marker.at, options.versioning);
       const meta: ObjectMeta = {
         key,
         size: 0,
@@ -161,12 +170,9 @@ export class ObjectIndex {
         tags: {},
         segments: [],
         isDeleteMarker: true,
-        sequence: this.#nextSequence(bucket, key, before),
         ...(options.versioning === "Enabled" ? { versionId: marker.versionId } : {}),
       };
-      this.#bury(bucket, meta);
-      this.#dropCurrent(bucket, key);
-      this.#tell(bucket, meta, options);
+      const dropped = this.#putMarker(bucket, meta, options);
       return { marker: meta, dropped: this.segments.forget(dropped) };
     });
   }
@@ -179,18 +185,19 @@ export class ObjectIndex {
     options: ChangeOptions = {},
   ): { was: ObjectMeta | undefined; dropped: readonly Segment[] } {
     return this.#transact(() => {
-      const was = this.version(bucket, key, id);
+      const was = this.#rows.version(bucket, key, id);
       if (was === undefined) return { was, dropped: [] };
-      const current = this.get(bucket, key);
-      if (current !== undefined && (current.versionId ?? "null") === id) this.#dropCurrent(bucket, key);
+      const current = this.#rows.get(bucket, key);
+      if (current !== undefined && (current.versionId ?? "null") === id) this.#rows.dropCurrent(bucket, key);
       else
         this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(
           bucket,
           Buffer.from(key),
           id,
         );
-      this.#promote(bucket, key);
-      this.#tell(bucket, was, options);
+      this.#rows.promote(bucket, key);
+      const { isDeleteMarker: _, ...gone } = was; // No marker was made.
+      this.#tell(bucket, gone, options);
       return { was, dropped: this.segments.forget(was.segments) };
     });
   }
@@ -203,22 +210,6 @@ export class ObjectIndex {
   /** All versions and delete markers, keys in UTF-8 order, the newest of a key first. */
   listVersions(bucket: string, query: VersionsQuery): readonly ObjectMeta[] {
     return listVersions((sql) => this.#run(sql), bucket, query);
-  }
-
-  isEmpty(bucket: string): boolean {
-    const has = (table: string) =>
-      this.#run(`SELECT 1 FROM ${table} WHERE bucket = ? LIMIT 1`).get(bucket) !== undefined;
-    return !has("object") && !has("version");
-  }
-
-  /** Every row that references bytes. */
-  *all(): Generator<{ bucket: string; meta: ObjectMeta }> {
-    for (const table of ["object", "version"])
-      for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{
-        bucket: string;
-        meta: string;
-      }>)
-        yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta }; // The schema's own columns; we wrote them.
   }
 
   /** Stores a part of an upload; returns the segments of the part that it replaces. */
@@ -241,7 +232,7 @@ export class ObjectIndex {
     options: ChangeOptions & { check: (there: ObjectMeta | undefined) => void },
   ): readonly Segment[] {
     return this.#transact(() => {
-      options.check(this.get(bucket, meta.key));
+      options.check(this.#rows.get(bucket, meta.key));
       const leftOut = this.uploads
         .parts(id)
         .map((part) => part.segment)
@@ -272,14 +263,6 @@ export class ObjectIndex {
     });
   }
 
-  /** The events of a bucket, or of all buckets, oldest first. */
-  events(bucket?: string): readonly ObjectEvent[] {
-    const all = this.#run("SELECT meta FROM event ORDER BY number")
-      .all()
-      .map((row) => read(row) as ObjectEvent); // As above.
-    return bucket === undefined ? all : all.filter((event) => event.bucket === bucket);
-  }
-
   /** Runs once: lists the files of rows that were written before files were listed. */
   #listFiles(): void {
     const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
@@ -287,103 +270,48 @@ export class ObjectIndex {
     }; // SQLite's own column.
     if (version >= 1) return;
     this.#transact(() => {
-      for (const { meta } of this.all()) this.segments.keep(meta.segments);
+      for (const { meta } of this.#rows.all()) this.segments.keep(meta.segments);
       for (const { segment } of this.uploads.allParts()) this.segments.keep([segment]);
       this.#database.exec("PRAGMA user_version = 1");
     });
   }
 
-  #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
-    this.segments.keep(meta.segments);
-    const before = this.get(bucket, meta.key);
-    const sequence = this.#nextSequence(bucket, meta.key, before);
-    const dropped = this.#makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
-    const placed = { ...meta, sequence };
-    this.#setCurrent(bucket, placed);
+  #putMarker(bucket: string, marker: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    const { key, modifiedAt } = marker;
+    const sequence = this.#rows.nextSequence(bucket, key, this.#rows.get(bucket, key));
+    const dropped = this.#rows.makeRoom(bucket, key, modifiedAt, options.versioning);
+    const placed = { ...marker, sequence };
+    this.#rows.bury(bucket, placed);
+    this.#rows.dropCurrent(bucket, key);
     this.#tell(bucket, placed, options);
-    return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
-  }
-
-  /** Moves the existing version to the older versions, or removes it if the null version is replaced. */
-  #makeRoom(bucket: string, key: string, at: number, versioning: Versioning): readonly Segment[] {
-    const before = this.get(bucket, key);
-    const isNull = before?.versionId === undefined;
-    const dropped: Segment[] = [];
-    if (versioning !== "Enabled") {
-      const buried = metaOf(
-        this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(
-          bucket,
-          Buffer.from(key),
-        ),
-      );
-      if (buried !== undefined) {
-        this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = 'null'").run(
-          bucket,
-          Buffer.from(key),
-        );
-        dropped.push(...buried.segments);
-      }
-      if (before !== undefined && isNull) return [...dropped, ...before.segments];
-    }
-    if (before !== undefined) this.#bury(bucket, { ...before, noncurrentSince: at });
+    if (options.isReplicated?.(placed) === true) this.replications.add(bucket, placed);
     return dropped;
   }
 
-  #bury(bucket: string, meta: ObjectMeta): void {
-    this.#run("INSERT INTO version (bucket, key, sequence, id, meta) VALUES (?, ?, ?, ?, ?)").run(
-      bucket,
-      Buffer.from(meta.key),
-      meta.sequence ?? 0,
-      meta.versionId ?? "null",
-      JSON.stringify(meta),
-    );
+  /** The version with its status, if it is to be replicated; that is noted. */
+  #replicated(bucket: string, meta: ObjectMeta, { isReplicated }: ChangeOptions): ObjectMeta {
+    if (isReplicated?.(meta) !== true) return meta;
+    this.replications.add(bucket, meta);
+    return { ...meta, replication: "PENDING" };
   }
 
-  /** If a key has no current row, makes its newest version current, unless that is a delete marker. */
-  #promote(bucket: string, key: string): void {
-    if (this.get(bucket, key) !== undefined) return;
-    const next = this.#newestBeneath(bucket, key);
-    if (next === undefined || next.isDeleteMarker === true) return;
-    this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND sequence = ?").run(
-      bucket,
-      Buffer.from(key),
-      next.sequence ?? 0,
-    );
-    const { noncurrentSince: _, ...meta } = next;
-    this.#setCurrent(bucket, meta);
-  }
-
-  #dropCurrent(bucket: string, key: string): void {
-    this.#current.delete(`${bucket}/${key}`);
-    this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
-  }
-
-  #setCurrent(bucket: string, meta: ObjectMeta): void {
-    this.#current.delete(`${bucket}/${meta.key}`);
-    this.#run(
-      "INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta",
-    ).run(bucket, Buffer.from(meta.key), JSON.stringify(meta));
-  }
-
-  #newestBeneath(bucket: string, key: string): ObjectMeta | undefined {
-    return metaOf(
-      this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? ORDER BY sequence DESC LIMIT 1").get(
-        bucket,
-        Buffer.from(key),
-      ),
-    );
-  }
-
-  #nextSequence(bucket: string, key: string, current: ObjectMeta | undefined): number {
-    return Math.max(current?.sequence ?? 0, this.#newestBeneath(bucket, key)?.sequence ?? 0) + 1;
+  #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    this.segments.keep(meta.segments);
+    const before = this.#rows.get(bucket, meta.key);
+    const sequence = this.#rows.nextSequence(bucket, meta.key, before);
+    const dropped = this.#rows.makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
+    const placed = this.#replicated(bucket, { ...meta, sequence }, options);
+    this.#rows.setCurrent(bucket, placed);
+    this.#tell(bucket, placed, options);
+    return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
   }
 
   #tell(bucket: string, meta: ObjectMeta, { note }: ChangeOptions): void {
     if (note === undefined) return;
     const { key, size, etag, versionId, sequence = 0, isDeleteMarker = false } = meta;
-    const event: ObjectEvent = { ...note, bucket, key, size, etag, versionId, sequence, isDeleteMarker };
-    const { lastInsertRowid } = this.#run("INSERT INTO event (meta) VALUES (?)").run(JSON.stringify(event));
-    this.#run("DELETE FROM event WHERE number <= ?").run(Number(lastInsertRowid) - EVENTS_MAX);
+    const { StorageClass: storageClass } = meta.headers;
+    const about = { bucket, key, size, etag, versionId, sequence, isDeleteMarker, storageClass };
+    this.events.add({ ...note, ...about });
   }
 
   #transact<T>(work: () => T): T {

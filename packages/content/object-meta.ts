@@ -47,10 +47,10 @@ export interface ObjectMeta {
   /** Absent: the null version, written while the bucket was not versioned. */
   readonly versionId?: string | undefined;
   /** Increases with each version of a key. */
-  readonly sequence?: number;
+  readonly sequence?: number | undefined;
   readonly isDeleteMarker?: true;
   /** When a newer version replaced it. */
-  readonly noncurrentSince?: number;
+  readonly noncurrentSince?: number | undefined;
   readonly redirect?: string;
   readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: number };
   readonly legalHold?: boolean;
@@ -59,6 +59,8 @@ export interface ObjectMeta {
   readonly kms?: KmsSealing | undefined;
   /** Absent: its owner alone. */
   readonly acl?: readonly AclGrant[] | undefined;
+  /** Where its replication to other buckets stands, or that it is a replica. Absent: neither. */
+  readonly replication?: "PENDING" | "COMPLETED" | "FAILED" | "REPLICA";
 }
 
 /** One grant of an ACL: to an account by its id, or to a group of S3 by its URI. */
@@ -118,12 +120,18 @@ export interface MultipartPart {
 export interface ChangeNote {
   readonly id: string;
   readonly at: number;
-  readonly type: "created" | "deleted";
+  readonly type: ChangeType;
   /** The operation, or the lifecycle rule, that made it. */
   readonly reason: string;
   readonly requestId: string | undefined;
   readonly requester: string;
+  /** The unique id of the caller, and the address of the request; absent where S3 itself made the change. */
+  readonly principalId?: string;
+  readonly sourceAddress?: string;
 }
+
+/** `tagged` and `untagged` are of an object's tags, `moved` of its storage class. */
+export type ChangeType = "created" | "deleted" | "tagged" | "untagged" | "acl" | "moved";
 
 /** A change of a bucket that sends events. */
 export interface ObjectEvent extends ChangeNote {
@@ -134,6 +142,14 @@ export interface ObjectEvent extends ChangeNote {
   readonly versionId: string | undefined;
   readonly sequence: number;
   readonly isDeleteMarker: boolean;
+  /** Absent: STANDARD. */
+  readonly storageClass?: string | undefined;
+}
+
+/** An event that waits in the outbox. Numbers increase with time, and are never used twice. */
+export interface NumberedEvent {
+  readonly number: number;
+  readonly event: ObjectEvent;
 }
 
 /**
@@ -144,8 +160,10 @@ export interface VersionMarker {
   readonly sequence: number | undefined;
 }
 
-/** Options of a change: the bucket's versioning, and the details for its event. */
+/** Options of a change: the bucket's versioning, the details for its event, and what is replicated. */
 export interface ChangeOptions {
   readonly versioning?: Versioning;
   readonly note?: ChangeNote | undefined;
+  /** Whether the version is to be replicated. Undefined: none is. */
+  readonly isReplicated?: ((meta: ObjectMeta) => boolean) | undefined;
 }

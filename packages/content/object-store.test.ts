@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import type { ObjectMeta, Segment } from "./object-meta.ts";
-import { DamagedObjectError, ObjectStore } from "./object-store.ts";
+import { DamagedObjectError } from "./frames.ts";
+import { ObjectStore } from "./object-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-objects-"));
 const store = new ObjectStore(folder, Buffer.alloc(32, 1));
@@ -47,7 +48,7 @@ describe("objects at rest", () => {
       ).toBe(true);
   });
 
-  it("are not given out when they are damaged: the answer breaks off before its last byte", async () => {
+  it("are not returned if they are damaged: the response is cut off before its last byte", async () => {
     const segment = await store.writeSegment("cc-three", Readable.from([plain]));
     const path = join(folder, segment.file);
     const stored = readFileSync(path);
@@ -56,7 +57,7 @@ describe("objects at rest", () => {
     await expect(bytes(store.read(meta([segment])))).rejects.toThrow(/damaged/);
   });
 
-  it("leave nothing where the body breaks off", async () => {
+  it("leave nothing if the body is cut off", async () => {
     const broken = Readable.from(
       (async function* () {
         yield plain;
@@ -68,7 +69,7 @@ describe("objects at rest", () => {
     expect(readdirSync(join(folder, "dd"))).toEqual([]);
   });
 
-  it("are named by whoever looks for damage: bytes that changed, that are short, that are gone", async () => {
+  it("are reported by the check for damage: changed, short or missing bytes", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
     const at = (segment: Segment): string => join(own.folder, segment.file);
     const put = async (key: string) => {
@@ -113,7 +114,7 @@ describe("objects at rest", () => {
     expect(readdirSync(join(own.folder, "aa"))).toEqual([]);
   });
 
-  it("lie beside their row where they are few: encrypted, in any range, gone with it, and named when damaged", async () => {
+  it("are stored beside their row if they are small: encrypted, in any range, and checked", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
     const few = plain.subarray(0, 4_096);
     const write = (name: string, customerKey?: Buffer) =>
@@ -142,7 +143,7 @@ describe("objects at rest", () => {
     expect(own.index.segments.content("next")).toBeUndefined();
   });
 
-  it("are put together with one sync, and each fails or succeeds by itself", async () => {
+  it("are written together with one sync, and each fails or succeeds by itself", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
     const put = async (key: string, fails: boolean) => {
       const segment = await own.writeSegment(`of-${key}`, Readable.from([plain.subarray(0, 10)]), () => {}, {

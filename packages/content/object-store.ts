@@ -4,8 +4,8 @@ import { open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
-import { DamagedError, ensurePrivateFolder, messageOf, openSqlite } from "@gantry/kernel";
-import { FRAME_BYTES, FrameCipher, FrameError, readFrames } from "./frames.ts";
+import { ensurePrivateFolder, messageOf, openSqlite } from "@gantry/kernel";
+import { damaged, DamagedObjectError, FRAME_BYTES, FrameCipher, readFrames } from "./frames.ts";
 import { HashThread } from "./hash-thread.ts";
 import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
 import type { ChangeOptions, MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
@@ -19,11 +19,6 @@ const SHARD = /^[0-9a-f]{2}$/;
 const INLINE_MAX = 16 * 1024;
 /** Bytes of such segments that are cached. */
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
-
-/** The stored bytes differ from those that were written. */
-export class DamagedObjectError extends DamagedError {
-  override readonly name = "DamagedObjectError";
-}
 
 /** One of the keys that encrypt objects: 32 bytes. A segment names its key by the id. */
 export interface ObjectKey {
@@ -83,7 +78,8 @@ export class ObjectStore {
     for (const part of (await readdir(this.folder)).filter((name) => SHARD.test(name)))
       for (const name of await readdir(join(this.folder, part))) {
         const file = join(part, name);
-        const stats = await stat(join(this.folder, file)).catch(() => undefined); // The file may be removed concurrently.
+        // The file may be removed concurrently.
+        const stats = await stat(join(this.folder, file)).catch(() => undefined);
         if (stats === undefined || stats.ctimeMs >= before || this.index.segments.hasFile(file)) continue;
         await this.#removals.remove([join(this.folder, file)]);
         removed += 1;
@@ -219,6 +215,13 @@ export class ObjectStore {
   #release(segments: readonly Segment[]): void {
     for (const segment of segments)
       if (segment.inline === true) this.index.segments.held.delete(segment.file);
+  }
+
+  /** Stores a version that was replicated from another bucket: see `ObjectIndex.putReplica`. */
+  putReplica(...parameters: Parameters<ObjectIndex["putReplica"]>): boolean {
+    const isStored = this.index.putReplica(...parameters);
+    if (isStored) this.#release(parameters[1].segments);
+    return isStored;
   }
 
   /** A plain delete; returns the delete marker if the bucket is versioned. */
@@ -385,13 +388,4 @@ export class ObjectStore {
     }
     if (stored.digest("hex") !== segment.sha256) throw damaged(segment, undefined);
   }
-}
-
-/** Translates an error of reading a segment: to DamagedObjectError if it means damage, else unchanged. */
-function damaged(segment: Segment, thrown: unknown): unknown {
-  if ((thrown as { code?: string } | undefined)?.code === "ENOENT")
-    // Node's file errors carry a code.
-    return new DamagedObjectError(`The bytes of ${segment.file} are gone.`, { cause: thrown });
-  if (thrown !== undefined && !(thrown instanceof FrameError)) return thrown;
-  return new DamagedObjectError(`The bytes of ${segment.file} are damaged.`, { cause: thrown });
 }

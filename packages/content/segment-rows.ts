@@ -30,7 +30,10 @@ export class SegmentRows {
     return this.#run("SELECT 1 FROM file WHERE name = ?").get(name) !== undefined;
   }
 
-  /** Lists files as named by a row, and writes held bytes beside the row that names them. Inside the row's transaction. */
+  /**
+   * Records that a row names these segments: lists those in files, and stores the bytes of inline ones. The
+   * caller runs it in the transaction that writes the row.
+   */
   keep(segments: readonly Segment[]): void {
     for (const { inline, file } of segments) {
       if (inline !== true) this.#run("INSERT OR IGNORE INTO file (name) VALUES (?)").run(file);

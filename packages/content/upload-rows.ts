@@ -27,7 +27,8 @@ export class UploadRows {
   }
 
   find(id: string): MultipartUpload | undefined {
-    return read(this.#run("SELECT meta FROM upload WHERE id = ?").get(id)) as MultipartUpload | undefined; // We wrote it.
+    // We wrote it.
+    return read(this.#run("SELECT meta FROM upload WHERE id = ?").get(id)) as MultipartUpload | undefined;
   }
 
   /** The open uploads of a bucket, in no particular order. */
@@ -56,7 +57,8 @@ export class UploadRows {
       this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number),
     ) as MultipartPart | undefined; // As above.
     this.#run(
-      "INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta",
+      "INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE " +
+        "SET meta = excluded.meta",
     ).run(upload, part.number, JSON.stringify(part));
     return before;
   }
@@ -77,6 +79,7 @@ export class UploadRows {
 
   /** The result of a completed upload, while it is remembered. */
   findCompleted(id: string): CompletedUpload | undefined {
-    return read(this.#run("SELECT meta FROM completed WHERE id = ?").get(id)) as CompletedUpload | undefined; // As above.
+    // As above.
+    return read(this.#run("SELECT meta FROM completed WHERE id = ?").get(id)) as CompletedUpload | undefined;
   }
 }

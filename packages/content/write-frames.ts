@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { open, rename } from "node:fs/promises";
+import { open, rename, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { BATCH_FRAMES, FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
@@ -42,77 +42,126 @@ export async function writeFrames(
   body.on("error", () => {}); // The body may fail before it is read: the loop below gets the error.
   const file = await open(path, "wx");
   const md5 = expected < THREAD_BYTES_MIN ? hashHere() : threads.start("md5");
-  const inFlight = new Set<Promise<void>>();
-  let failure: { thrown: unknown } | undefined;
-  let batch = newBatch();
-  let [filled, batches] = [0, 0];
-  let syncing: Promise<unknown> = Promise.resolve();
-
-  const flush = (isLast: boolean): void => {
-    const [taken, length] = [batch, filled];
-    const first = batches * BATCH_FRAMES;
-    const count = Math.max(1, Math.ceil(length / FRAME_BYTES));
-    const pieces = Array.from({ length: count }, (_, frame) =>
-      cipher.seal(
-        first + frame,
-        isLast && frame === count - 1,
-        taken.subarray(frame * FRAME_BYTES, Math.min(length, (frame + 1) * FRAME_BYTES)),
-      ),
-    ).flat();
-    if (onStored !== undefined) pieces.forEach(onStored);
-    const done = Promise.all([
-      md5.update(taken.buffer, length),
-      writeFully(file, pieces, frameOffset(first)),
-    ]).then(
-      () => void (spare.length < SPARE_BATCHES_MAX && spare.push(taken)),
-      (thrown: unknown) => void (failure ??= { thrown }),
-    );
-    inFlight.add(done);
-    void done.then(() => inFlight.delete(done));
-    batches += 1;
-    filled = 0;
-    // Syncing while the rest arrives keeps the last sync short.
-    if (batches % SYNC_BATCHES === 0) {
-      syncing = Promise.all([syncing, file.datasync()]);
-      syncing.catch(() => {}); // The last await reports the error.
-    }
-  };
-  const throwFailure = (): void => {
-    if (failure !== undefined) throw failure.thrown;
-  };
+  const batches = new BatchWriter({ file, md5, cipher, onStored });
   try {
+    // No encoding is set, so chunks are buffers.
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      // No encoding is set, so chunks are buffers.
       onChunk(chunk);
-      for (let from = 0; from < chunk.length;) {
-        // A full batch is held until more bytes arrive, so that the last frame is known to be the last.
-        if (filled === BATCH_BYTES) {
-          flush(false);
-          while (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);
-          batch = newBatch();
-        }
-        // Not `set`, which copies word by word in shared memory.
-        const count = chunk.copy(batch, filled, from);
-        filled += count;
-        from += count;
-      }
-      throwFailure();
+      await batches.add(chunk);
     }
-    const size = batches * BATCH_BYTES + filled;
-    flush(true);
-    await Promise.all(inFlight);
-    throwFailure();
+    const size = await batches.end();
     // Nothing references the file yet: its bytes and its name may become durable in either order.
     await rename(path, to);
-    const [hex] = await Promise.all([md5.digest(), file.sync(), syncFolder(dirname(to)), syncing]);
+    const [hex] = await Promise.all([md5.digest(), file.sync(), syncFolder(dirname(to)), batches.synced()]);
     return { size, md5: hex };
   } catch (thrown) {
-    await Promise.all(inFlight);
-    await syncing.catch(() => {});
+    await batches.settled();
     md5.drop();
     throw thrown;
   } finally {
     await file.close();
+  }
+}
+
+/** Collects chunks into batches of frames, and hashes, encrypts and writes each batch while the next is received. */
+class BatchWriter {
+  readonly #file: FileHandle;
+  readonly #md5: Hashing;
+  readonly #cipher: FrameCipher;
+  readonly #onStored: ((piece: Buffer) => void) | undefined;
+  readonly #inFlight = new Set<Promise<void>>();
+  #failure: { thrown: unknown } | undefined;
+  #batch = newBatch();
+  #filled = 0;
+  #count = 0;
+  #syncing: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: {
+    file: FileHandle;
+    md5: Hashing;
+    cipher: FrameCipher;
+    onStored: ((piece: Buffer) => void) | undefined;
+  }) {
+    this.#file = parts.file;
+    this.#md5 = parts.md5;
+    this.#cipher = parts.cipher;
+    this.#onStored = parts.onStored;
+  }
+
+  /** Takes a chunk; waits while BATCHES_IN_FLIGHT batches are being written. Errors: those of the disk. */
+  async add(chunk: Buffer): Promise<void> {
+    for (let from = 0; from < chunk.length;) {
+      // A full batch is held until more bytes arrive, so that the last frame is known to be the last.
+      if (this.#filled === BATCH_BYTES) {
+        this.#flush(false);
+        while (this.#inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(this.#inFlight);
+        this.#batch = newBatch();
+      }
+      // Not `set`, which copies word by word in shared memory.
+      const count = chunk.copy(this.#batch, this.#filled, from);
+      this.#filled += count;
+      from += count;
+    }
+    this.#throwFailure();
+  }
+
+  /** Writes what is left, with the mark of the last frame; returns the number of bytes of the whole body. */
+  async end(): Promise<number> {
+    const size = this.#count * BATCH_BYTES + this.#filled;
+    this.#flush(true);
+    await Promise.all(this.#inFlight);
+    this.#throwFailure();
+    return size;
+  }
+
+  /** Resolves when the syncs that were begun meanwhile have ended; rejects if one failed. */
+  synced(): Promise<unknown> {
+    return this.#syncing;
+  }
+
+  /** Resolves when nothing uses the file any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight);
+    await this.#syncing.catch(() => {});
+  }
+
+  #flush(isLast: boolean): void {
+    const [taken, length] = [this.#batch, this.#filled];
+    const first = this.#count * BATCH_FRAMES;
+    const pieces = this.#seal(taken.subarray(0, length), { first, isLast });
+    if (this.#onStored !== undefined) pieces.forEach(this.#onStored);
+    const done = Promise.all([
+      this.#md5.update(taken.buffer, length),
+      writeFully(this.#file, pieces, frameOffset(first)),
+    ]).then(
+      () => void (spare.length < SPARE_BATCHES_MAX && spare.push(taken)),
+      (thrown: unknown) => void (this.#failure ??= { thrown }),
+    );
+    this.#inFlight.add(done);
+    void done.then(() => this.#inFlight.delete(done));
+    this.#count += 1;
+    this.#filled = 0;
+    // Syncing while the rest arrives keeps the last sync short.
+    if (this.#count % SYNC_BATCHES === 0) {
+      this.#syncing = Promise.all([this.#syncing, this.#file.datasync()]);
+      this.#syncing.catch(() => {}); // The last await reports the error.
+    }
+  }
+
+  /** Encrypts the frames of a batch, the first of which has the number `first`. */
+  #seal(bytes: Buffer, { first, isLast }: { first: number; isLast: boolean }): readonly Buffer[] {
+    const count = Math.max(1, Math.ceil(bytes.length / FRAME_BYTES));
+    return Array.from({ length: count }, (_, frame) =>
+      this.#cipher.seal(
+        first + frame,
+        isLast && frame === count - 1,
+        bytes.subarray(frame * FRAME_BYTES, (frame + 1) * FRAME_BYTES),
+      ),
+    ).flat();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.thrown;
   }
 }
 

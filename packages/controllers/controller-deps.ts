@@ -1,7 +1,7 @@
 import type { Clock, Ids, Logger } from "@gantry/kernel";
 import type { Kind, Store } from "@gantry/state";
 
-/** What every controller is given. */
+/** The dependencies of every controller. */
 export interface ControllerDeps {
   readonly store: Store;
   readonly clock: Clock;

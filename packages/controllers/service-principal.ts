@@ -1,7 +1,7 @@
 import { sessionOf, trustsService, type Principal } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
 
-/** A service of AWS that acts by a role of an account. */
+/** An AWS service that acts with a role of an account. */
 export interface AssumedFor {
   readonly service: string;
   readonly sourceArn: string;
@@ -10,7 +10,10 @@ export interface AssumedFor {
   readonly now: number;
 }
 
-/** The platform as a session of a role; undefined where the role is gone, another account's, or does not trust the service. */
+/**
+ * The platform as a session of a role; undefined where the role is gone, belongs to another account, or does
+ * not trust the service.
+ */
 export function servicePrincipal(
   reader: Reader,
   roleArn: string,

@@ -10,7 +10,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "iam:PolicyARN":
       "AttachGroupPolicy AttachRolePolicy AttachUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy",
     "iam:PermissionsBoundary":
-      "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
+      "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole " +
+      "DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy " +
+      "DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy " +
+      "PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
     "iam:PassedToService": "PassRole",
     "iam:AssociatedResourceArn": "PassRole",
     "iam:AWSServiceName": "CreateServiceLinkedRole",
@@ -18,10 +21,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   sts: {
     "sts:ExternalId": "AssumeRole",
-    "sts:RoleSessionName": "AssumeRole AssumeRoleWithWebIdentity",
-    "sts:SourceIdentity": "AssumeRole AssumeRoleWithWebIdentity SetSourceIdentity",
-    "sts:TransitiveTagKeys": "AssumeRole AssumeRoleWithWebIdentity TagSession",
-    "iam:ResourceTag/": "AssumeRole AssumeRoleWithWebIdentity",
+    "sts:RoleSessionName": "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity",
+    "sts:SourceIdentity": "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity SetSourceIdentity",
+    "sts:TransitiveTagKeys": "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity TagSession",
+    "iam:ResourceTag/": "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity",
   },
   s3: {
     "s3:ResourceAccount": "*",
@@ -65,13 +68,19 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   ecs: {
     "ecs:cluster":
-      "ContinueServiceDeployment CreateService CreateTaskSet DeleteAttributes DeleteService DeleteTaskSet DescribeCapacityProviders DescribeContainerInstances DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskSets DescribeTasks ListServiceDeployments ListServices ListTasks PutAttributes RunTask StartTask StopServiceDeployment StopTask TagResource UntagResource UpdateContainerInstancesState UpdateService UpdateServicePrimaryTaskSet UpdateTaskSet",
+      "ContinueServiceDeployment CreateService CreateTaskSet DeleteAttributes DeleteService " +
+      "DeleteTaskSet DescribeCapacityProviders DescribeContainerInstances DescribeServiceDeployments " +
+      "DescribeServiceRevisions DescribeServices DescribeTaskSets DescribeTasks ListServiceDeployments " +
+      "ListServices ListTasks PutAttributes RunTask StartTask StopServiceDeployment StopTask " +
+      "TagResource UntagResource UpdateContainerInstancesState UpdateService " +
+      "UpdateServicePrimaryTaskSet UpdateTaskSet",
     "ecs:container-instances": "StartTask",
     "ecs:task-cpu": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
     "ecs:task-memory": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
     "ecs:privileged": "RegisterTaskDefinition",
     "ecs:service":
-      "ContinueServiceDeployment CreateTaskSet DeleteTaskSet DescribeServiceDeployments DescribeServiceRevisions DescribeTaskSets StopServiceDeployment UpdateTaskSet",
+      "ContinueServiceDeployment CreateTaskSet DeleteTaskSet DescribeServiceDeployments " +
+      "DescribeServiceRevisions DescribeTaskSets StopServiceDeployment UpdateTaskSet",
     "ecs:task-definition": "CreateService CreateTaskSet UpdateService",
     "ecs:capacity-provider":
       "CreateCluster CreateService CreateTaskSet PutClusterCapacityProviders RunTask UpdateService",
@@ -84,7 +93,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ecs:account-setting": "DeleteAccountSetting PutAccountSetting PutAccountSettingDefault",
     "ecs:ResourceTag/": "*",
   },
-  ecr: { "ecr:ResourceTag/": "*" },
+  ecr: { "ecr:ResourceTag/": "*", "ecr:AccountSetting": "GetAccountSetting PutAccountSetting" },
   ec2: {
     "ec2:Region": "*",
     "ec2:CreateAction": "CreateTags",
@@ -110,6 +119,25 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:SubnetID": "*",
     "ec2:Tenancy": "*",
     "ec2:VpcID": "*",
+    "ec2:InstanceType": "*",
+    "ec2:InstanceID": "*",
+    "ec2:InstanceProfile": "*",
+    "ec2:EbsOptimized": "*",
+    "ec2:RootDeviceType": "*",
+    "ec2:MetadataHttpTokens": "*",
+    "ec2:MetadataHttpEndpoint": "*",
+    "ec2:MetadataHttpPutResponseHopLimit": "*",
+    "ec2:ImageID": "*",
+    "ec2:ImageType": "*",
+    "ec2:Public": "*",
+    "ec2:KeyPairName": "*",
+    "ec2:KeyPairType": "*",
+    "ec2:VolumeID": "*",
+    "ec2:VolumeSize": "*",
+    "ec2:VolumeType": "*",
+    "ec2:VolumeIops": "*",
+    "ec2:VolumeThroughput": "*",
+    "ec2:Encrypted": "*",
   },
   elasticloadbalancing: {
     "elasticloadbalancing:CreateAction": "AddTags",
@@ -145,6 +173,15 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "cloudwatch:AlarmActions": "PutCompositeAlarm PutMetricAlarm",
     "cloudwatch:namespace": "PutMetricData",
   },
+  route53: {
+    "route53:ChangeResourceRecordSetsActions": "ChangeResourceRecordSets",
+    "route53:ChangeResourceRecordSetsNormalizedRecordNames": "ChangeResourceRecordSets",
+    "route53:ChangeResourceRecordSetsRecordTypes": "ChangeResourceRecordSets",
+    "route53:VPCs":
+      "AssociateVPCWithHostedZone CreateHostedZone CreateVPCAssociationAuthorization " +
+      "DeleteVPCAssociationAuthorization DisassociateVPCFromHostedZone ListHostedZonesByVPC",
+  },
+  sns: { "sns:Endpoint": "Subscribe", "sns:Protocol": "Subscribe" },
   kms: {
     "kms:CallerAccount": "*",
     "kms:ViaService": "*",
@@ -153,7 +190,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "kms:BypassPolicyLockoutSafetyCheck": "CreateKey PutKeyPolicy",
     "kms:DataKeyPairSpec": "GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext",
     "kms:EncryptionAlgorithm":
-      "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+      "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext " +
+      "GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
     "kms:GrantConstraintType": "CreateGrant RetireGrant",
     "kms:GrantIsForAWSResource": "CreateGrant ListGrants RevokeGrant",
     "kms:GranteePrincipal": "CreateGrant",
@@ -166,7 +204,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "kms:MultiRegion": "*",
     "kms:ReEncryptOnSameKey": "ReEncryptFrom ReEncryptTo",
     "kms:RequestAlias":
-      "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext GenerateDataKeyWithoutPlaintext GenerateMac GetPublicKey ReEncryptFrom ReEncryptTo Sign Verify VerifyMac",
+      "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyPair " +
+      "GenerateDataKeyPairWithoutPlaintext GenerateDataKeyWithoutPlaintext GenerateMac GetPublicKey " +
+      "ReEncryptFrom ReEncryptTo Sign Verify VerifyMac",
     "kms:ResourceAliases": "*",
     "kms:RetiringPrincipal": "CreateGrant",
     "kms:RotationPeriodInDays": "EnableKeyRotation",
@@ -180,13 +220,16 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   "application-autoscaling": {
     "application-autoscaling:scalable-dimension":
-      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction RegisterScalableTarget",
+      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy " +
+      "PutScheduledAction RegisterScalableTarget",
     "application-autoscaling:service-namespace":
-      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction RegisterScalableTarget",
+      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy " +
+      "PutScheduledAction RegisterScalableTarget",
   },
   events: {
     "events:creatorAccount":
-      "DeleteRule DescribeRule DisableRule EnableRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets TagResource UntagResource",
+      "DeleteRule DescribeRule DisableRule EnableRule ListTagsForResource ListTargetsByRule PutRule " +
+      "PutTargets RemoveTargets TagResource UntagResource",
     "events:detail-type": "PutEvents PutRule",
     "events:detail.eventTypeCode": "PutRule",
     "events:detail.service": "PutRule",
@@ -208,11 +251,14 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "secretsmanager:RotateImmediately": "RotateSecret",
     "secretsmanager:RotationLambdaARN": "RotateSecret",
     "secretsmanager:SecretId":
-      "CancelRotateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue ListSecretVersionIds PutResourcePolicy PutSecretValue RestoreSecret RotateSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage ValidateResourcePolicy",
+      "CancelRotateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetResourcePolicy " +
+      "GetSecretValue ListSecretVersionIds PutResourcePolicy PutSecretValue RestoreSecret RotateSecret " +
+      "TagResource UntagResource UpdateSecret UpdateSecretVersionStage ValidateResourcePolicy",
     "secretsmanager:VersionId": "GetSecretValue",
     "secretsmanager:VersionStage": "GetSecretValue UpdateSecretVersionStage",
     "secretsmanager:resource/AllowRotationLambdaArn": "*",
   },
+  servicequotas: { "servicequotas:service": "GetServiceQuota" },
   ssm: {
     "ssm:Overwrite": "PutParameter",
     "ssm:Recursive": "GetParametersByPath",
@@ -225,11 +271,18 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
  * and no VPC endpoints.
  */
 const GLOBAL_KEYS =
-  "PrincipalArn PrincipalAccount PrincipalOrgID PrincipalOrgPaths PrincipalTag/ PrincipalIsAWSService PrincipalServiceName PrincipalServiceNamesList PrincipalType userid username AssumedRoot FederatedProvider TokenIssueTime MultiFactorAuthAge MultiFactorAuthPresent ChatbotSourceArn Ec2InstanceSourceVpc Ec2InstanceSourcePrivateIPv4 SourceIdentity SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount VpceOrgID VpceOrgPaths VpcSourceIp ResourceAccount ResourceOrgID ResourceOrgPaths ResourceTag/ CalledVia CalledViaFirst CalledViaLast ViaAWSService CurrentTime EpochTime Referer RequestedRegion RequestTag/ TagKeys SecureTransport SourceAccount SourceArn SourceOrgID SourceOrgPaths UserAgent";
+  "PrincipalArn PrincipalAccount PrincipalOrgID PrincipalOrgPaths PrincipalTag/ PrincipalIsAWSService " +
+  "PrincipalServiceName PrincipalServiceNamesList PrincipalType userid username AssumedRoot " +
+  "FederatedProvider TokenIssueTime MultiFactorAuthAge MultiFactorAuthPresent ChatbotSourceArn " +
+  "Ec2InstanceSourceVpc Ec2InstanceSourcePrivateIPv4 SourceIdentity SourceIp SourceVpc SourceVpcArn " +
+  "SourceVpce VpceAccount VpceOrgID VpceOrgPaths VpcSourceIp ResourceAccount ResourceOrgID " +
+  "ResourceOrgPaths ResourceTag/ CalledVia CalledViaFirst CalledViaLast ViaAWSService CurrentTime " +
+  "EpochTime Referer RequestedRegion RequestTag/ TagKeys SecureTransport SourceAccount SourceArn " +
+  "SourceOrgID SourceOrgPaths UserAgent";
 
 /**
- * Keys of federated identities and of AWS's own compute services. No caller here is one, so they never have a
- * value.
+ * Keys of federated identities and of AWS's own compute services. Those of SAML have a value when a role is assumed
+ * by a SAML response; the others have none, because no caller here is one.
  */
 const FOREIGN_KEY =
   /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
@@ -241,11 +294,13 @@ const FOREIGN_KEY =
 const PROVIDER_CLAIMS: readonly (readonly [issuer: RegExp, claims: string])[] = [
   [
     /^token\.actions\.(?:githubusercontent\.com|[a-z0-9-]+\.ghe\.com)(?:\/|$)/,
-    "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow",
+    "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id " +
+      "repository_owner_id workflow",
   ],
   [
     /^gitlab\.com$/,
-    "namespace_id pipeline_source project_id ref_protected runner_environment user_access_level user_email user_id user_login",
+    "namespace_id pipeline_source project_id ref_protected runner_environment user_access_level " +
+      "user_email user_id user_login",
   ],
   [
     /^agent\.(?:buildkite\.com|[a-z0-9-]+\.buildkite\.(?:dev|site))$/,
@@ -254,7 +309,10 @@ const PROVIDER_CLAIMS: readonly (readonly [issuer: RegExp, claims: string])[] = 
   [/^idcs-[a-z0-9]+\.identity\.oraclecloud\.com$/, "rpst_id"],
 ];
 
-/** The form of an issuer's claim in conditions: `HOST/PATH:NAME`. It has a value where a token is exchanged for a role. */
+/**
+ * The form of an issuer's claim in conditions: `HOST/PATH:NAME`. It has a value where a token is exchanged
+ * for a role.
+ */
 const CLAIM = /^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[^:]*)?):([a-z_]+)$/;
 
 /** The claims of an issuer's tokens that conditions know. `issuer` is its URL without the scheme. */
@@ -283,10 +341,18 @@ export function isKnownConditionKey(key: string): boolean {
   return issuer !== undefined && claim !== undefined && claimsOf(issuer).includes(claim);
 }
 
+const ACTIONS_MAX = 10_000;
+const keysOfActions = new Map<string, readonly string[]>();
+
 /** The keys that an action carries in addition to the global ones, in AWS's spelling. */
 export function conditionKeysOf(action: string): readonly string[] {
+  const known = keysOfActions.get(action);
+  if (known !== undefined) return known;
   const [service = "", name = ""] = action.split(":");
-  return Object.entries(SERVICE_KEYS[service] ?? {})
+  const keys = Object.entries(SERVICE_KEYS[service] ?? {})
     .filter(([, actions]) => actions === "*" || actions.split(" ").includes(name))
     .map(([key]) => key);
+  if (keysOfActions.size >= ACTIONS_MAX) keysOfActions.clear();
+  keysOfActions.set(action, keys);
+  return keys;
 }

@@ -142,7 +142,8 @@ const COMPARISONS: Readonly<Record<string, Comparison | "Null">> = {
     const pattern = patternOf(wanted, valueOf);
     return pattern === undefined ? withoutValue(wanted) : matchesPattern(pattern, value);
   },
-  // ArnEquals and ArnLike behave identically. Source: "Condition operators", Amazon Resource Name (ARN) condition operators.
+  // ArnEquals and ArnLike behave identically. Source: "Condition operators", Amazon Resource Name (ARN)
+  // condition operators.
   ArnEquals: arnLike,
   ArnLike: arnLike,
   Bool: (value, wanted) => {

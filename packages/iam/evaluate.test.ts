@@ -45,7 +45,7 @@ describe("evaluate", () => {
     expect(allowed([allow("*", "arn:aws:s3:::b*")], request("s3:GetObject", "arn:aws:s3:::b/c:d/e"))).toBe(
       true,
     ));
-  it("honours NotAction and NotResource", () => {
+  it("applies NotAction and NotResource", () => {
     const statement = { Effect: "Allow", NotAction: "iam:*", NotResource: "arn:aws:s3:::secret/*" };
     expect(allowed([statement], request("s3:GetObject", "arn:aws:s3:::open/a"))).toBe(true);
     expect(allowed([statement], request("s3:GetObject", "arn:aws:s3:::secret/a"))).toBe(false);
@@ -60,7 +60,7 @@ describe("evaluate", () => {
       allowed([statement], request("s3:GetObject", "arn:aws:s3:::home/bob/x", { "aws:username": "ann" })),
     ).toBe(false);
   });
-  it("needs the boundary's leave as well", () => {
+  it("needs the boundary's permission as well", () => {
     const policies = { identity: [document(allow("*"))], boundary: document(allow("s3:*")) };
     expect(evaluate(policies, request("s3:GetObject")).allowed).toBe(true);
     expect(evaluate(policies, request("ecs:RunTask"))).toMatchObject({
@@ -108,7 +108,7 @@ describe("evaluate", () => {
       ),
     ).toBe(expected);
   });
-  it("treats an absent key as the operator says", () => {
+  it("treats an absent key as the operator defines", () => {
     const holds = (condition: object) => allowed([allow("*", "*", { Condition: condition })], request("a:b"));
     expect(holds({ StringEquals: { "aws:SourceVpc": "a" } })).toBe(false);
     expect(holds({ StringEqualsIfExists: { "aws:SourceVpc": "a" } })).toBe(true);

@@ -105,7 +105,8 @@ export function evaluate(
   const denials = { resource, identity, boundary, session };
   for (const [kind, { effect, statements }] of Object.entries(denials))
     if (effect === "deny")
-      return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
+      // The table's own keys.
+      return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements };
   const refused = (because: Denial): Decision => ({ allowed: false, because, statements: [] });
   const isForeign = options.isForeign === true;
   if ((isForeign || options.resourceDecides === true) && resource.effect !== "allow")

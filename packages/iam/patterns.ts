@@ -115,6 +115,15 @@ function literal(text: string): Pattern {
   return Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
 }
 
+const PATTERNS_MAX = 10_000;
+const patterns = new Map<string, Pattern>();
+
+/** Parsed once: the texts of the policies in use recur with every call. */
 function wildcards(text: string): Pattern {
-  return literal(text).map((code) => (code === 42 ? ANY_RUN : code === 63 ? ANY_ONE : code));
+  const known = patterns.get(text);
+  if (known !== undefined) return known;
+  const pattern = literal(text).map((code) => (code === 42 ? ANY_RUN : code === 63 ? ANY_ONE : code));
+  if (patterns.size >= PATTERNS_MAX) patterns.clear();
+  patterns.set(text, pattern);
+  return pattern;
 }

@@ -23,7 +23,8 @@ const STATEMENT_ELEMENTS = new Set(
 const PRINCIPAL_TYPES = new Set(["AWS", "Service", "Federated", "CanonicalUser"]);
 const PARTITION = /^aws(?:-cn|-us-gov|-iso(?:-[a-z])?|-eusc)?$/;
 const IAM_PATHS =
-  "user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/";
+  "user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, " +
+  "sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/";
 
 /**
  * Checks a document when it is written. Errors: MalformedPolicyError with AWS's reason.

@@ -1,6 +1,6 @@
 /** The caller of a request, as determined by signature verification. */
 export interface Principal {
-  readonly type: "root" | "user" | "assumed-role" | "federated-user" | "anonymous";
+  readonly type: "root" | "user" | "assumed-role" | "federated-user" | "anonymous" | "service";
   readonly arn: string;
   readonly account: string;
   /** The unique id that GetCallerIdentity calls UserId. */
@@ -22,10 +22,23 @@ export interface Principal {
   readonly mfaAt?: number;
   /** The identity provider whose token was exchanged for the session. */
   readonly provider?: string;
+  /** For which resource a service acts. */
+  readonly sourceArn?: string;
 }
 
 /** The caller of an unsigned request. */
 export const ANONYMOUS: Principal = { type: "anonymous", arn: "", account: "", id: "anonymous" };
+
+/**
+ * A service that acts for a resource of an account by itself, not by a role: the policies of other resources alone
+ * let it in. No request is signed by one.
+ */
+export function serviceActingFor(
+  service: string,
+  source: { readonly arn: string; readonly account: string },
+): Principal {
+  return { type: "service", arn: service, account: source.account, id: service, sourceArn: source.arn };
+}
 
 /** Values of condition keys, by key. */
 export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;

@@ -17,7 +17,7 @@ const trusts = (...Statement: object[]) =>
   );
 
 describe("trustsService", () => {
-  it("lets a service in that the trust policy names", () => expect(trusts(allow)).toBe(true));
+  it("trusts a service that the trust policy names", () => expect(trusts(allow)).toBe(true));
 
   // Regression: a text that contained "ecs-tasks.amazonaws.com" anywhere counted as trust.
   it.each([

@@ -15,9 +15,9 @@ export class ImageBuildError extends Error {
 }
 
 /**
- * Makes an image from Debian packages without running any of their scripts: the closure is resolved against an empty
- * system, unpacked, files and links are added, and the folder is imported into the engine. Needs apt-get, dpkg-deb, tar and docker; not root.
- * Source of the method: docs/decisions/0004.
+ * Makes an image from Debian packages without running any of their scripts. It resolves their dependencies as
+ * for an empty system, unpacks all packages, adds files and links, and imports the folder into the engine. Needs
+ * apt-get, dpkg-deb, tar and docker; not root. Source of the method: docs/decisions/0004.
  */
 export async function buildDebianImage(
   recipe: ImageRecipe,
@@ -120,7 +120,8 @@ async function runApt(parameters: readonly string[]): Promise<{ stdout: string }
     return await run("apt-get", parameters, { maxBuffer: OUTPUT_MAX });
   } catch (thrown) {
     throw new ImageBuildError(
-      `apt-get could not get the packages (run "apt-get update" once, and check that Debian's packages can be reached): ${messageOf(thrown)}`,
+      `apt-get could not get the packages (run "apt-get update" once, and check that Debian's packages ` +
+        `can be reached): ${messageOf(thrown)}`,
       { cause: thrown },
     );
   }
@@ -171,7 +172,8 @@ async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
   }
   await run("sh", [
     "-c",
-    'd="$1/usr/share/ca-certificates/mozilla"; if [ -d "$d" ]; then mkdir -p "$1/etc/ssl/certs"; cat "$d"/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"; fi',
+    'd="$1/usr/share/ca-certificates/mozilla"; if [ -d "$d" ]; then mkdir -p "$1/etc/ssl/certs"; cat ' +
+      '"$d"/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"; fi',
     "sh",
     root,
   ]);

@@ -9,7 +9,10 @@ type Provided = "present" | "pulled" | "built";
 
 const underway = new Map<string, Promise<Provided>>();
 
-/** Brings an image to the engine: it is there, or it is pulled, or it is built. Says which. Whoever asks meanwhile waits with the first. */
+/**
+ * Brings an image to the engine: it is there, or it is pulled, or it is built. Says which. Whoever asks
+ * meanwhile waits with the first.
+ */
 export function provideImage(
   recipe: ImageRecipe,
   options: { cacheFolder: string; label: string; prepare?: (root: string) => Promise<void> },

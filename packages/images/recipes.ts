@@ -45,7 +45,11 @@ const BASE_FILES = {
   "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 };
 const SHELL_LINKS = Object.fromEntries(
-  "sh ash cat chmod chown cp cut date dd df du echo env expr find free grep gunzip gzip head hostname id kill ln ls mkdir mktemp mv nc nslookup ping ps pwd rm rmdir sed sleep sort stat sync tail tar tee test timeout touch tr true false uname vi wc wget which xargs"
+  (
+    "sh ash cat chmod chown cp cut date dd df du echo env expr find free grep gunzip gzip head hostname " +
+    "id kill ln ls mkdir mktemp mv nc nslookup ping ps pwd rm rmdir sed sleep sort stat sync tail tar " +
+    "tee test timeout touch tr true false uname vi wc wget which xargs"
+  )
     .split(" ")
     .map((name) => [`/usr/bin/${name}`, "/usr/bin/busybox"]),
 );
@@ -71,7 +75,10 @@ export const pauseRecipe: ImageRecipe = {
   changes: ['ENTRYPOINT ["/usr/bin/busybox","sleep","2147483647"]'],
 };
 
-/** A Node runtime on glibc: the base of Node applications where no registry answers. `node` is a Node binary of the host. */
+/**
+ * A Node runtime on glibc: the base of Node applications where no registry answers. `node` is a Node binary
+ * of the host.
+ */
 export function nodeBaseRecipe(node: string): ImageRecipe {
   return {
     ...NOTHING,
@@ -86,8 +93,9 @@ export function nodeBaseRecipe(node: string): ImageRecipe {
 }
 
 /**
- * The node agent with the programs that it drives: HAProxy, nftables, iproute2. Its shell is dash, because busybox's runs
- * its own `ip` before any other. `sources` is the folder of the program, `node` a Node binary of the host.
+ * The node agent with the programs that it drives: HAProxy, nftables, iproute2. Its shell is dash, because
+ * busybox's runs its own `ip` before any other. `sources` is the folder of the program, `node` a Node binary
+ * of the host.
  */
 export function agentRecipe(options: { tag: string; node: string; sources: string }): ImageRecipe {
   const { tag, node, sources } = options;
@@ -109,7 +117,7 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
       "iptables",
       "iproute2",
       "util-linux",
-      // For packages/agent/volumes/engine-mounts.pl.
+      // For packages/agent/volumes: engine-mounts.pl, user-mounts.pl.
       "perl-base",
     ],
     without: [
@@ -150,7 +158,11 @@ function agentDependencies(): Readonly<Record<string, string>> {
   const dns = folderOf("dns-packet", import.meta.url);
   const codec = folderOf("@leichtgewicht/ip-codec", pathToFileURL(`${dns}/package.json`));
   const place = "/opt/gantry/node_modules";
-  return { [`${place}/dns-packet`]: dns, [`${place}/@leichtgewicht/ip-codec`]: codec };
+  return {
+    [`${place}/dns-packet`]: dns,
+    [`${place}/@leichtgewicht/ip-codec`]: codec,
+    [`${place}/jose`]: folderOf("jose", import.meta.url),
+  };
 }
 
 /** The folder of an npm package, as Node finds it from a module. */
@@ -196,7 +208,10 @@ export const databaseRecipe: ImageRecipe = {
   ],
   // An empty database laid out beforehand: a server is ready in half a second.
   finish:
-    "mkdir -p /usr/share/gantry/mysql-template /run/mysqld && mariadb-install-db --no-defaults --user=mysql --auth-root-authentication-method=socket --skip-test-db --basedir=/usr --datadir=/usr/share/gantry/mysql-template --innodb-log-file-size=32M --skip-name-resolve >/dev/null",
+    "mkdir -p /usr/share/gantry/mysql-template /run/mysqld && mariadb-install-db --no-defaults " +
+    "--user=mysql --auth-root-authentication-method=socket --skip-test-db --basedir=/usr " +
+    "--datadir=/usr/share/gantry/mysql-template --innodb-log-file-size=32M --skip-name-resolve " +
+    ">/dev/null",
 };
 
 const NGINX_CONFIG = `user www-data;

@@ -1,4 +1,7 @@
-/** The parts of an Amazon Resource Name. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+/**
+ * The parts of an Amazon Resource Name.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+ */
 export interface Arn {
   readonly partition: string;
   readonly service: string;

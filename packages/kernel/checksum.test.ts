@@ -19,7 +19,7 @@ describe("checksums", () => {
   });
 
   it.each(["crc32", "crc32c", "crc64nvme"] as const)(
-    "%s is the same however the bytes are cut, wherever they lie, and of pieces put together",
+    "%s is the same for any chunks and alignment, and when combined from parts",
     (algorithm) => {
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), fc.nat(9), (bytes, cut, shift) => {

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
 
 export type ChecksumAlgorithm = "crc32" | "crc32c" | "crc64nvme" | "sha1" | "sha256";
 
@@ -18,6 +17,7 @@ export function checksumOf(algorithm: ChecksumAlgorithm): Checksum {
       return { update: (data) => void hash.update(data), digest: () => hash.digest("base64") };
     }
     case "crc32": {
+      const { crc32 } = process.getBuiltinModule("node:zlib");
       let value = 0;
       return { update: (data) => void (value = crc32(data, value)), digest: () => base64Of(value) };
     }
@@ -36,7 +36,10 @@ interface Tables {
 
 const SLICES = 8;
 
-/** Builds the tables of a reflected polynomial, given as `high` and `low` 32 bits. Source: Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation". */
+/**
+ * Builds the tables of a reflected polynomial, given as `high` and `low` 32 bits.
+ * Source: Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation".
+ */
 function tablesOf(polynomial: { high: number; low: number }): Tables {
   const tables = { high: new Int32Array(SLICES * 256), low: new Int32Array(SLICES * 256) };
   for (let index = 0; index < 256; index += 1) {
@@ -60,61 +63,23 @@ function tablesOf(polynomial: { high: number; low: number }): Tables {
 let crc32cTables: Tables | undefined;
 let crc64nvmeTables: Tables | undefined;
 
-/** A CRC of 4 or 8 bytes with inverted initial and final values. One step processes eight bytes, with a table lookup for each. */
+/** The two 32-bit halves of a CRC in progress. */
+interface CrcState {
+  high: number;
+  low: number;
+}
+
+/** A CRC of 4 or 8 bytes with inverted initial and final values. */
 function sliced(tables: Tables, width: 4 | 8): Checksum {
-  const { high: HIGH, low: LOW } = tables;
-  const state = { high: width === 8 ? -1 : 0, low: -1 };
-  // Every index is below the table's length.
-  const at = (table: Int32Array, index: number): number => table[index] as number;
-  const bytewise = (data: Uint8Array): void => {
-    for (const byte of data) {
-      const index = (state.low ^ byte) & 0xff;
-      state.low = ((state.low >>> 8) | (state.high << 24)) ^ at(LOW, index);
-      state.high = (state.high >>> 8) ^ at(HIGH, index);
-    }
-  };
+  const state: CrcState = { high: width === 8 ? -1 : 0, low: -1 };
   return {
     update(data) {
       // Word access needs alignment: bytes before and after the aligned range are processed one by one.
       const lead = Math.min(data.length, (4 - (data.byteOffset % 4)) % 4);
       const count = Math.floor((data.length - lead) / 8) * 2;
-      bytewise(data.subarray(0, lead));
-      if (count > 0) {
-        const words = new Int32Array(data.buffer, data.byteOffset + lead, count);
-        let { high, low } = state;
-        for (let index = 0; index < count; index += 2) {
-          const first = low ^ at(words, index);
-          const second = high ^ at(words, index + 1);
-          const a = 0x700 | (first & 0xff);
-          const b = 0x600 | ((first >>> 8) & 0xff);
-          const c = 0x500 | ((first >>> 16) & 0xff);
-          const d = 0x400 | (first >>> 24);
-          const e = 0x300 | (second & 0xff);
-          const f = 0x200 | ((second >>> 8) & 0xff);
-          const g = 0x100 | ((second >>> 16) & 0xff);
-          const h = second >>> 24;
-          low =
-            at(LOW, a) ^
-            at(LOW, b) ^
-            at(LOW, c) ^
-            at(LOW, d) ^
-            at(LOW, e) ^
-            at(LOW, f) ^
-            at(LOW, g) ^
-            at(LOW, h);
-          high =
-            at(HIGH, a) ^
-            at(HIGH, b) ^
-            at(HIGH, c) ^
-            at(HIGH, d) ^
-            at(HIGH, e) ^
-            at(HIGH, f) ^
-            at(HIGH, g) ^
-            at(HIGH, h);
-        }
-        [state.high, state.low] = [high, low];
-      }
-      bytewise(data.subarray(lead + 4 * count));
+      updateByBytes(tables, state, data.subarray(0, lead));
+      if (count > 0) updateByWords(tables, state, new Int32Array(data.buffer, data.byteOffset + lead, count));
+      updateByBytes(tables, state, data.subarray(lead + 4 * count));
     },
     digest() {
       const bytes = Buffer.alloc(8);
@@ -123,6 +88,41 @@ function sliced(tables: Tables, width: 4 | 8): Checksum {
       return bytes.subarray(8 - width).toString("base64");
     },
   };
+}
+
+/** An element of an array at an index that is below its length. */
+function at(table: Int32Array, index: number): number {
+  return table[index] as number; // The caller stays below the length.
+}
+
+function updateByBytes({ high: HIGH, low: LOW }: Tables, state: CrcState, data: Uint8Array): void {
+  for (const byte of data) {
+    const index = (state.low ^ byte) & 0xff;
+    state.low = ((state.low >>> 8) | (state.high << 24)) ^ at(LOW, index);
+    state.high = (state.high >>> 8) ^ at(HIGH, index);
+  }
+}
+
+/** Processes an even number of words: each step takes eight bytes, with a table lookup for each. */
+function updateByWords({ high: HIGH, low: LOW }: Tables, state: CrcState, words: Int32Array): void {
+  let { high, low } = state;
+  for (let index = 0; index < words.length; index += 2) {
+    const first = low ^ at(words, index);
+    const second = high ^ at(words, index + 1);
+    const a = 0x700 | (first & 0xff);
+    const b = 0x600 | ((first >>> 8) & 0xff);
+    const c = 0x500 | ((first >>> 16) & 0xff);
+    const d = 0x400 | (first >>> 24);
+    const e = 0x300 | (second & 0xff);
+    const f = 0x200 | ((second >>> 8) & 0xff);
+    const g = 0x100 | ((second >>> 16) & 0xff);
+    const h = second >>> 24;
+    low = at(LOW, a) ^ at(LOW, b) ^ at(LOW, c) ^ at(LOW, d);
+    low ^= at(LOW, e) ^ at(LOW, f) ^ at(LOW, g) ^ at(LOW, h);
+    high = at(HIGH, a) ^ at(HIGH, b) ^ at(HIGH, c) ^ at(HIGH, d);
+    high ^= at(HIGH, e) ^ at(HIGH, f) ^ at(HIGH, g) ^ at(HIGH, h);
+  }
+  [state.high, state.low] = [high, low];
 }
 
 function base64Of(value: number): string {

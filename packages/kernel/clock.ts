@@ -16,7 +16,10 @@ export interface RealTime {
   onChange(listener: () => void): () => void;
 }
 
-/** The source of time, injected so that tests control it: milliseconds since the epoch (UTC), and timers on the same clock. */
+/**
+ * The source of time, injected so that tests control it: milliseconds since the epoch (UTC), and timers on
+ * the same clock.
+ */
 export interface Clock {
   now(): number;
   after(delayMs: number, run: () => void): Timer;
@@ -45,8 +48,8 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
 }
 
 /**
- * Milliseconds since a stored timestamp. A timestamp in the future was written before the wall clock was set back and is
- * treated as expired: a wait may end early, but it never lasts as long as the clock was set back.
+ * Milliseconds since a stored timestamp. A timestamp in the future was written before the wall clock was set
+ * back and is treated as expired: a wait may end early, but it never lasts as long as the clock was set back.
  */
 export function elapsedSince(then: number, now: number): number {
   return then > now ? Number.POSITIVE_INFINITY : now - then;
@@ -55,7 +58,10 @@ export function elapsedSince(then: number, now: number): number {
 const JUMP_LOOK_MS = 1_000;
 const JUMP_MIN_MS = 5_000;
 
-/** Calls back when the wall clock was set or the machine was suspended: a one-second timer was far off. Returns a function that stops. */
+/**
+ * Calls back when the wall clock was set or the machine was suspended: a one-second timer was far off.
+ * Returns a function that stops.
+ */
 export function watchForJumps(clock: Clock, onJump: (byMs: number) => void): () => void {
   let timer: Timer;
   const look = (from: number): void => {
@@ -119,7 +125,10 @@ export class VirtualClock implements Clock {
     return { cancel: () => void (timer.cancelled = true) };
   }
 
-  /** Advances the clock by `durationMs`. Timers that fall due fire in order, and their effects settle before the next one. */
+  /**
+   * Advances the clock by `durationMs`. Timers that fall due fire in order, and their effects settle before
+   * the next one.
+   */
   async advance(durationMs: number): Promise<void> {
     let end = this.#now + durationMs;
     await this.#settle();
@@ -137,7 +146,10 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
-  /** Shifts the wall clock by the given ms, like an operator or a time server. Pending timers keep their remaining time. */
+  /**
+   * Shifts the wall clock by the given ms, like an operator or a time server. Pending timers keep their
+   * remaining time.
+   */
   jump(byMs: number): void {
     this.#now += byMs;
     for (const timer of this.#timers) timer.at += byMs;

@@ -6,11 +6,19 @@ import { WorkQueue } from "./work-queue.ts";
 /** The reconciler of one loop. It is level-triggered: a key names the object to look at, not the event. */
 export interface Reconciler {
   readonly name: string;
+  /**
+   * How many keys are reconciled at a time: 32 unless it says otherwise, as one does that waits for others'
+   * programs.
+   */
+  readonly concurrencyMax?: number;
   /** Lists every key. Called at the start and at each resync, so that a lost event only delays a reconcile. */
   keys(): Iterable<string>;
   /** Calls `changed` with the keys that a change affects. Returns a function that stops the watch. */
   watch(changed: (key: string) => void): () => void;
-  /** Reads current state, acts and writes status. Returns the ms of the loop's clock until the next reconcile, or undefined. */
+  /**
+   * Reads current state, acts and writes status. Returns the ms of the loop's clock until the next reconcile,
+   * or undefined.
+   */
   reconcile(key: string): Promise<number | undefined>;
 }
 
@@ -33,7 +41,7 @@ export class Controller {
     this.#queue = new WorkQueue({
       clock: deps.clock,
       work: (key) => reconciler.reconcile(key),
-      concurrencyMax: CONCURRENCY_MAX,
+      concurrencyMax: reconciler.concurrencyMax ?? CONCURRENCY_MAX,
       onFailure: (key, thrown, retryInMs) => {
         if (isProgramError(thrown))
           log.error("Internal invariant violated", { key, invariant: thrown.message, stack: thrown.stack });

@@ -29,7 +29,10 @@ function idsFrom(bytes: (count: number) => Uint8Array): Ids {
   };
 }
 
-/** Ids from the system's random source. Bytes are read in batches: every request needs an id, and each read has a fixed cost. */
+/**
+ * Ids from the system's random source. Bytes are read in batches: every request needs an id, and each read
+ * has a fixed cost.
+ */
 export function randomIds(): Ids {
   let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
   let [digits, taken] = ["", 0];

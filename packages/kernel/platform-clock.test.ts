@@ -28,7 +28,7 @@ const histories = fc.array(fc.record({ waitMs: fc.integer({ min: 0, max: 600_000
   maxLength: 20,
 });
 
-it("never runs backwards nor behind real time, whatever is changed and wherever the process is started again", () => {
+it("never runs backwards or behind real time, whatever is changed and whenever the process restarts", () => {
   fc.assert(
     fc.property(histories, fc.integer({ min: 1, max: 10_000 }), (history, stepMs) => {
       let segments: readonly ClockSegment[] = [];
@@ -82,7 +82,7 @@ it("finds the real moment of each of its timestamps", () => {
   );
 });
 
-it("fires timers by its own time: earlier when it is advanced or runs faster, in the order in which they are due", async () => {
+it("fires timers by its own time and in order: earlier when it is advanced or runs faster", async () => {
   const machine = new VirtualClock(START);
   const clock = new PlatformClock(machine);
   const fired: string[] = [];
@@ -101,7 +101,7 @@ it("fires timers by its own time: earlier when it is advanced or runs faster, in
   expect(clock.real.elapsedSince(START)).toBe(30_000);
 });
 
-it("keeps what a loop waits for in real time, and looks again when its speed is changed", async () => {
+it("lets loops wait in real time, and reschedules when its speed is changed", async () => {
   const machine = new VirtualClock(START);
   const clock = new PlatformClock(machine);
   const at: number[] = [];

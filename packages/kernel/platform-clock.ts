@@ -1,6 +1,9 @@
 import type { Clock, RealTime, Timer } from "./clock.ts";
 
-/** From a moment of real time on, the platform's time starts at `platform` and passes `speed` times as fast. Times in ms. */
+/**
+ * From a moment of real time on, the platform's time starts at `platform` and passes `speed` times as fast.
+ * Times in ms.
+ */
 export interface ClockSegment {
   readonly real: number;
   readonly platform: number;
@@ -17,7 +20,10 @@ export type ClockChange =
 export const CLOCK_SPEED_MAX = 120;
 /** The longest single advance. */
 export const CLOCK_ADVANCE_MAX_MS = 400 * 24 * 60 * 60_000;
-/** Half as fast as real time until real time has caught up: nothing that waits stands still, and no time passes twice. */
+/**
+ * Half as fast as real time until real time has caught up: nothing that waits stands still, and no time
+ * passes twice.
+ */
 const CATCH_UP_SPEED = 0.5;
 /** Older segments are forgotten: only durations that began before them become wrong. */
 const SEGMENTS_MAX = 64;
@@ -27,14 +33,20 @@ function segmentAt(segments: readonly ClockSegment[], real: number): ClockSegmen
   return segments.findLast((segment) => segment.real <= real);
 }
 
-/** The platform's time at a moment of real time. It never decreases as real time passes, and is never before real time. */
+/**
+ * The platform's time at a moment of real time. It never decreases as real time passes, and is never before
+ * real time.
+ */
 export function platformTimeAt(segments: readonly ClockSegment[], real: number): number {
   const segment = segmentAt(segments, real);
   if (segment === undefined) return real;
   return Math.floor(segment.platform + (real - segment.real) * segment.speed);
 }
 
-/** The moment of real time at which the platform's time reaches `platform`; within an advance, the moment of the advance. */
+/**
+ * The moment of real time at which the platform's time reaches `platform`; within an advance, the moment of
+ * the advance.
+ */
 export function realTimeAt(segments: readonly ClockSegment[], platform: number): number {
   const index = segments.findLastIndex((segment) => segment.platform <= platform);
   const next = segments[index + 1]?.real ?? Number.POSITIVE_INFINITY;
@@ -81,8 +93,8 @@ interface Pending {
 }
 
 /**
- * The clock that everything on the platform waits on which is not bound to the real world. It follows another clock, and
- * may be moved ahead of it. Whoever changes it keeps the segments: they are all of its state.
+ * The clock that everything on the platform waits on which is not bound to the real world. It follows another
+ * clock, and may be moved ahead of it. Whoever changes it keeps the segments: they are all of its state.
  */
 export class PlatformClock implements Clock {
   readonly real: RealTime;

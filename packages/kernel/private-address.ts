@@ -14,7 +14,10 @@ export function isTargetAddress(address: string, vpcCidrs: readonly string[]): b
   return isIn(address, [...vpcCidrs, ...PRIVATE]);
 }
 
-/** Whether an IPv4 address is in one of the blocks. Octets with leading zeros are rejected, because programs disagree on their base. */
+/**
+ * Whether an IPv4 address is in one of the blocks. Octets with leading zeros are rejected, because programs
+ * disagree on their base.
+ */
 export function isIn(address: string, cidrs: readonly string[]): boolean {
   const ip = parseIp(address);
   if (ip === undefined || formatIp(ip) !== address) return false;

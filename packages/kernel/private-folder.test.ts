@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 
-it("makes a folder its owner's alone, also where it exists for everyone", () => {
+it("makes a folder private to its owner, also an existing one", () => {
   mkdirSync(join(top, "open"), { mode: 0o755 });
   chmodSync(join(top, "open"), 0o755);
   for (const name of ["open", "new/inner"]) ensurePrivateFolder(join(top, name));
@@ -20,7 +20,7 @@ it("makes a folder its owner's alone, also where it exists for everyone", () => 
 });
 
 // Before: a database that was made with other permissions kept them.
-it("makes a database and what SQLite keeps beside it its owner's alone", () => {
+it("makes a database and SQLite's other files private to their owner", () => {
   const before = openSqlite(join(top, "a.db"));
   before.exec("CREATE TABLE t (x)");
   for (const name of ["a.db", "a.db-wal", "a.db-shm"]) chmodSync(join(top, name), 0o644);

@@ -13,7 +13,8 @@ const SQLITE_DAMAGE: ReadonlySet<number> = new Set([11, 26]);
 /** Whether an operation failed because the disk or a quota is full. */
 export function isOutOfRoom(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
-  const { code, errcode } = thrown as { code?: string; errcode?: number }; // Node's file errors and SQLite's carry these.
+  // Node's file errors and SQLite's carry these.
+  const { code, errcode } = thrown as { code?: string; errcode?: number };
   return (
     code === "ENOSPC" ||
     code === "EDQUOT" ||
@@ -69,7 +70,8 @@ export function problemOfSqlite(path: string): string | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true });
-    const rows = database.prepare("PRAGMA integrity_check(3)").all() as { integrity_check: string }[]; // SQLite's own answer.
+    // SQLite's own answer.
+    const rows = database.prepare("PRAGMA integrity_check(3)").all() as { integrity_check: string }[];
     const problems = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
     return problems.length === 0 ? undefined : problems.join("; ");
   } catch (thrown) {

@@ -48,7 +48,7 @@ describe("WorkQueue", () => {
     expect({ most, runs }).toEqual({ most: 1, runs: 2 });
   });
 
-  it("backs off a failing key, with a cap, and forgets the failures once it succeeds", async () => {
+  it("backs off a failing key up to a cap, and resets the backoff after a success", async () => {
     const clock = new VirtualClock(0);
     const at: number[] = [];
     const queue = newQueue(clock, async () => {
@@ -61,7 +61,7 @@ describe("WorkQueue", () => {
     expect(at).toEqual([0, 50, 150, 350]);
   });
 
-  it("looks again when the work says so", async () => {
+  it("runs a key again after the time that its work returns", async () => {
     const clock = new VirtualClock(0);
     const at: number[] = [];
     const queue = newQueue(clock, async () => {
@@ -73,7 +73,7 @@ describe("WorkQueue", () => {
     expect(at).toEqual([0, 1_000, 2_000]);
   });
 
-  it("waits for what runs when it stops, and starts nothing more", async () => {
+  it("waits for running keys when it stops, and starts no others", async () => {
     const clock = new VirtualClock();
     const done: string[] = [];
     const queue = newQueue(clock, async (key) => {

@@ -4,8 +4,9 @@ const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 30_000;
 
 /**
- * A queue of keys rather than events. A key that is added twice is queued once, never runs concurrently with itself, and
- * runs once more if it is added while it runs. Failures back off exponentially per key, in real time.
+ * A queue of keys rather than events. A key that is added twice is queued once, never runs concurrently with
+ * itself, and runs once more if it is added while it runs. Failures back off exponentially per key, in real
+ * time.
  */
 export class WorkQueue {
   readonly #clock: Clock;

@@ -1,4 +1,4 @@
-import { authorize, type Call, type RegistryDeps } from "./registry-access.ts";
+import { authorize, checkReadable, type Call, type RegistryDeps } from "./registry-access.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** Answers GET (whole or one range), HEAD and DELETE of a blob. Errors: DENIED, BLOB_UNKNOWN, RANGE_INVALID. */
@@ -8,6 +8,7 @@ export async function blob(deps: RegistryDeps, call: Call, digest: string): Prom
   if (request.method === "DELETE") return deleteBlob(deps, call, digest);
   const isHead = request.method === "HEAD";
   authorize(deps, call, isHead ? "BatchCheckLayerAvailability" : "GetDownloadUrlForLayer");
+  if (!isHead) checkReadable(deps, repository);
   const size = await images.layerSize(repository, digest, { touch: isHead });
   if (size === undefined)
     throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");

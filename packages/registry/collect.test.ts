@@ -105,7 +105,8 @@ function newWorld(seed: number) {
     store.transact((tx) => tx.put("repository", record.arn, record));
     return record;
   });
-  const repository = (): RepositoryRecord => repositories[roll(repositories.length)] as RepositoryRecord; // The list is not empty.
+  // The list is not empty.
+  const repository = (): RepositoryRecord => repositories[roll(repositories.length)] as RepositoryRecord;
   const pushLayer = async (to: RepositoryRecord, text: string): Promise<string> => {
     const digest = digestOf(text);
     if ((await images.layerSize(to, digest, { touch: true })) !== undefined) return digest;
@@ -143,7 +144,7 @@ function newWorld(seed: number) {
 
 describe("collecting", () => {
   it(
-    "never takes what a push refers to, however the two meet, and takes all that is left",
+    "never removes blobs that a concurrent push refers to, and removes all others",
     { timeout: 60_000 },
     async () => {
       for (let seed = 1; seed <= 150; seed += 1) {
@@ -176,7 +177,7 @@ describe("collecting", () => {
     },
   );
 
-  it("gives up uploads that were left alone for a day, and no younger ones", async () => {
+  it("removes uploads that were idle for a day, and no younger ones", async () => {
     const { images, clock, store, blobs } = newWorld(1);
     const [repository] = store.list("repository");
     if (repository === undefined) throw new Error("The world has repositories.");
@@ -273,7 +274,7 @@ describe("lifecycle policies", () => {
     ).toEqual(["1 by 1"]);
   });
 
-  it("leave what an index holds", () => {
+  it("keep the images of an index", () => {
     const images = [image("index", ["t"], 0, ["part"]), image("part", [], 9)];
     expect(
       expiring(
@@ -307,11 +308,11 @@ describe("lifecycle policies", () => {
       ],
     }),
     JSON.stringify({ rules: [rule(1, { tagStatus: "any", countType: "sinceImagePushed", countNumber: 1 })] }),
-  ])("are refused where they say what ECR refuses: %s", (text) =>
+  ])("are refused with %s", (text) =>
     expect(() => parseLifecyclePolicy(text)).toThrow(InvalidLifecyclePolicyError),
   );
 
-  it("are refused or read, whatever they hold", () => {
+  it("are refused or parsed, whatever they contain", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         try {

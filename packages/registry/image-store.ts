@@ -1,8 +1,15 @@
 import type { Readable } from "node:stream";
-import { algorithmOf, digestOf, isDigest } from "@gantry/content";
+import { algorithmOf, digestOf, isDigest } from "@gantry/content/blob-store";
 import { glob } from "@gantry/iam";
 import { realTimeOf, type Clock, type Ids } from "@gantry/kernel";
-import type { ImageRecord, Reader, RepositoryRecord, Store, Transaction } from "@gantry/state";
+import {
+  requestReplication,
+  type ImageRecord,
+  type Reader,
+  type RepositoryRecord,
+  type Store,
+  type Transaction,
+} from "@gantry/state";
 import { DigestLocks } from "./digest-locks.ts";
 import { parseManifest, type Manifest } from "./manifest.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -13,7 +20,8 @@ import { RegistryError } from "./registry-error.ts";
  */
 export const GRACE_MS = 24 * 60 * 60_000;
 const PULL_NOTE_MS = 24 * 60 * 60_000;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+/** A tag. Source: OCI distribution-spec 1.1, "Pulling manifests". */
+export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** The bytes, as the image store needs them; `BlobStore` is one. */
 export interface Blobs {
@@ -50,7 +58,9 @@ export class ImmutableTagError extends RegistryError {
     super(
       400,
       "TAG_INVALID",
-      `The image tag '${tag}' already exists in the '${repository.name}' repository and cannot be overwritten because the ${repository.tagMutability.startsWith("IMMUTABLE") ? "repository is" : "tag is"} immutable.`,
+      `The image tag '${tag}' already exists in the '${repository.name}' repository and cannot be ` +
+        "overwritten because the " +
+        `${repository.tagMutability.startsWith("IMMUTABLE") ? "repository is" : "tag is"} immutable.`,
     );
   }
 }
@@ -201,7 +211,8 @@ export class ImageStore {
           throw new RegistryError(
             404,
             "NAME_UNKNOWN",
-            `The repository with name '${repository.name}' does not exist in the registry with id '${repository.account}'`,
+            `The repository with name '${repository.name}' does not exist in the registry with id ` +
+              `'${repository.account}'`,
           );
         if (tag !== undefined) releaseTag(tx, fresh, tag, digest);
         const known = tx.get("image", keyOf(repository.arn, digest));
@@ -222,9 +233,39 @@ export class ImageStore {
           pushedAt: this.#clock.now(),
         };
         tx.put("image", keyOf(repository.arn, digest), next);
+        requestReplication(tx, fresh, next);
         return next;
       });
     });
+  }
+
+  /**
+   * Gives another repository an image with everything that it references; nothing is read or written but
+   * records. A tag of the other repository moves to the image unless it is immutable. Returns false if the
+   * image is gone.
+   * Errors: ImmutableTagError.
+   */
+  async copyImage(from: RepositoryRecord, to: RepositoryRecord, digest: string): Promise<boolean> {
+    const image = this.#store.get("image", keyOf(from.arn, digest));
+    if (image === undefined) return false;
+    for (const reference of image.references)
+      if (this.#store.get("image", keyOf(from.arn, reference)) !== undefined)
+        await this.copyImage(from, to, reference);
+    return this.#locks.hold([digest, ...image.references], async () =>
+      this.#store.transact((tx) => {
+        const { pulledAt: _, ...fresh } = tx.get("image", keyOf(from.arn, digest)) ?? image;
+        if (
+          tx.get("image", keyOf(from.arn, digest)) === undefined ||
+          tx.get("repository", to.arn) === undefined
+        )
+          return false;
+        const key = keyOf(to.arn, digest);
+        for (const tag of fresh.imageTags) releaseTag(tx, to, tag, digest);
+        const imageTags = [...new Set([...(tx.get("image", key)?.imageTags ?? []), ...fresh.imageTags])];
+        tx.put("image", key, { ...fresh, repositoryArn: to.arn, imageTags, pushedAt: this.#clock.now() });
+        return true;
+      }),
+    );
   }
 
   /** The image of a tag or a digest. */

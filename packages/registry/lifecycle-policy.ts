@@ -21,7 +21,11 @@ export class InvalidLifecyclePolicyError extends Error {
   override readonly name = "InvalidLifecyclePolicyError";
 }
 
-/** Reads a lifecycle policy. Source: "Lifecycle policy properties in Amazon ECR". Errors: InvalidLifecyclePolicyError. */
+/**
+ * Reads a lifecycle policy.
+ * Source: "Lifecycle policy properties in Amazon ECR".
+ * Errors: InvalidLifecyclePolicyError.
+ */
 export function parseLifecyclePolicy(text: string): readonly ImageRule[] {
   const invalid = (reason: string): InvalidLifecyclePolicyError => new InvalidLifecyclePolicyError(reason);
   if (text.length > POLICY_MAX)

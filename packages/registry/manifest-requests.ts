@@ -1,13 +1,16 @@
 import { isDigest } from "@gantry/content";
 import { keyOf } from "./image-store.ts";
 import { parseManifest } from "./manifest.ts";
-import { authorize, type Call, type RegistryDeps } from "./registry-access.ts";
+import { authorize, checkReadable, type Call, type RegistryDeps } from "./registry-access.ts";
 import { RegistryError } from "./registry-error.ts";
 import { readBounded } from "./responses.ts";
 
 const MANIFEST_MAX_BYTES = 4 * 1024 * 1024;
 
-/** Answers PUT, GET, HEAD and DELETE of a manifest by tag or digest. Errors: DENIED, MANIFEST_UNKNOWN, MANIFEST_INVALID. */
+/**
+ * Answers PUT, GET, HEAD and DELETE of a manifest by tag or digest.
+ * Errors: DENIED, MANIFEST_UNKNOWN, MANIFEST_INVALID.
+ */
 export async function manifest(deps: RegistryDeps, call: Call, reference: string): Promise<void> {
   switch (call.request.method) {
     case "PUT":
@@ -24,6 +27,7 @@ export async function manifest(deps: RegistryDeps, call: Call, reference: string
 
 async function getManifest(deps: RegistryDeps, call: Call, reference: string): Promise<void> {
   authorize(deps, call, "BatchGetImage");
+  checkReadable(deps, call.repository);
   const image = deps.images.find(call.repository, reference);
   if (image === undefined) throw new RegistryError(404, "MANIFEST_UNKNOWN", "Requested image not found");
   const headers = {
@@ -40,6 +44,7 @@ async function getManifest(deps: RegistryDeps, call: Call, reference: string): P
 
 async function putManifest(deps: RegistryDeps, call: Call, reference: string): Promise<void> {
   authorize(deps, call, "PutImage");
+  checkReadable(deps, call.repository);
   const bytes = await readBounded(call.request, MANIFEST_MAX_BYTES);
   const hasColon = reference.includes(":");
   if (hasColon && !isDigest(reference))

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { BlobStore } from "@gantry/content";
 import { formatArn, type Clock, type Logger, type Vault } from "@gantry/kernel";
-import type { RepositoryRecord, Store } from "@gantry/state";
+import { checkUsable, KeyUnusableError, type RepositoryRecord, type Store } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/iam";
 import type { ImageStore } from "./image-store.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -21,6 +21,8 @@ export interface RegistryDeps {
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
   /** Whether a plain connection counts as secure transport (`aws:SecureTransport`). Default: it does not. */
   readonly countsAsSecure?: (socket: IncomingMessage["socket"]) => boolean;
+  /** Where an upstream registry of a pull-through cache answers, by its host. */
+  readonly upstreamAt: (host: string) => URL;
   readonly policy: {
     deniedBecause(
       principal: Principal,
@@ -45,8 +47,8 @@ export interface Call {
 }
 
 /**
- * The caller of a request. The token is a basic credential, as Docker sends it, or part of a URL that GetDownloadUrlForLayer
- * returned, which reads that layer only. Errors: UNAUTHORIZED.
+ * The caller of a request. The token is a basic credential, as Docker sends it, or part of a URL that
+ * GetDownloadUrlForLayer returned, which reads that layer only. Errors: UNAUTHORIZED.
  */
 export function authenticate(deps: RegistryDeps, request: IncomingMessage, url: URL): Principal {
   const given = url.searchParams.get("token");
@@ -105,6 +107,20 @@ export function lookUp(
   return deps.store.get("repository", formatArn("ecr", { account, region }, `repository/${repository}`));
 }
 
+/**
+ * Errors: UNKNOWN with KMS's reason, where the images cannot be read because the key of the repository cannot
+ * be used.
+ */
+export function checkReadable({ store }: RegistryDeps, { kmsKeyArn }: RepositoryRecord): void {
+  if (kmsKeyArn === undefined) return;
+  try {
+    checkUsable(store.get("kmsKey", kmsKeyArn), "ENCRYPT_DECRYPT");
+  } catch (thrown) {
+    if (!(thrown instanceof KeyUnusableError)) throw thrown;
+    throw new RegistryError(400, "UNKNOWN", `KmsException: ${thrown.message}`);
+  }
+}
+
 /** Checks that the caller may perform the actions on the repository. Errors: DENIED, with the policy's reason. */
 export function authorize(deps: RegistryDeps, call: Call, ...actions: readonly string[]): void {
   for (const action of actions) {
@@ -116,7 +132,10 @@ export function authorize(deps: RegistryDeps, call: Call, ...actions: readonly s
 }
 
 /** The condition keys of a request. Source: IAM User Guide, "AWS global condition context keys". */
-export function requestKeys(deps: RegistryDeps, { request, repository }: Call): ConditionContext {
+export function requestKeys(
+  deps: RegistryDeps,
+  { request, repository }: Pick<Call, "request"> & { readonly repository: { readonly arn: string } },
+): ConditionContext {
   const { socket, headers } = request;
   const { sourceOf, countsAsSecure } = deps;
   const userAgent = headers["user-agent"];
@@ -128,8 +147,11 @@ export function requestKeys(deps: RegistryDeps, { request, repository }: Call): 
   };
 }
 
-/** The account, region and repository that a path names. A plain name takes the account and region of the host, or the caller's account. */
-function placeOf(
+/**
+ * The account, region and repository that a path names. A plain name takes the account and region of the
+ * host, or the caller's account.
+ */
+export function placeOf(
   name: string,
   host: string,
   principal: Principal,

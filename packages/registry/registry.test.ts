@@ -5,7 +5,7 @@ const { api, call, newRepository, pushBlob, pushImage } = await startRegistry();
 afterAll(() => api.close());
 
 describe("OCI distribution 1.1", () => {
-  it("takes blobs whole, in two steps and in chunks, says how far an upload is, and refuses chunks out of order", async () => {
+  it("accepts blobs whole, in two steps and in chunks, and refuses chunks out of order", async () => {
     const { v2 } = await newRepository();
     const start = async () => (await call("POST", `${v2}/blobs/uploads/`)).headers.get("location") ?? "";
     const whole = await start();
@@ -55,7 +55,7 @@ describe("OCI distribution 1.1", () => {
     expect((await call("PATCH", given, { body: "x" })).status).toBe(404);
   });
 
-  it("answers blobs by HEAD, whole and in ranges", async () => {
+  it("serves blobs by HEAD, whole and in ranges", async () => {
     const { v2 } = await newRepository();
     const digest = await pushBlob(v2, "0123456789");
     const head = await call("HEAD", `${v2}/blobs/${digest}`);
@@ -73,7 +73,7 @@ describe("OCI distribution 1.1", () => {
     expect((await call("GET", `${v2}/blobs/${digestOf("none")}`)).code()).toBe("BLOB_UNKNOWN");
   });
 
-  it("keeps a repository's blobs its own, and mounts them where both are the caller's", async () => {
+  it("separates the blobs of repositories, and mounts them if the caller may use both", async () => {
     const [from, to] = [await newRepository(), await newRepository()];
     const digest = await pushBlob(from.v2, "shared");
     expect((await call("HEAD", `${to.v2}/blobs/${digest}`)).status).toBe(404);
@@ -86,7 +86,7 @@ describe("OCI distribution 1.1", () => {
     expect((await call("GET", `${to.v2}/blobs/${digest}`)).text).toBe("shared");
   });
 
-  it("takes manifests by tag and digest, and none that refers to what is not there", async () => {
+  it("accepts manifests by tag and digest, and refuses missing references", async () => {
     const { v2 } = await newRepository();
     const pushed = await pushImage(v2, "one", "layer");
     expect([pushed.answer.status, pushed.answer.headers.get("docker-content-digest")]).toEqual([
@@ -171,7 +171,7 @@ describe("OCI distribution 1.1", () => {
     ).toBe("NAME_UNKNOWN");
   });
 
-  it("lists what is about an image, filtered by type, also before the image is there", async () => {
+  it("lists referrers of an image, filtered by type, also before the image exists", async () => {
     const { v2 } = await newRepository();
     const image = await pushImage(v2, "image", "layer");
     const about = (artifactType: string) =>

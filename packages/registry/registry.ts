@@ -3,21 +3,26 @@ import { DigestMismatchError } from "@gantry/content";
 import { isDamage, isOutOfRoom, messageOf, realTimeOf } from "@gantry/kernel";
 import { blob } from "./blob-requests.ts";
 import { manifest, referrers, tags } from "./manifest-requests.ts";
+import { provideRepository } from "./provide-repository.ts";
+import { PullThroughCache } from "./pull-through.ts";
 import { authenticate, repositoryOf, type Call, type RegistryDeps } from "./registry-access.ts";
 import { RegistryError } from "./registry-error.ts";
 import { Responder } from "./responses.ts";
 import { upload } from "./upload-requests.ts";
 
 /**
- * Routes the requests of the OCI distribution API. A name is `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY`, or the repository
- * alone behind that host. Source: OCI distribution-spec 1.1.
+ * Routes the requests of the OCI distribution API. A name is
+ * `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY`, or the repository alone behind that host.
+ * Source: OCI distribution-spec 1.1.
  */
 export class Registry {
   readonly #deps: RegistryDeps;
+  readonly #cache: PullThroughCache;
 
   constructor(deps: RegistryDeps) {
     // Tokens are of the real world, whatever clock the platform waits by.
     this.#deps = { ...deps, clock: realTimeOf(deps.clock).clock };
+    this.#cache = new PullThroughCache(this.#deps);
   }
 
   /** Answers one request. Never rejects. */
@@ -41,7 +46,9 @@ export class Registry {
       const headers: Record<string, string> =
         error?.status === 401
           ? {
-              "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"`,
+              "www-authenticate":
+                `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",` +
+                'service="ecr.amazonaws.com"',
             }
           : { ...error?.headers };
       await response.sendJson(
@@ -67,6 +74,8 @@ export class Registry {
     );
     if (match === null) throw new RegistryError(404, "NAME_UNKNOWN", "No such endpoint.");
     const [, name = "", kind = "", reference = ""] = match;
+    const wanted = { principal, name, kind, reference };
+    await provideRepository(this.#deps, this.#cache, request, wanted);
     const call: Call = {
       request,
       response,

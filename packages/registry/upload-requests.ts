@@ -1,9 +1,19 @@
-import { authorize, lookUp, requestKeys, type Call, type RegistryDeps } from "./registry-access.ts";
+import { ecrRegistryOf } from "@gantry/state";
+import {
+  authorize,
+  checkReadable,
+  lookUp,
+  requestKeys,
+  type Call,
+  type RegistryDeps,
+} from "./registry-access.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /**
- * Starts, continues, reports, finishes and cancels the upload of a blob. A POST may mount a blob of another repository instead.
- * Source: OCI distribution-spec 1.1, "Pushing blobs". Errors: DENIED, BLOB_UPLOAD_UNKNOWN, BLOB_UPLOAD_INVALID, DIGEST_INVALID.
+ * Starts, continues, reports, finishes and cancels the upload of a blob. A POST may mount a blob of another
+ * repository instead.
+ * Source: OCI distribution-spec 1.1, "Pushing blobs". Errors: DENIED, BLOB_UPLOAD_UNKNOWN,
+ * BLOB_UPLOAD_INVALID, DIGEST_INVALID.
  */
 export async function upload(deps: RegistryDeps, call: Call, id: string): Promise<void> {
   const { request, query, response, repository } = call;
@@ -54,7 +64,9 @@ async function mount(deps: RegistryDeps, call: Call, digest: string): Promise<bo
   // Without `from`, the registry may choose a repository: its own needs no further permission.
   const source =
     from === null ? call.repository : lookUp(deps, from, call.request.headers.host ?? "", call.principal);
-  if (source === undefined) return false;
+  const { settings } = ecrRegistryOf(deps.store, call.repository);
+  if (source === undefined || settings?.["BLOB_MOUNTING"] === "DISABLED") return false;
+  checkReadable(deps, source);
   const why = deps.policy.deniedBecause(call.principal, "ecr:GetDownloadUrlForLayer", source.arn, () =>
     requestKeys(deps, call),
   );

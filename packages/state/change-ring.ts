@@ -102,7 +102,8 @@ export class ChangeRing {
   #ordinalAfter(revision: number): number {
     if (revision < this.#forgotten)
       throw new RevisionTooOldError(
-        `The changes after revision ${revision} are no longer kept (the oldest is ${this.#forgotten + 1}): list the records again.`,
+        `The changes after revision ${revision} are no longer kept (the oldest is ` +
+          `${this.#forgotten + 1}): list the records again.`,
       );
     let [low, high] = [0, this.#changes.length];
     while (low < high) {

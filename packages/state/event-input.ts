@@ -28,7 +28,10 @@ export function inputOf(
   return filled(String(InputTemplate), values, event.text);
 }
 
-/** A variable within quotation marks becomes text; elsewhere its JSON. Source: EventBridge User Guide, "Input transformation". */
+/**
+ * A variable within quotation marks becomes text; elsewhere its JSON.
+ * Source: EventBridge User Guide, "Input transformation".
+ */
 function filled(template: string, values: ReadonlyMap<string, unknown>, eventText: string): string {
   let isQuoted = false;
   return template.replaceAll(/\\.|"|<([A-Za-z0-9_.-]+)>/g, (token: string, name: string | undefined) => {

@@ -156,7 +156,10 @@ function affix(operator: string, matches: (text: string, part: string) => boolea
   };
 }
 
-/** The parts between `*` are found one after another, from the left: each is searched once. `\*` and `\\` stand for themselves. */
+/**
+ * The parts between `*` are found one after another, from the left: each is searched once. `\*` and `\\`
+ * stand for themselves.
+ */
 function wildcard(text: string): Test {
   if (/(?<!\\)(?:\\\\)*\*\*/.test(text)) throw new EventPatternError("Consecutive wildcard characters");
   if (/(?<!\\)(?:\\\\)*\\(?:[^*\\]|$)/.test(text)) throw new EventPatternError("Invalid escape character");
@@ -184,8 +187,9 @@ function wildcard(text: string): Test {
 }
 
 /**
- * Where a part ends that is found at or after a position; -1 where it is not found. The search is linear in the text whatever the
- * part is, which `indexOf` does not promise. Source: Knuth, Morris, Pratt, "Fast pattern matching in strings".
+ * Where a part ends that is found at or after a position; -1 where it is not found. The search is linear in
+ * the text whatever the part is, which `indexOf` does not promise.
+ * Source: Knuth, Morris, Pratt, "Fast pattern matching in strings".
  */
 function searchFor(part: string): (text: string, from: number) => number {
   const fallback = [0];

@@ -108,7 +108,8 @@ export class MemoryStore implements Store {
 
   derive<K extends Kind>(kind: K, work: Derivation<K>): void {
     const known = this.#derivations.get(kind) ?? [];
-    this.#derivations.set(kind, [...known, work as unknown as Derivation<Kind>]); // Called with records of this kind alone.
+    // Called with records of this kind alone.
+    this.#derivations.set(kind, [...known, work as unknown as Derivation<Kind>]);
   }
 
   /** Loads what was stored before, without calling watchers. */
@@ -167,7 +168,8 @@ export class MemoryStore implements Store {
     }
     if (record === undefined) table.delete(key);
     else table.set(key, Object.freeze(record));
-    const { account, region } = (record ?? before ?? {}) as { account?: string; region?: string }; // As Placed, where it has them.
+    // As Placed, where it has them.
+    const { account, region } = (record ?? before ?? {}) as { account?: string; region?: string };
     return { revision: this.#revision, kind, key, account, region };
   }
 }
@@ -194,7 +196,8 @@ class Overlay implements Transaction {
   get<K extends Kind>(kind: K, key: string | undefined): RecordOf<K> | undefined {
     if (key === undefined) return undefined;
     const written = this.writes.get(kind);
-    return written?.has(key) ? (written.get(key) as RecordOf<K> | undefined) : this.#below.get(kind, key); // As in MemoryStore.get.
+    // As in MemoryStore.get.
+    return written?.has(key) ? (written.get(key) as RecordOf<K> | undefined) : this.#below.get(kind, key);
   }
 
   list<K extends Kind>(kind: K, keyPrefix = ""): readonly RecordOf<K>[] {
@@ -207,7 +210,8 @@ class Overlay implements Transaction {
 
   listBy<K extends Kind>(kind: K, index: string, value: string | undefined): readonly RecordOf<K>[] {
     if (this.writes.get(kind) === undefined) return this.#below.listBy(kind, index, value);
-    return this.keysBy(kind, index, value).map((key) => this.get(kind, key) as RecordOf<K>); // keysBy names only what is there.
+    // keysBy returns only keys of existing records.
+    return this.keysBy(kind, index, value).map((key) => this.get(kind, key) as RecordOf<K>);
   }
 
   keysBy(kind: Kind, index: string, value: string | undefined): readonly string[] {

@@ -49,7 +49,7 @@ describe.each([
     );
   });
 
-  it("lists old events in their order, and new ones before them", () => {
+  it("lists old events in order, after the new ones", () => {
     const store = open();
     const before = serviceEventsOf(store, SERVICE).map((event) => event.message);
     expect(before.at(-1)).toMatch(/has started 2 tasks/);
@@ -71,7 +71,7 @@ describe.each([
   });
 });
 
-it("takes the client token out of a task's tags", () => {
+it("moves the client token out of a task's tags", () => {
   const record = { tags: { "aws:ecs:clientToken": "t", own: "1" } };
   const { rows } = migrateRecords([{ kind: "task", key: "k", record }], new Map());
   expect(rows).toEqual([{ kind: "task", key: "k", record: { tags: { own: "1" } } }]);

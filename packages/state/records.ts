@@ -34,15 +34,19 @@ import type {
   VpcEndpointRecord,
   VpcPeeringRecord,
 } from "./records/ec2-network.ts";
-import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
-import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type {
-  AccountSettingRecord,
-  ClientTokenRecord,
-  ClusterRecord,
-  TaskDefinitionRecord,
-  TaskRecord,
-} from "./records/ecs.ts";
+  EcrRegistryRecord,
+  ImageRecord,
+  ImageReplicationRecord,
+  LayerRecord,
+  LayerUploadRecord,
+  PullThroughRuleRecord,
+  RepositoryRecord,
+  RepositoryTemplateRecord,
+} from "./records/ecr.ts";
+import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
+import type * as ecs from "./records/ecs.ts";
+import type * as instances from "./records/ec2-instances.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -61,8 +65,10 @@ import type {
 } from "./records/elbv2.ts";
 import type {
   AccessKeyRecord,
+  AccessReportRecord,
   GroupRecord,
   IamAccountRecord,
+  IdentityUseRecord,
   InstanceProfileRecord,
   MfaDeviceRecord,
   OidcProviderRecord,
@@ -82,11 +88,34 @@ import type {
   ScheduleGroupRecord,
   ScheduleRecord,
 } from "./records/events.ts";
-import type { LogGroupRecord } from "./records/logs.ts";
+import type {
+  LogDestinationRecord,
+  LogGroupRecord,
+  LogQueryDefinitionRecord,
+  LogQueryRecord,
+  LogResourcePolicyRecord,
+  MetricFilterRecord,
+  SubscriptionFilterRecord,
+} from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
+import type {
+  DnsChangeRecord,
+  DnsRecordSetRecord,
+  HostedZoneRecord,
+  ZoneCopyRecord,
+} from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
+import type {
+  TopicDeduplicationRecord,
+  TopicDeliveryRecord,
+  TopicMessageRecord,
+  TopicRecord,
+  TopicSignerRecord,
+  TopicSubscriptionRecord,
+} from "./records/sns.ts";
+import type { QueueRecord } from "./records/sqs.ts";
 import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
 import type { ParameterRecord, ParameterVersionRecord } from "./records/ssm.ts";
 import type { TaskSecretsRecord } from "./records/task-secrets.ts";
@@ -98,6 +127,7 @@ export * from "./records/codedeploy.ts";
 export type * from "./records/common.ts";
 export type * from "./records/deployment-reports.ts";
 export * from "./records/ec2.ts";
+export type * from "./records/ec2-instances.ts";
 export type * from "./records/ec2-network.ts";
 export type * from "./records/ecr.ts";
 export type * from "./records/ecs.ts";
@@ -111,8 +141,11 @@ export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
 export type * from "./records/platform-clock.ts";
 export type * from "./records/rds.ts";
+export type * from "./records/route53.ts";
 export type * from "./records/s3.ts";
 export type * from "./records/secretsmanager.ts";
+export type * from "./records/sns.ts";
+export type * from "./records/sqs.ts";
 export type * from "./records/ssm.ts";
 export type * from "./records/task-secrets.ts";
 
@@ -121,18 +154,18 @@ export type * from "./records/task-secrets.ts";
  * account.
  */
 export interface Records {
-  readonly cluster: ClusterRecord;
-  readonly accountSetting: AccountSettingRecord;
-  readonly taskDefinition: TaskDefinitionRecord;
+  readonly cluster: ecs.ClusterRecord;
+  readonly accountSetting: ecs.AccountSettingRecord;
+  readonly taskDefinition: ecs.TaskDefinitionRecord;
   readonly service: ServiceRecord;
   readonly serviceRevision: ServiceRevisionRecord;
   readonly serviceDeployment: ServiceDeploymentRecord;
   readonly deploymentReport: DeploymentReportRecord;
   readonly serviceEvent: ServiceEventRecord;
   readonly taskSet: TaskSetRecord;
-  readonly task: TaskRecord;
+  readonly task: ecs.TaskRecord;
   readonly taskSecrets: TaskSecretsRecord;
-  readonly clientToken: ClientTokenRecord;
+  readonly clientToken: ecs.ClientTokenRecord;
   readonly vpc: VpcRecord;
   readonly subnet: SubnetRecord;
   readonly internetGateway: InternetGatewayRecord;
@@ -149,6 +182,10 @@ export interface Records {
   readonly vpcEndpoint: VpcEndpointRecord;
   readonly vpcPeering: VpcPeeringRecord;
   readonly flowLog: FlowLogRecord;
+  readonly keyPair: instances.KeyPairRecord;
+  readonly ec2Instance: instances.Ec2InstanceRecord;
+  readonly instanceConsole: instances.InstanceConsoleRecord;
+  readonly volume: instances.VolumeRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -157,6 +194,8 @@ export interface Records {
   readonly target: TargetRecord;
   readonly user: UserRecord;
   readonly accessKey: AccessKeyRecord;
+  readonly identityUse: IdentityUseRecord;
+  readonly accessReport: AccessReportRecord;
   readonly role: RoleRecord;
   readonly roleDeletion: RoleDeletionRecord;
   readonly group: GroupRecord;
@@ -172,6 +211,10 @@ export interface Records {
   readonly image: ImageRecord;
   readonly layer: LayerRecord;
   readonly layerUpload: LayerUploadRecord;
+  readonly ecrRegistry: EcrRegistryRecord;
+  readonly imageReplication: ImageReplicationRecord;
+  readonly pullThroughRule: PullThroughRuleRecord;
+  readonly repositoryTemplate: RepositoryTemplateRecord;
   readonly bucket: BucketRecord;
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
@@ -179,6 +222,12 @@ export interface Records {
   readonly databaseInstance: DatabaseInstanceRecord;
   readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
   readonly logGroup: LogGroupRecord;
+  readonly metricFilter: MetricFilterRecord;
+  readonly subscriptionFilter: SubscriptionFilterRecord;
+  readonly logDestination: LogDestinationRecord;
+  readonly logResourcePolicy: LogResourcePolicyRecord;
+  readonly logQueryDefinition: LogQueryDefinitionRecord;
+  readonly logQuery: LogQueryRecord;
   readonly certificate: CertificateRecord;
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;
@@ -204,6 +253,17 @@ export interface Records {
   readonly eventDelivery: EventDeliveryRecord;
   readonly scheduleGroup: ScheduleGroupRecord;
   readonly schedule: ScheduleRecord;
+  readonly queue: QueueRecord;
+  readonly topic: TopicRecord;
+  readonly topicSubscription: TopicSubscriptionRecord;
+  readonly topicMessage: TopicMessageRecord;
+  readonly topicDelivery: TopicDeliveryRecord;
+  readonly topicDeduplication: TopicDeduplicationRecord;
+  readonly topicSigner: TopicSignerRecord;
+  readonly hostedZone: HostedZoneRecord;
+  readonly dnsRecordSet: DnsRecordSetRecord;
+  readonly dnsChange: DnsChangeRecord;
+  readonly zoneCopy: ZoneCopyRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -249,11 +309,14 @@ const DECLARED: IndexesOf = {
   target: { group: (target) => target.targetGroupArn, task: (target) => target.taskArn },
   listener: { loadBalancer: (listener) => listener.loadBalancerArn },
   rule: { listener: (rule) => rule.listenerArn },
+  metricFilter: { group: (filter) => filter.groupArn },
+  subscriptionFilter: { group: (filter) => filter.groupArn },
   image: { repository: (image) => image.repositoryArn },
   layer: { repository: (layer) => layer.repositoryArn, digest: (layer) => layer.digest },
   taskDefinition: { family: (definition) => definition.family },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
+  accessReport: { account: (report) => report.account },
   alarm: { place: (alarm) => `${alarm.account}/${alarm.region}` },
   alarmHistory: { alarm: (line) => line.alarmArn },
   scalingPolicy: { target: (policy) => policy.targetArn },
@@ -272,6 +335,21 @@ const DECLARED: IndexesOf = {
     matching: (rule) => (rule.enabled && rule.pattern !== undefined ? rule.busArn : undefined),
   },
   eventDelivery: { account: (delivery) => delivery.account },
+  topicSubscription: { topic: (subscription) => subscription.topicArn },
+  topicDelivery: {
+    account: (delivery) => delivery.account,
+    subscription: (delivery) => delivery.subscriptionArn,
+    message: (delivery) => delivery.messageId,
+  },
+  topicDeduplication: { topic: (remembered) => remembered.topicArn },
+  hostedZone: { account: (zone) => zone.account, name: (zone) => zone.name },
+  dnsRecordSet: {
+    zone: (set) => set.zoneArn,
+    /** Record sets whose aliases lead out of the zone, by the target's name. */
+    target: (set) => set.alias?.target,
+  },
+  dnsChange: { account: (change) => change.account },
+  zoneCopy: { zone: (copy) => copy.zoneArn },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },
   codeDeployRevision: { application: (revision) => revision.applicationArn },
   codeDeployment: {
@@ -293,7 +371,7 @@ type SumsOf = {
 
 const reservedBy =
   (resource: "cpuUnits" | "memoryMiB") =>
-  ({ placement, lastStatus }: TaskRecord): { value: string; amount: number } | undefined =>
+  ({ placement, lastStatus }: ecs.TaskRecord): { value: string; amount: number } | undefined =>
     placement?.reserved === undefined || lastStatus === "STOPPED"
       ? undefined
       : { value: placement.nodeId, amount: placement.reserved[resource] };

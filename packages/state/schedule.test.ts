@@ -41,7 +41,7 @@ describe("schedules", () => {
     "",
   ])("refuses %s", (text) => expect(parseSchedule(text, { startAt: START })).toBeUndefined());
 
-  it("keeps the hour of a time zone over a change of clocks", () =>
+  it("keeps the local hour across daylight saving time", () =>
     expect(nextOf("cron(0 9 * * ? *)", "Europe/Berlin", Date.UTC(2027, 2, 27, 12))).toBe(
       "2027-03-28T07:00:00.000Z",
     ));

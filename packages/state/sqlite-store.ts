@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
-import { DamagedError, isDamage, openSqlite, transactSqlite } from "@gantry/kernel";
+import { crc32Of, DamagedError, isDamage, openSqlite, transactSqlite } from "@gantry/kernel";
 import { MemoryStore, type Commit } from "./memory-store.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import {
@@ -37,7 +36,8 @@ export class SqliteStore implements Store {
     this.#database = openSqlite(path);
     refuseDamage(path, () => migrate(this.#database));
     this.#putRecord = this.#database.prepare(
-      "INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record, checksum = excluded.checksum",
+      "INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO " +
+        "UPDATE SET record = excluded.record, checksum = excluded.checksum",
     );
     this.#deleteRecord = this.#database.prepare("DELETE FROM record WHERE kind = ? AND key = ?");
     this.#putSequence = this.#database.prepare(
@@ -113,7 +113,8 @@ export class SqliteStore implements Store {
     for (const [kind, version] of versions) {
       if (version > (current.get(kind) ?? 0))
         throw new NewerStateError(
-          `The state was written by a newer Gantry (${kind} version ${version}): run that version, or restore a backup.`,
+          `The state was written by a newer Gantry (${kind} version ${version}): run that version, or ` +
+            "restore a backup.",
         );
     }
     const stored = readRecords(this.#database, path).map(
@@ -149,7 +150,7 @@ export class SqliteStore implements Store {
 
   #writeRecord({ kind, key, record }: Row): void {
     const text = JSON.stringify(record);
-    this.#putRecord.run(kind, key, text, crc32(`${kind}${key}${text}`));
+    this.#putRecord.run(kind, key, text, crc32Of(`${kind}${key}${text}`));
   }
 
   /** Copies a consistent snapshot into a file. */
@@ -197,20 +198,22 @@ function readRecords(database: DatabaseSync, path: string): readonly StoredRow[]
   const rows = database
     .prepare("SELECT kind, key, record, checksum FROM record")
     .all() as unknown as StoredRow[]; // The schema's own columns.
-  const damaged = rows.find((row) => crc32(`${row.kind}${row.key}${row.record}`) !== row.checksum);
+  const damaged = rows.find((row) => crc32Of(`${row.kind}${row.key}${row.record}`) !== row.checksum);
   if (damaged !== undefined)
     throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${REMEDY}.`);
   return rows;
 }
 
 function migrate(database: DatabaseSync): void {
-  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number }; // SQLite's own answer.
+  // SQLite's own answer.
+  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > MIGRATIONS.length) {
     throw new NewerStateError(
-      `The state was written by a newer Gantry (schema ${version}, this one knows ${MIGRATIONS.length}): run that version, or restore a backup.`,
+      `The state was written by a newer Gantry (schema ${version}, this one knows ` +
+        `${MIGRATIONS.length}): run that version, or restore a backup.`,
     );
   }
-  database.function("checksum_of", { deterministic: true }, (text) => crc32(String(text)));
+  database.function("checksum_of", { deterministic: true }, (text) => crc32Of(String(text)));
   for (const [index, migration] of MIGRATIONS.entries()) {
     if (index < version) continue;
     transactSqlite(database, () => database.exec(`${migration}; PRAGMA user_version = ${index + 1};`));

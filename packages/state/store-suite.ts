@@ -20,7 +20,7 @@ export function cluster(name: string): ClusterRecord {
 /** The behaviour that every store must have; it runs against the memory store and the SQLite store. */
 export function describeStore(name: string, open: () => Store): void {
   describe(name, () => {
-    it("answers what was put, in key order, within a prefix", () => {
+    it("lists records in key order, within a prefix", () => {
       const store = open();
       store.transact((tx) => {
         for (const key of ["b/2", "a/1", "b/1"]) tx.put("cluster", key, cluster(key));
@@ -45,7 +45,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.countBy("task", "service", undefined)).toBe(0);
     });
 
-    it("leaves no trace of a transaction that throws", () => {
+    it("rolls back a transaction that throws", () => {
       const store = open();
       const changes: Change[] = [];
       store.watch((change) => changes.push(change));
@@ -72,7 +72,7 @@ export function describeStore(name: string, open: () => Store): void {
       });
     });
 
-    it("tells of every committed change, once, after it is visible", () => {
+    it("notifies watchers of every committed change once, after it is visible", () => {
       const store = open();
       const seen: string[] = [];
       store.watch((change) =>
@@ -85,7 +85,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(seen).toEqual(["cluster/a=a", "cluster/b=b"]);
     });
 
-    it("lets a watcher write, and tells of that afterwards", () => {
+    it("lets a watcher write, and notifies of that afterwards", () => {
       const store = open();
       const seen: string[] = [];
       store.watch((change) => {
@@ -113,7 +113,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.listBy("task", "service", "s").map((each) => each.arn)).toEqual(["1"]);
     });
 
-    it("never hands out a number of a sequence twice", () => {
+    it("never repeats a number of a sequence", () => {
       const store = open();
       const numbers = [
         store.transact((tx) => tx.next("n")),
@@ -123,7 +123,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(numbers).toEqual([1, [2, 3], 1]);
     });
 
-    it("numbers its commits, and says whose record changed", () => {
+    it("numbers its commits, with the account and region of each change", () => {
       const store = open();
       const changes: Change[] = [];
       store.watch((change) => changes.push(change));
@@ -142,7 +142,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.revision).toBe(2);
     });
 
-    it("resumes a feed from a revision, then goes on live", () => {
+    it("resumes a feed from a revision, then continues with live changes", () => {
       const store = open();
       for (const key of ["a", "b", "c"]) store.transact((tx) => tx.put("cluster", key, cluster(key)));
       const seen: string[] = [];
@@ -153,7 +153,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.changesSince(4)).toEqual([]);
     });
 
-    it("never answers half a commit", () => {
+    it("never returns a part of a commit", () => {
       const store = open();
       store.transact((tx) => tx.put("cluster", "a", cluster("a")));
       store.transact((tx) => {
@@ -163,7 +163,7 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.changesSince(1, 2).map((change) => change.key)).toEqual(["b", "c", "d"]);
     });
 
-    it("refuses a revision that it no longer remembers", () => {
+    it("refuses a revision that is too old", () => {
       const store = open();
       for (let count = 0; count <= 2 * CHANGES_MAX; count += CHANGES_MAX / 4)
         store.transact((tx) => {
@@ -175,13 +175,13 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.changesSince(store.revision - 1)).toHaveLength(CHANGES_MAX / 4);
     });
 
-    it("resolves settled() once what was committed is durable", async () => {
+    it("resolves settled() once committed changes are durable", async () => {
       const store = open();
       store.transact((tx) => tx.put("cluster", "a", cluster("a")));
       await expect(store.settled()).resolves.toBeUndefined();
     });
 
-    it("adds up what placed tasks reserve, inside a transaction and after it", () => {
+    it("sums up reservations of placed tasks, inside a transaction and after it", () => {
       const store = open();
       const on = (nodeId: string) => store.sumBy("task", "reservedMemory", nodeId);
       const task = (nodeId: string | undefined, memoryMiB: number, lastStatus = "RUNNING") =>

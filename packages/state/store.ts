@@ -58,8 +58,9 @@ export interface Store extends Reader {
   /** The revision of the last commit. It grows with every commit, also across restarts. */
   readonly revision: number;
   /**
-   * Calls `work` within every transaction that writes a record of the kind, with the record before and after: what it writes is
-   * committed with the change, so that nothing that follows from a change is lost or doubled. Records that are loaded do not count.
+   * Calls `work` within every transaction that writes a record of the kind, with the record before and after:
+   * what it writes is committed with the change, so that nothing that follows from a change is lost or
+   * doubled. Records that are loaded do not count.
    */
   derive<K extends Kind>(kind: K, work: Derivation<K>): void;
   /** Atomic, and visible when it returns; a throw inside rolls it back. Watchers are called afterwards. */
@@ -69,7 +70,10 @@ export interface Store extends Reader {
    * `since`, it first delivers the changes after that revision. Errors: RevisionTooOldError.
    */
   watch(changed: (change: Change) => void, since?: number): () => void;
-  /** At most `limit` changes after a revision, whole commits where possible, oldest first. Errors: RevisionTooOldError. */
+  /**
+   * At most `limit` changes after a revision, whole commits where possible, oldest first.
+   * Errors: RevisionTooOldError.
+   */
   changesSince(revision: number, limit?: number): readonly Change[];
   /**
    * Resolves when everything committed so far is durable. Callers await it before anything leaves the

@@ -31,7 +31,7 @@ const SPLIT_NAMES: readonly RecordMigration[] = [
 ];
 
 describe("SqliteStore on disk", () => {
-  it("has everything again after it was opened anew, without having been closed", () => {
+  it("has all records after it was reopened without having been closed", () => {
     const path = newPath();
     const before = new SqliteStore(path);
     before.transact((tx) => {
@@ -43,7 +43,7 @@ describe("SqliteStore on disk", () => {
     expect(after.transact((tx) => tx.next("n"))).toBe(2);
   });
 
-  it("refuses a state that a newer version wrote, in a sentence", () => {
+  it("refuses a state of a newer version with a message", () => {
     const path = newPath();
     new SqliteStore(path).close();
     const database = new DatabaseSync(path);
@@ -53,7 +53,7 @@ describe("SqliteStore on disk", () => {
     expect(() => new SqliteStore(path)).toThrow(/written by a newer Gantry/);
   });
 
-  it("opens what the schema before this one wrote, and from then on knows its own bytes", () => {
+  it("opens the previous schema, and adds checksums to its rows", () => {
     const path = newPath();
     const old = new DatabaseSync(path);
     old.exec(`${MIGRATIONS[0]}; PRAGMA user_version = 1`);
@@ -104,7 +104,7 @@ describe("SqliteStore on disk", () => {
     expect(() => new SqliteStore(path, [])).toThrow(NewerStateError);
   });
 
-  it("says that a torn file is damaged and believes nothing of it", () => {
+  it("refuses a torn file as damaged", () => {
     for (const tear of [
       (bytes: Buffer) => bytes.subarray(0, 5_000),
       (bytes: Buffer) => Buffer.concat([Buffer.alloc(4_096, 7), bytes.subarray(4_096)]),
@@ -122,7 +122,7 @@ describe("SqliteStore on disk", () => {
     }
   });
 
-  it("gives a copy of one moment", () => {
+  it("copies a consistent snapshot", () => {
     const store = new SqliteStore(newPath());
     store.transact((tx) => tx.put("cluster", "a", cluster("a")));
     const copy = newPath();

@@ -4,10 +4,17 @@ import { glob, type Principal } from "@gantry/iam";
 import { formatArn } from "@gantry/kernel";
 import type { Change, Kind, Store } from "@gantry/state";
 import { Dispatcher, type Handler, type ServiceDescriptor, type ServiceModule } from "@gantry/wire";
+import { recordSent } from "./sent-members.ts";
 
 /** Records that a call may write in another account or region, with the reason. */
 const ELSEWHERE: Partial<Record<Kind, string>> = {
   session: "AssumeRole issues credentials of the role's account.",
+  topicSubscription: "An endpoint confirms with a token, and without a signature.",
+  topicMessage: "Belongs to the topic, whose policy lets other accounts publish.",
+  topicDelivery: "As topicMessage.",
+  topicDeduplication: "As topicMessage.",
+  hostedZone: "The zone's owner authorizes VPCs of other accounts.",
+  dnsChange: "Belongs to the zone.",
   bucket: "A bucket's policy grants other accounts, and every region's endpoint reaches it.",
 };
 
@@ -15,6 +22,7 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
 const CHILDREN: Partial<Record<Kind, string>> = {
   networkInterface:
     "Belongs to the task, load balancer, database, mount target or gateway that it is made for.",
+  keyPair: "Its ARN has its name; its key is its id.",
   serviceRevision: "Belongs to the service that is created or updated.",
   serviceDeployment: "Belongs to the service that is created or updated.",
   deploymentReport: "Comes and goes with its deployment.",
@@ -24,13 +32,21 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   clientToken: "Belongs to the call that gives it: its key has the account and region.",
   session: "Belongs to the role; its key is the access key's id.",
   accessKey: "Belongs to the user; its key is the access key's id.",
+  identityUse: "Belongs to the user, role or access key; its key is the id.",
+  accessReport: "Belongs to the account; its key is the job's id.",
   userSession: "Belongs to the caller; its key is the access key's id.",
   mfaDevice: "Enabled for the user; its key is the serial number.",
+  dnsChange: "Belongs to the zone; its key is the change's id.",
+  topicMessage: "Belongs to the topic; its key is the id.",
+  topicDelivery: "As topicMessage.",
+  topicSigner: "Belongs to the instance.",
+  topicSubscription: "Belongs to the topic, and says itself who owns it.",
   scalingPolicy: "Is authorized on its scalable target. Source: as below, Application Auto Scaling.",
   scheduledAction: "As scalingPolicy.",
   kmsGrant: "Belongs to the key, and says itself who may retire it; its key has the key's ARN.",
   eventDelivery:
     "Belongs to the rule that matches what the call does, and is invoked with the target's own role.",
+  logQuery: "Is authorized on the log groups that it reads; its key has the account and region.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 
@@ -52,6 +68,7 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteNetworkInterface: { kinds: ["elasticAddress"], reason: "Its address becomes free." },
   DeleteSubnet: { kinds: ["routeTable"], reason: "The association of the subnet stands in the table." },
   DeleteNatGateway: { kinds: ["elasticAddress"], reason: "The address of the gateway becomes free." },
+  ModifyInstanceAttribute: { kinds: ["volume"], reason: "A device stands in the record of its volume." },
   CreateTags: { kinds: ["securityGroup"], reason: "The tags of a rule stand in the record of its group." },
   DeleteTags: { kinds: ["securityGroup"], reason: "As CreateTags." },
   RunTask: {
@@ -80,6 +97,10 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteFileSystem: { kinds: ["accessPoint"], reason: "They go with their file system." },
   DeleteScalingPolicy: { kinds: ["alarm"], reason: "The alarms of a policy go with it." },
   DeregisterScalableTarget: { kinds: ["alarm"], reason: "As DeleteScalingPolicy." },
+  PutObject: {
+    kinds: ["kmsAlias", "kmsKey"],
+    reason: "The account's first use of an AWS managed key creates those keys.",
+  },
   AddUserToGroup: { kinds: ["user"], reason: "AWS authorizes on the group; the user's record has the list." },
   RemoveUserFromGroup: { kinds: ["user"], reason: "As AddUserToGroup." },
   UpdateGroup: { kinds: ["user"], reason: "Members follow the group's new ARN." },
@@ -101,8 +122,14 @@ interface Call {
 export class GuardedDispatcher extends Dispatcher {
   readonly #calls = new AsyncLocalStorage<Call>();
 
-  constructor(store: Store, deps: ConstructorParameters<typeof Dispatcher>[0]) {
+  readonly #recordsInputs: boolean;
+
+  constructor(
+    store: Store,
+    { recordsInputs, ...deps }: ConstructorParameters<typeof Dispatcher>[0] & { recordsInputs: boolean },
+  ) {
     super(deps);
+    this.#recordsInputs = recordsInputs;
     store.watch((change) => {
       const call = this.#calls.getStore();
       if (call === undefined) return;
@@ -116,13 +143,19 @@ export class GuardedDispatcher extends Dispatcher {
       const module = await load();
       const operations = Object.entries(module.operations).map(([name, handler]) => [
         name,
-        this.#guarded(name, handler as Handler, module), // Typed by Implementation where it is declared.
+        // Typed by Implementation where it is declared.
+        this.#guarded(name, handler as Handler, { descriptor, module }),
       ]);
       return { ...module, operations: Object.fromEntries(operations) as Readonly<Record<string, unknown>> };
     });
   }
 
-  #guarded(operation: string, handler: Handler, module: ServiceModule): Handler {
+  #guarded(
+    operation: string,
+    handler: Handler,
+    service: { descriptor: ServiceDescriptor; module: ServiceModule },
+  ): Handler {
+    const { module } = service;
     return (input, context) => {
       const { account, region, principal } = context;
       const resources = resourcesOf(module, operation, input, { account, region, principal });
@@ -132,7 +165,8 @@ export class GuardedDispatcher extends Dispatcher {
       };
       const call: Call = { operation, account, region, resources, strays: [] };
       return this.#calls.run(call, async () => {
-        const output = await handler(input, { ...context, authorize });
+        const run = () => handler(input, { ...context, authorize });
+        const output = await (this.#recordsInputs ? recorded(service, operation, input, run) : run());
         if (call.strays.length > 0)
           throw new Error(
             `${operation} wrote what it may not: ${call.strays.join("; ")} (allowed: ${resources.join(" ")})`,
@@ -140,6 +174,23 @@ export class GuardedDispatcher extends Dispatcher {
         return output;
       });
     };
+  }
+}
+
+/** Runs the call, and records what it was given: all of it, or the members that it was refused for. */
+async function recorded(
+  service: { descriptor: ServiceDescriptor; module: ServiceModule },
+  operation: string,
+  input: unknown,
+  run: () => unknown,
+): Promise<unknown> {
+  try {
+    const output = await run();
+    recordSent(service, operation, input);
+    return output;
+  } catch (thrown) {
+    recordSent(service, operation, input, thrown);
+    throw thrown;
   }
 }
 

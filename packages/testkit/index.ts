@@ -7,6 +7,7 @@ export * from "./api-server.ts";
 export * from "./presign.ts";
 export * from "./raw-request.ts";
 export * from "./s3-client.ts";
+export * from "./topic-deliveries.ts";
 export * from "./simulation/code-deploy-schedule.ts";
 export * from "./simulation/schedule.ts";
 export * from "./world.ts";

@@ -61,7 +61,9 @@ export function signedHeaders(
   const credential = `${scope.date}/${scope.region}/${service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", amzDateOf(now), credential, sha256Hex(canonical)].join("\n");
   const signature = hmac(signingKey(key.secretAccessKey, scope), toSign).toString("hex");
-  const authorization = `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+  const authorization =
+    `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, ` +
+    `Signature=${signature}`;
   return { ...headers, authorization };
 }
 

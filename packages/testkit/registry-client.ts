@@ -17,8 +17,8 @@ export const digestOf = (bytes: string | Buffer): string =>
  * Starts the API and the registry in a test's process, and returns the requests that push images. The caller
  * closes `api`.
  */
-export async function startRegistry() {
-  const api = await startApi();
+export async function startRegistry(options: Parameters<typeof startApi>[0] = {}) {
+  const api = await startApi(options);
   const ecr = new ECRClient(api.client());
   let count = 0;
 

@@ -12,9 +12,14 @@ import * as eventbridge from "@aws-sdk/client-eventbridge";
 import * as iam from "@aws-sdk/client-iam";
 import * as kms from "@aws-sdk/client-kms";
 import * as rds from "@aws-sdk/client-rds";
+import * as resourcegroupstaggingapi from "@aws-sdk/client-resource-groups-tagging-api";
+import * as route53 from "@aws-sdk/client-route-53";
 import * as s3 from "@aws-sdk/client-s3";
 import * as scheduler from "@aws-sdk/client-scheduler";
 import * as secretsmanager from "@aws-sdk/client-secrets-manager";
+import * as sns from "@aws-sdk/client-sns";
+import * as sqs from "@aws-sdk/client-sqs";
+import * as servicequotas from "@aws-sdk/client-service-quotas";
 import * as ssm from "@aws-sdk/client-ssm";
 import * as sts from "@aws-sdk/client-sts";
 
@@ -34,9 +39,14 @@ export const SDK_MODULES = {
   iam,
   kms,
   rds,
+  resourcegroupstaggingapi,
+  route53,
   s3,
   scheduler,
   secretsmanager,
+  sns,
+  sqs,
+  servicequotas,
   ssm,
   sts,
 };
@@ -57,9 +67,14 @@ export const SDK_CLIENTS = {
   iam: iam.IAMClient,
   kms: kms.KMSClient,
   rds: rds.RDSClient,
+  resourcegroupstaggingapi: resourcegroupstaggingapi.ResourceGroupsTaggingAPIClient,
+  route53: route53.Route53Client,
   s3: s3.S3Client,
   scheduler: scheduler.SchedulerClient,
   secretsmanager: secretsmanager.SecretsManagerClient,
+  sns: sns.SNSClient,
+  sqs: sqs.SQSClient,
+  servicequotas: servicequotas.ServiceQuotasClient,
   ssm: ssm.SSMClient,
   sts: sts.STSClient,
 };

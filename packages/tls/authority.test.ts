@@ -4,7 +4,7 @@ import { newAuthority, openAuthority } from "./authority.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
-it("signs names with a key of their own, provable by its certificate", async () => {
+it("issues certificates with a key of their own, which verify against the authority", async () => {
   const files = await newAuthority(NOW);
   const issued = await openAuthority(files).issue(["fileshare.example.org", "*.example.org"], NOW);
   const certificate = new X509Certificate(issued.certificatePem);
@@ -14,7 +14,7 @@ it("signs names with a key of their own, provable by its certificate", async () 
   expect(issued.chainPem).toBe(files.certificatePem);
 });
 
-it("refuses a key that is another certificate's", async () => {
+it("refuses the key of another certificate", async () => {
   const [one, other] = [await newAuthority(NOW), await newAuthority(NOW)];
   expect(() => openAuthority({ certificatePem: one.certificatePem, keyPem: other.keyPem })).toThrow(
     "do not belong together",

@@ -47,6 +47,7 @@ export function openAuthority(files: AuthorityFiles): Authority {
       opened ??= signing().then(({ newIssuer }) => newIssuer(files));
       return (await opened)(names, now, addresses);
     },
+    issueSigner: async (name, now) => (await signing()).issueSigner(files, name, now),
   };
 }
 

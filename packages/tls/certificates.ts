@@ -26,4 +26,6 @@ export interface Authority {
   readonly chainPem: string;
   /** Issues a server's certificate for these names and IP addresses, with a new key. `now` is in ms since the epoch. */
   issue(names: readonly string[], now: number, addresses?: readonly string[]): Promise<IssuedCertificate>;
+  /** Issues a certificate with a new RSA key for a name: some clients verify RSA signatures alone. */
+  issueSigner(name: string, now: number): Promise<IssuedCertificate>;
 }

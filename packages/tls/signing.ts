@@ -4,6 +4,13 @@ import * as x509 from "@peculiar/x509";
 import type { Authority, AuthorityFiles, IssuedCertificate } from "./certificates.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+/** Of keys whose signatures clients verify with RSA. */
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  modulusLength: 2_048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: "SHA-256",
+} as const;
 const DAY_MS = 24 * 60 * 60_000;
 const CA_DAYS = 3_650;
 const LEAF_DAYS = 395;
@@ -76,6 +83,23 @@ export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue
   };
 }
 
+/** Issues a certificate for a name with a new RSA key. */
+export async function issueSigner(
+  files: AuthorityFiles,
+  name: string,
+  now: number,
+): Promise<IssuedCertificate> {
+  const issued = await signLeaf(await openSigner(files), {
+    commonName: name,
+    names: [{ type: "dns", value: name }],
+    usage: x509.ExtendedKeyUsage.serverAuth,
+    from: now - DAY_MS,
+    to: now + LEAF_DAYS * DAY_MS,
+    keyAlgorithm: RSA,
+  });
+  return { ...issued, chainPem: files.crossPem ?? files.certificatePem };
+}
+
 /**
  * Issues a certificate and key for one end of the link: one URI name, one usage. Times in ms since the epoch.
  */
@@ -114,9 +138,10 @@ async function signLeaf(
     usage: x509.ExtendedKeyUsage;
     from: number;
     to: number;
+    keyAlgorithm?: typeof RSA;
   },
 ): Promise<Omit<IssuedCertificate, "chainPem">> {
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(leaf.keyAlgorithm ?? ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create(
     {
       subject: `CN=${leaf.commonName.slice(0, 64)}`,

@@ -48,7 +48,10 @@ export function admit(
   if (why !== undefined) throw accessDeniedError(protocol, why);
 }
 
-/** An unsigned call may be of an operation that needs no signature alone, unless its service lets a resource's policy decide. */
+/**
+ * An unsigned call may be of an operation that needs no signature alone, unless its service lets a resource's
+ * policy decide.
+ */
 function checkAnonymous({ type }: Principal, service: LoadedService, operation: string | undefined): void {
   if (type !== "anonymous" || service.allowsAnonymous) return;
   if (operation === undefined || !service.anonymousOperations.has(operation))

@@ -28,6 +28,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The class `ApiError` for some codes: with another one, `new` does not compile. */
+export interface ApiErrorOf<Code extends ErrorCode> {
+  readonly prototype: ApiError;
+  new (code: Code, message: string, options?: ConstructorParameters<typeof ApiError>[2]): ApiError;
+}
+
 /** The body does not match the operation's input shape. */
 export function serializationError(message: string): ApiError {
   return new ApiError("SerializationException", message, { status: 400 });

@@ -54,7 +54,10 @@ const PRESIGNED_MAX_S = 900;
 const ANONYMOUS_BYTES_MAX = 64 * 1024;
 const HASH = /^[0-9a-f]{64}$/;
 const UNSIGNED = "UNSIGNED-PAYLOAD";
-/** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html. The ECDSA forms need signature version 4A. */
+/**
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html. The
+ * ECDSA forms need signature version 4A.
+ */
 const S3_PAYLOADS: ReadonlySet<string> = new Set([
   UNSIGNED,
   "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
@@ -133,7 +136,8 @@ function checkPresigned(claim: Claim, kind: Protocol | "object-storage"): void {
       if (claim.expiresSeconds === undefined)
         throw new SignatureError(
           "malformed-query",
-          "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+          "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, " +
+            "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         );
       return;
     case "awsQuery":

@@ -71,7 +71,8 @@ export function readClaim(request: SignedRequest): Claim | undefined {
   if (authorization !== undefined && query !== undefined)
     throw new SignatureError(
       "two-mechanisms",
-      "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+      "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query " +
+        "string parameter or the Authorization header should be specified",
     );
   if (authorization !== undefined) return readHeaderClaim(authorization, request);
   if (query === undefined) return undefined;
@@ -98,7 +99,8 @@ function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
   if (match === null || scope === null || !AMZ_DATE.test(amzDate)) {
     throw new SignatureError(
       "malformed",
-      "The Authorization header has the wrong form: it must name Credential, SignedHeaders and Signature of AWS4-HMAC-SHA256, and X-Amz-Date must be there.",
+      "The Authorization header has the wrong form: it must name Credential, SignedHeaders and " +
+        "Signature of AWS4-HMAC-SHA256, and X-Amz-Date must be there.",
     );
   }
   return {
@@ -121,7 +123,8 @@ function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Cla
   for (const name of ["Algorithm", "Credential", "Signature", "Date", "SignedHeaders"])
     if (text(`X-Amz-${name}`) === "")
       throw malformed(
-        "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+        "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, " +
+          "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
       );
   if (text("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256")
     throw malformed('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
@@ -152,12 +155,16 @@ function readExpires(text: string | null): number | undefined {
   if (seconds > PRESIGNED_MAX_S)
     throw new SignatureError(
       "expired",
-      `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${PRESIGNED_MAX_S} seconds`,
+      "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be " +
+        `less than ${PRESIGNED_MAX_S} seconds`,
     );
   return seconds;
 }
 
-/** Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Query string request authentication alternative". */
+/**
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Query string
+ * request authentication alternative".
+ */
 function readVersion2Claim(query: URLSearchParams): Claim {
   const [expires, signature] = [query.get("Expires"), query.get("Signature")];
   if (expires === null || signature === null || signature === "")

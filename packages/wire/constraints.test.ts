@@ -36,14 +36,14 @@ describe("a refused input names every member that is wrong", () => {
     );
   });
 
-  it("by what is missing as well", async () => {
+  it("by missing members", async () => {
     const call = new IAMClient(api.client()).send(new CreateRoleCommand({ RoleName: "a b" } as never));
     await expect(call).rejects.toThrow(
       /^2 validation errors detected: Value null at 'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null; Value 'a b' at 'roleName'/,
     );
   });
 
-  it("by the values that there are", async () => {
+  it("by enum values", async () => {
     const call = new ElasticLoadBalancingV2Client(api.client()).send(
       new CreateTargetGroupCommand({ Name: "t", Protocol: "GOPHER" as never, Port: 70_000 }),
     );
@@ -68,7 +68,13 @@ describe("a refused input names every member that is wrong", () => {
     );
     await expect(call).rejects.toMatchObject({ name: "InvalidParameterException" });
     await expect(call).rejects.toThrow(
-      "3 validation errors detected: Value 'NONSENSE' at 'networkMode' failed to satisfy constraint: Member must satisfy enum value set: [awsvpc, bridge, host, none]; Value '[FARGATE, NONSENSE]' at 'requiresCompatibilities' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES]]; Value 'NONSENSE' at 'containerDefinitions.2.member.logConfiguration.logDriver' failed to satisfy constraint: Member must satisfy enum value set: [awsfirelens, awslogs, fluentd, gelf, journald, json-file, splunk, syslog]",
+      "3 validation errors detected: Value 'NONSENSE' at 'networkMode' failed to satisfy constraint: " +
+        "Member must satisfy enum value set: [awsvpc, bridge, host, none]; Value '[FARGATE, NONSENSE]' " +
+        "at 'requiresCompatibilities' failed to satisfy constraint: Member must satisfy constraint: " +
+        "[Member must satisfy enum value set: [EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES]]; Value " +
+        "'NONSENSE' at 'containerDefinitions.2.member.logConfiguration.logDriver' failed to satisfy " +
+        "constraint: Member must satisfy enum value set: [awsfirelens, awslogs, fluentd, gelf, journald, " +
+        "json-file, splunk, syslog]",
     );
     await expect(
       ecs.send(new ListTasksCommand({ desiredStatus: nonsense, maxResults: 101 })),
@@ -82,7 +88,8 @@ describe("a refused input names every member that is wrong", () => {
       $metadata: { httpStatusCode: 400 },
     });
     await expect(logs.send(new DescribeLogGroupsCommand({ limit: 51 }))).rejects.toThrow(
-      "1 validation error detected: Value '51' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 50",
+      "1 validation error detected: Value '51' at 'limit' failed to satisfy constraint: Member must " +
+        "have value less than or equal to 50",
     );
   });
 });

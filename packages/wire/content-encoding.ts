@@ -1,10 +1,6 @@
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { messageOf } from "@gantry/kernel";
 import { ApiError, serializationError } from "./api-error.ts";
 import type { BodyLease } from "./large-bodies.ts";
-
-const inflate = promisify(gunzip);
 
 /**
  * Decompresses the body. SDKs compress the bodies of PutMetricData from 10 KiB on, and sign the compressed
@@ -20,7 +16,7 @@ export async function withoutCompression(
   if (encoding === undefined || encoding === "" || encoding === "identity" || body.length === 0) return body;
   if (encoding !== "gzip") throw serializationError(`The content encoding ${encoding} is not supported`);
   try {
-    const plain = await inflate(body, { maxOutputLength: limits.maxBytes });
+    const plain = await gunzipped(body, limits.maxBytes);
     limits.lease.take(plain.length);
     return plain;
   } catch (thrown) {
@@ -33,4 +29,11 @@ export async function withoutCompression(
       );
     throw serializationError(`The request body is not valid gzip: ${messageOf(thrown)}`);
   }
+}
+
+function gunzipped(body: Buffer, maxOutputLength: number): Promise<Buffer> {
+  const { gunzip } = process.getBuiltinModule("node:zlib");
+  return new Promise((resolve, reject) =>
+    gunzip(body, { maxOutputLength }, (thrown, plain) => (thrown === null ? resolve(plain) : reject(thrown))),
+  );
 }

@@ -12,7 +12,7 @@ it("expands gzip and leaves plain bodies as they are", async () => {
   expect(expanded.toString()).toBe("a body");
 });
 
-it("refuses a small body that expands beyond the operation's bound", async () => {
+it("refuses a small body that expands beyond the operation's limit", async () => {
   const bomb = gzipSync(Buffer.alloc(5_000_000));
   await expect(withoutCompression(bomb, { "content-encoding": "gzip" }, limits())).rejects.toMatchObject({
     code: "RequestEntityTooLargeException",

@@ -17,33 +17,33 @@ export interface DecodedRequest {
   readonly rawQuery: string;
 }
 
+/** The parts of a request that its input is decoded from. */
+interface RequestParts {
+  readonly exchange: DecodedRequest;
+  readonly labels: Record<string, string>;
+  readonly buffered: Buffer | undefined;
+  readonly stream: Readable | undefined;
+  /** The parameters of a request of the Query protocols. */
+  readonly form: URLSearchParams | undefined;
+  /** The document of a large body that was parsed before (`documentOf`). */
+  readonly document: Document | undefined;
+  /** How many values the body may have. */
+  readonly valuesMax: number;
+}
+
 /** Decodes the typed input of an operation from the parts of the request that its protocol uses. */
 export function decode(
   operation: Operation,
   protocol: Protocol,
-  parts: {
-    exchange: DecodedRequest;
-    labels: Record<string, string>;
-    buffered: Buffer | undefined;
-    stream: Readable | undefined;
-    /** The parameters of a request of the Query protocols. */
-    form: URLSearchParams | undefined;
-    /** The document of a large body that was parsed before (`documentOf`). */
-    document: Document | undefined;
-    /** How many values the body may have. */
-    valuesMax: number;
-  },
+  parts: RequestParts,
 ): Record<string, unknown> {
-  const { exchange, buffered = Buffer.alloc(0), form = new URLSearchParams() } = parts;
-  const { document, valuesMax } = parts;
-  const xml = (of: Shape) => document?.value ?? readXml(of, parseXml(buffered.toString(), valuesMax));
-  const json = (of: Shape) => document?.value ?? readJson(of, parseJsonObject(buffered, valuesMax));
+  const { buffered = Buffer.alloc(0), form = new URLSearchParams() } = parts;
   const shape = operation.input;
   if (shape.type !== "structure") return {};
   switch (protocol) {
     case "awsJson1_0":
     case "awsJson1_1":
-      return json(shape) as Record<string, unknown>; // A structure reads as an object.
+      return readDocument("json", shape, parts) as Record<string, unknown>; // A structure reads as an object.
     case "rpcv2Cbor":
       return readCbor(shape, buffered) as Record<string, unknown>; // As above.
     case "awsQuery":
@@ -51,33 +51,45 @@ export function decode(
     case "ec2Query":
       return readQuery(shape, form, "ec2") as Record<string, unknown>; // As above.
     case "restJson1":
-    case "restXml": {
-      const input = readBindings(shape, {
-        labels: parts.labels,
-        query: new URLSearchParams(exchange.rawQuery),
-        headers: exchange.headers,
-      });
-      const payload = shape.members.find((member) => bindingOf(member) === "payload");
-      if (payload !== undefined) {
-        if (payload.shape.type === "streaming")
-          return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
-        if (payload.shape.type === "blob") return { ...input, [payload.name]: buffered };
-        if (payload.shape.type === "string") return { ...input, [payload.name]: buffered.toString() };
-        if (buffered.length === 0) return input;
-        return {
-          ...input,
-          [payload.name]: protocol === "restXml" ? xml(payload.shape) : json(payload.shape),
-        };
-      }
-      if (buffered.length === 0) return input;
-      const rest = bodyOf(shape);
-      if (rest.members.length === 0) return input;
-      return {
-        ...input,
-        ...((protocol === "restXml" ? xml(rest) : json(rest)) as object),
-      }; // As above.
-    }
+      return decodeRest(shape, "json", parts);
+    case "restXml":
+      return decodeRest(shape, "xml", parts);
   }
+}
+
+/** Decodes the body by the shape; a document that was decoded before is returned as it is. */
+function readDocument(format: "json" | "xml", shape: Shape, parts: RequestParts): unknown {
+  const { document, buffered = Buffer.alloc(0), valuesMax } = parts;
+  if (document?.value !== undefined && document.value !== null) return document.value;
+  return format === "xml"
+    ? readXml(shape, parseXml(buffered.toString(), valuesMax))
+    : readJson(shape, parseJsonObject(buffered, valuesMax));
+}
+
+function decodeRest(
+  shape: Extract<Shape, { type: "structure" }>,
+  format: "json" | "xml",
+  parts: RequestParts,
+): Record<string, unknown> {
+  const { buffered = Buffer.alloc(0) } = parts;
+  const input = readBindings(shape, {
+    labels: parts.labels,
+    query: new URLSearchParams(parts.exchange.rawQuery),
+    headers: parts.exchange.headers,
+  });
+  const payload = shape.members.find((member) => bindingOf(member) === "payload");
+  if (payload !== undefined) {
+    if (payload.shape.type === "streaming")
+      return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
+    if (payload.shape.type === "blob") return { ...input, [payload.name]: buffered };
+    if (payload.shape.type === "string") return { ...input, [payload.name]: buffered.toString() };
+    if (buffered.length === 0) return input;
+    return { ...input, [payload.name]: readDocument(format, payload.shape, parts) };
+  }
+  if (buffered.length === 0) return input;
+  const rest = bodyOf(shape);
+  if (rest.members.length === 0) return input;
+  return { ...input, ...(readDocument(format, rest, parts) as object) }; // A structure reads as an object.
 }
 
 /**
@@ -97,7 +109,7 @@ export function checkInput(
   const [first] = missing;
   if (first !== undefined && protocol === "ec2Query")
     throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
-  if (first !== undefined && protocol === "restXml")
+  if (first !== undefined && protocol === "restXml" && validationCode === undefined)
     throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
   const wrong = [...missing.map(nullValue), ...violations(operation.name, input, constraints)];
   if (wrong.length === 0) return;
@@ -110,7 +122,10 @@ export function checkInput(
 }
 
 function nullValue(name: string): string {
-  return `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: Member must not be null`;
+  return (
+    `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: ` +
+    "Member must not be null"
+  );
 }
 
 /** The typed content of a large body. */

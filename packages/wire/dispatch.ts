@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { ConditionContext, Principal } from "@gantry/iam/principal";
-import { AssertionError, messageOf, realTimeOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
+import type { Principal } from "@gantry/iam/principal";
+import { AssertionError, messageOf, realTimeOf } from "@gantry/kernel";
 import { accessDeniedError, throttledError } from "./access-errors.ts";
-import { admit, type AdmissionPolicy } from "./admission.ts";
+import { admit } from "./admission.ts";
 import { ApiError } from "./api-error.ts";
-import { Authenticator, type Credential } from "./authentication.ts";
+import { Authenticator } from "./authentication.ts";
 import { readClaim, regionOf, SignatureError, type Claim } from "./claim.ts";
 import {
   checkInput,
@@ -15,6 +15,7 @@ import {
   hasStreamingInput,
   type Document,
 } from "./decode.ts";
+import type { DispatcherDeps } from "./dispatcher-deps.ts";
 import { withoutCompression } from "./content-encoding.ts";
 import { encodeError, encodeOutput } from "./encode.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
@@ -24,7 +25,8 @@ import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { isEncrypted } from "./plain-and-tls.ts";
 import { readAll } from "./request-body.ts";
-import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys, type Signed } from "./request-conditions.ts";
+import { reachableBy, UnreachableError, type NetworkPath } from "./network-path.ts";
+import { requestKeys, tagKeys, tlsVersionOf, type Signed } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, splitUrl } from "./routing.ts";
 import { send } from "./send.ts";
@@ -41,32 +43,6 @@ import {
   type ServiceModule,
 } from "./service.ts";
 
-export interface DispatcherDeps {
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly log: Logger;
-  readonly credentials: { find(accessKeyId: string): Credential | undefined };
-  /** Resolves when everything committed so far is durable: no response is sent before. */
-  readonly settled: () => Promise<void>;
-  /** The client address of a connection that a relay forwards, which differs from its peer's. */
-  readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
-  /** Whether a plain connection counts as secure transport (`aws:SecureTransport`). Default: it does not. */
-  readonly countsAsSecure?: (socket: IncomingMessage["socket"]) => boolean;
-  /** How many requests are served concurrently; requests beyond are throttled. */
-  readonly inFlightMax?: number;
-  readonly policy: AdmissionPolicy & {
-    /** The reason why the principal may not; undefined if it may. */
-    deniedBecause(
-      principal: Principal,
-      action: string,
-      resource: string,
-      conditions: () => ConditionContext,
-    ): string | undefined;
-    /** The values of the condition keys that the action's service defines. */
-    requestKeys(asked: AskedKeys): ConditionContext;
-  };
-}
-
 interface RegisteredService {
   readonly descriptor: ServiceDescriptor;
   readonly load: () => Promise<LoadedService & { router: RestRouter }>;
@@ -77,6 +53,18 @@ interface Call {
   readonly claim: Claim | undefined;
   readonly service: LoadedService & { router: RestRouter };
   readonly protocol: Protocol;
+}
+
+interface Authenticated {
+  readonly exchange: Exchange;
+  readonly service: LoadedService;
+  readonly protocol: Protocol;
+  readonly principal: Principal;
+  readonly signed: Signed | undefined;
+  readonly region: string;
+  /** How the request reached the platform, where that is known already. */
+  readonly path?: NetworkPath | undefined;
+  readonly isInner?: boolean; // Whether the call is a part of another.
 }
 
 /** The total size of bodies that are being read and decoded. Streamed object data does not count. */
@@ -122,10 +110,7 @@ export class Dispatcher {
     });
   }
 
-  /**
-   * Runs an operation for a principal of the platform's own, such as the role of a schedule's target: with the input's checks and
-   * the permissions of a call from outside. Errors: as the operation's, and AccessDenied.
-   */
+  /** Runs an operation as a principal of the platform itself. Errors: the operation's own, AccessDenied. */
   async call(call: InnerCall): Promise<object> {
     const registered = this.#services.find(({ descriptor }) => descriptor.folder === call.service);
     const prepared = prepareInnerCall(await registered?.load(), call, this.#deps.ids.uuid());
@@ -140,7 +125,8 @@ export class Dispatcher {
   /** Answers one request. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, continueWith: () => void): Promise<void> {
     const [rawPath, rawQuery] = splitUrl(request.url ?? "/");
-    const headers = request.headers as Record<string, string | undefined>; // Repeated headers are joined but set-cookie, which no request has.
+    // Node joins repeated headers, except set-cookie, which no request has.
+    const headers = request.headers as Record<string, string | undefined>;
     const requestId = this.#deps.ids.uuid();
     const isTls = isEncrypted(request.socket);
     const exchange: Exchange = {
@@ -152,14 +138,14 @@ export class Dispatcher {
       requestId,
       sourceAddress:
         this.#deps.sourceOf?.(request.socket) ?? (request.socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+      origin: this.#deps.originOf?.(request.socket),
       endpoint: `${isTls ? "https" : "http"}://${headers["host"] ?? "127.0.0.1"}`,
       isSecure: isTls || this.#deps.countsAsSecure?.(request.socket) === true,
       continueWith,
     };
     try {
       const answer = await this.#answer(exchange);
-      // The rest of an unread body would be parsed as the next request, so the connection closes after the
-      // response.
+      // The rest of an unread body would be parsed as the next request, so the connection is closed.
       if (!request.complete) response.setHeader("connection", "close");
       await send(response, answer, { method: exchange.method, settled: this.#deps.settled });
     } catch (thrown) {
@@ -190,9 +176,10 @@ export class Dispatcher {
     const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
     this.#inFlight += 1;
     const answer = await this.#attempt({ exchange, claim, claimFailure, service, protocol })
-      .catch((thrown: unknown) =>
-        encodeError(toApiError(thrown, { protocol, exchange, log: this.#deps.log }), context),
-      )
+      .catch((thrown: unknown) => {
+        if (thrown instanceof UnreachableError) throw thrown;
+        return encodeError(toApiError(thrown, { protocol, exchange, log: this.#deps.log }), context);
+      })
       .finally(() => (this.#inFlight -= 1));
     service.answered?.({ exchange, answer, accessKeyId: claim?.accessKeyId });
     const more = service.responseHeaders?.(exchange);
@@ -257,7 +244,7 @@ export class Dispatcher {
           : (await this.#waitingFor(exchange, limits.bytes, () => readAll(stream, limits.bytes, lease)))
               .bytes;
     const read = (document?: Document): Record<string, unknown> => {
-      if (buffered !== undefined) service.checkBody?.(exchange.headers, buffered);
+      if (buffered !== undefined) service.checkBody?.(exchange.headers, buffered, operation.name);
       const input = decode(operation, protocol, {
         exchange,
         labels,
@@ -317,6 +304,7 @@ export class Dispatcher {
    * slow senders do not block others.
    */
   async #waitingFor<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
+    if (exchange.request.complete) return work(); // It is received, so nothing is waited for.
     const { clock } = this.#deps;
     const timer = clock.after(BODY_WAIT_MS + bytesMax / BODY_BYTES_PER_MS, () => exchange.request.destroy());
     this.#inFlight -= 1;
@@ -328,25 +316,52 @@ export class Dispatcher {
     }
   }
 
-  /** Checks the permissions that the operation needs, then runs it. */
+  /** Checks the permissions that the operation needs, then runs it. Errors: UnreachableError too. */
   async #run(
     operation: Operation,
     input: Record<string, unknown>,
-    call: {
-      exchange: Exchange;
-      service: LoadedService;
-      protocol: Protocol;
-      principal: Principal;
-      signed: Signed | undefined;
-      region: string;
-    },
+    call: Authenticated,
   ): Promise<Record<string, unknown>> {
-    const { exchange, service, protocol, principal, signed, region } = call;
-    const authorize = (action: string, resource: string, conditions?: ConditionContext): void => {
+    const { exchange, service, protocol, principal, region } = call;
+    const called = { service: service.descriptor.signingName, region };
+    const path = call.path ?? reachableBy(this.#deps.networkPathOf, exchange, called);
+    const authorize = this.#authorizer(input, call, path);
+    const { account } = principal;
+    const needs = service.permissions(operation.name, input, { account, region, principal });
+    if (call.isInner !== true) this.#deps.noteCall?.(call, needs[0]?.action);
+    if (needs.length > RESOURCES_MAX)
+      throw new ApiError(
+        service.validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException"),
+        `The request names more than ${RESOURCES_MAX} resources.`,
+        { status: 400 },
+      );
+    for (const { action, resource, conditions } of needs) authorize(action, resource, conditions);
+    service.prepare?.({ account, region });
+    const { requestId, endpoint, method, sourceAddress } = exchange;
+    const context: RequestContext = {
+      requestId,
+      ...{ account, region, principal, endpoint, method, sourceAddress },
+      authorize,
+      call: (inner) =>
+        this.call({ ...inner, principal, region, within: { exchange, path, signed: call.signed } }),
+    };
+    const output = (await operation.handler?.(input, context)) ?? {};
+    return output as Record<string, unknown>; // Typed by Implementation<M>.
+  }
+
+  /** Asks the policies, and that of the VPC endpoint that the request comes through. */
+  #authorizer(
+    input: Record<string, unknown>,
+    call: Authenticated,
+    path: NetworkPath,
+  ): RequestContext["authorize"] {
+    const { exchange, protocol, principal, signed, region } = call;
+    const { policy } = this.#deps;
+    return (action, resource, conditions) => {
       const known = () => ({
-        ...requestKeys(exchange, region),
+        ...requestKeys(exchange, region, path),
         ...tagKeys(input),
-        ...this.#deps.policy.requestKeys({
+        ...policy.requestKeys({
           action,
           resource,
           input,
@@ -359,29 +374,13 @@ export class Dispatcher {
         }),
         ...conditions,
       });
-      const why = this.#deps.policy.deniedBecause(principal, action, resource, known);
+      const why = policy.deniedBecause(principal, action, resource, known);
       if (why !== undefined) throw accessDeniedError(protocol, why);
+      if (path.type !== "endpoint" || path.policy === undefined) return;
+      const asked = { policy: path.policy, conditions: known };
+      const stopped = policy.endpointDeniedBecause(principal, action, resource, asked);
+      if (stopped !== undefined) throw accessDeniedError(protocol, stopped);
     };
-    const caller = { account: principal.account, region, principal };
-    const needs = service.permissions(operation.name, input, caller);
-    if (needs.length > RESOURCES_MAX)
-      throw new ApiError(
-        service.validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException"),
-        `The request names more than ${RESOURCES_MAX} resources.`,
-        { status: 400 },
-      );
-    for (const { action, resource, conditions } of needs) authorize(action, resource, conditions);
-    service.prepare?.({ account: principal.account, region });
-    const { requestId, endpoint } = exchange;
-    const context: RequestContext = {
-      requestId,
-      account: principal.account,
-      region,
-      principal,
-      endpoint,
-      authorize,
-    };
-    return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
   #notImplemented({ name }: Operation, service: LoadedService, protocol: Protocol): ApiError {

@@ -46,13 +46,17 @@ export function encodeOutput(
         operation.output.type === "unit"
           ? ""
           : `<${name}Result>${writeContent(operation.output, output)}</${name}Result>`;
-      const body = `<${name}Response xmlns="${escapeXml(service.descriptor.xmlNamespace)}">${result}<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${name}Response>`;
+      const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
+      const namespace = escapeXml(service.descriptor.xmlNamespace);
+      const body = `<${name}Response xmlns="${namespace}">${result}${metadata}</${name}Response>`;
       return { status: 200, headers: { "content-type": "text/xml", "x-amzn-requestid": requestId }, body };
     }
     case "ec2Query": {
       const content =
         operation.output.type === "unit" ? "<return>true</return>" : writeContent(operation.output, output);
-      const body = `<?xml version="1.0" encoding="UTF-8"?>\n<${operation.name}Response xmlns="${escapeXml(service.descriptor.xmlNamespace)}/"><requestId>${requestId}</requestId>${content}</${operation.name}Response>`;
+      const namespace = `${escapeXml(service.descriptor.xmlNamespace)}/`;
+      const all = `<requestId>${requestId}</requestId>${content}`;
+      const body = `${PROLOG}<${operation.name}Response xmlns="${namespace}">${all}</${operation.name}Response>`;
       return {
         status: 200,
         headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId },
@@ -72,10 +76,11 @@ function encodeRest(
 ): WireResponse {
   const isXml = context.protocol === "restXml";
   const bound = boundOf(operation, output);
-  const asked = (output["$metadata"] as { httpStatusCode?: number } | undefined)?.httpStatusCode; // The one field of $metadata a handler may set.
+  // The one field of $metadata a handler may set.
+  const asked = (output["$metadata"] as { httpStatusCode?: number } | undefined)?.httpStatusCode;
   const status = asked ?? bound.status ?? operation.http?.status ?? 200;
   const headers: Record<string, string> = {
-    [isXml ? "x-amz-request-id" : "x-amzn-requestid"]: context.requestId,
+    [context.service.descriptor.isObjectStorage ? "x-amz-request-id" : "x-amzn-requestid"]: context.requestId,
     ...bound.headers,
   };
   if (operation.output.type !== "structure") return { status, headers, body: "" };
@@ -171,82 +176,118 @@ function queryError(error: ApiError, { protocol, service }: EncodeContext): Reco
   return { "x-amzn-query-error": `${known?.queryCode ?? error.code};${kind}` };
 }
 
+/** An error with what the service's model says about its code. */
+interface ModelledError {
+  readonly error: ApiError;
+  readonly context: EncodeContext & { path: string };
+  readonly known: ReturnType<LoadedService["errors"]["get"]>;
+  readonly status: number;
+  /** The members of the error's structure besides its message. */
+  readonly fields: Record<string, unknown>;
+  /** The name of the member that has the message. */
+  readonly messageName: string;
+}
+
 function encodeErrorBody(error: ApiError, context: EncodeContext & { path: string }): WireResponse {
-  const { protocol, service, requestId } = context;
-  const known = service.errors.get(error.code);
-  const status = error.status ?? known?.status ?? 400;
-  const fields =
-    known?.shape.type === "structure"
-      ? (writeJson(known.shape, error.fields) as Record<string, unknown>)
-      : {};
-  const messageName =
-    known?.shape.type === "structure"
-      ? (known.shape.members.find((member) => member.name.toLowerCase() === "message")?.name ?? "message")
-      : "message";
-  switch (protocol) {
+  const known = context.service.errors.get(error.code);
+  const shape = known?.shape.type === "structure" ? known.shape : undefined;
+  const modelled: ModelledError = {
+    error,
+    context,
+    known,
+    status: error.status ?? known?.status ?? 400,
+    // A structure is written as an object.
+    fields: shape === undefined ? {} : (writeJson(shape, error.fields) as Record<string, unknown>),
+    messageName: shape?.members.find((member) => member.name.toLowerCase() === "message")?.name ?? "message",
+  };
+  switch (context.protocol) {
     case "awsJson1_0":
-    case "awsJson1_1": {
-      const type = protocol === "awsJson1_0" ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1";
-      return {
-        status,
-        headers: { "content-type": type, "x-amzn-requestid": requestId },
-        body: JSON.stringify({ __type: known?.name ?? error.code, ...fields, [messageName]: error.message }),
-      };
-    }
-    case "rpcv2Cbor": {
-      const body = writeCbor(
-        { type: "unit" },
-        {},
-        { __type: known?.name ?? error.code, ...fields, message: error.message },
-      );
-      return {
-        status,
-        headers: {
-          "content-type": "application/cbor",
-          "smithy-protocol": "rpc-v2-cbor",
-          "x-amzn-requestid": requestId,
-        },
-        body,
-      };
-    }
-    case "awsQuery": {
-      const more = Object.entries(fields)
-        .map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
-        .join("");
-      const kind = status >= 500 ? "Receiver" : "Sender";
-      const body = `<ErrorResponse xmlns="${escapeXml(service.descriptor.xmlNamespace)}"><Error><Type>${kind}</Type><Code>${escapeXml(known?.queryCode ?? error.code)}</Code><Message>${escapeXml(error.message)}</Message>${more}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
-      return { status, headers: { "content-type": "text/xml", "x-amzn-requestid": requestId }, body };
-    }
-    case "ec2Query": {
-      const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message></Error></Errors><RequestID>${requestId}</RequestID></Response>`;
-      return {
-        status,
-        headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId },
-        body,
-      };
-    }
-    case "restJson1": {
-      const headers = {
-        "content-type": "application/json",
-        "x-amzn-requestid": requestId,
-        "x-amzn-errortype": known?.name ?? error.code,
-      };
-      return {
-        status,
-        headers,
-        body: JSON.stringify({
-          ...fields,
-          [messageName]: error.message,
-          ...(service.descriptor.namesErrorCode ? { ErrorCode: error.code } : {}),
-        }),
-      };
-    }
-    case "restXml": {
-      const more = Object.entries({ ...error.fields })
-        .map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
-        .join("");
-      const body = `${PROLOG}<Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${more}<Resource>${escapeXml(context.path)}</Resource><RequestId>${requestId}</RequestId></Error>`;
-      return { status, headers: { "content-type": "application/xml", "x-amz-request-id": requestId }, body };
-    }
+      return jsonError(modelled, "application/x-amz-json-1.0");
+    case "awsJson1_1":
+      return jsonError(modelled, "application/x-amz-json-1.1");
+    case "rpcv2Cbor":
+      return cborError(modelled);
+    case "awsQuery":
+      return queryErrorDocument(modelled);
+    case "ec2Query":
+      return ec2ErrorDocument(modelled);
+    case "restJson1":
+      return restJsonError(modelled);
+    case "restXml":
+      return restXmlError(modelled);
   }
+}
+
+function jsonError({ error, context, known, status, ...rest }: ModelledError, type: string): WireResponse {
+  const { fields, messageName } = rest;
+  return {
+    status,
+    headers: { "content-type": type, "x-amzn-requestid": context.requestId },
+    body: JSON.stringify({ __type: known?.name ?? error.code, ...fields, [messageName]: error.message }),
+  };
+}
+
+function cborError({ error, context, known, status, fields }: ModelledError): WireResponse {
+  const content = { __type: known?.name ?? error.code, ...fields, message: error.message };
+  return {
+    status,
+    headers: {
+      "content-type": "application/cbor",
+      "smithy-protocol": "rpc-v2-cbor",
+      "x-amzn-requestid": context.requestId,
+    },
+    body: writeCbor({ type: "unit" }, {}, content),
+  };
+}
+
+function queryErrorDocument({ error, context, known, status, fields }: ModelledError): WireResponse {
+  const { service, requestId } = context;
+  const kind = status >= 500 ? "Receiver" : "Sender";
+  const code = escapeXml(known?.queryCode ?? error.code);
+  const content = `<Type>${kind}</Type><Code>${code}</Code><Message>${escapeXml(error.message)}</Message>${elementsOf(fields)}`;
+  const namespace = escapeXml(service.descriptor.xmlNamespace);
+  const body =
+    "<ErrorResponse " +
+    `xmlns="${namespace}"><Error>${content}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
+  return { status, headers: { "content-type": "text/xml", "x-amzn-requestid": requestId }, body };
+}
+
+function ec2ErrorDocument({ error, context: { requestId }, status }: ModelledError): WireResponse {
+  const content = `<Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>`;
+  const body = `${PROLOG}<Response><Errors><Error>${content}</Error></Errors><RequestID>${requestId}</RequestID></Response>`;
+  return {
+    status,
+    headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId },
+    body,
+  };
+}
+
+function restJsonError({ error, context, known, status, ...rest }: ModelledError): WireResponse {
+  const { fields, messageName } = rest;
+  const code = context.service.descriptor.namesErrorCode ? { ErrorCode: error.code } : {};
+  return {
+    status,
+    headers: {
+      "content-type": "application/json",
+      "x-amzn-requestid": context.requestId,
+      "x-amzn-errortype": known?.name ?? error.code,
+    },
+    body: JSON.stringify({ ...fields, [messageName]: error.message, ...code }),
+  };
+}
+
+/** The form of S3, or the one of other services of the protocol, which is that of the Query protocol. */
+function restXmlError(modelled: ModelledError): WireResponse {
+  const { error, context, status } = modelled;
+  const { path, requestId } = context;
+  if (!context.service.descriptor.isObjectStorage) return queryErrorDocument(modelled);
+  const content = `<Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${elementsOf({ ...error.fields })}`;
+  const body = `${PROLOG}<Error>${content}<Resource>${escapeXml(path)}</Resource><RequestId>${requestId}</RequestId></Error>`;
+  return { status, headers: { "content-type": "application/xml", "x-amz-request-id": requestId }, body };
+}
+
+function elementsOf(fields: Record<string, unknown>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
+    .join("");
 }

@@ -10,24 +10,43 @@ import type * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import type * as events from "@aws-sdk/client-eventbridge";
 import type * as iam from "@aws-sdk/client-iam";
 import type * as rds from "@aws-sdk/client-rds";
+import type * as tagging from "@aws-sdk/client-resource-groups-tagging-api";
+import type * as route53 from "@aws-sdk/client-route-53";
 import type * as s3 from "@aws-sdk/client-s3";
 import type * as kms from "@aws-sdk/client-kms";
 import type * as scheduler from "@aws-sdk/client-scheduler";
+import type * as serviceQuotas from "@aws-sdk/client-service-quotas";
 import type * as secretsManager from "@aws-sdk/client-secrets-manager";
+import type * as sns from "@aws-sdk/client-sns";
+import type * as sqs from "@aws-sdk/client-sqs";
 import type * as ssm from "@aws-sdk/client-ssm";
 import type * as sts from "@aws-sdk/client-sts";
 
 /** A name of an SDK's error class as a code: services of the Query protocol leave `Exception` or `Fault` out. */
 type CodeOf<Name> = Name extends `${infer Code}Exception` | `${infer Code}Fault` ? Code | Name : Name;
 
-/** The codes of the error classes that an SDK's module exports. */
+/**
+ * The codes of the error classes that an SDK's module exports. The class that they extend has any name, and
+ * is no error.
+ */
 type Modelled<M> = {
-  [K in keyof M]: M[K] extends abstract new (...parts: never[]) => { readonly $fault: "client" | "server" }
-    ? CodeOf<K>
+  [K in keyof M]: M[K] extends abstract new (...parts: never[]) => {
+    readonly $fault: "client" | "server";
+    readonly name: infer Name;
+  }
+    ? string extends Name
+      ? never
+      : CodeOf<K>
     : never;
 }[keyof M];
 
-/** Codes that an operation may return: a misspelt one does not compile. A new service adds its SDK module. */
+/** The codes of one service: the common ones, those of its SDK's module, and `More` that the SDK has no classes for. */
+export type ErrorCodeOf<Sdk, More extends string = never> = CommonCode | Modelled<Sdk> | More;
+
+/**
+ * Codes that any operation may return: a misspelt one does not compile. A new service adds its SDK module.
+ * The code of a service uses the codes of its own `api-error.ts`.
+ */
 export type ErrorCode =
   | CommonCode
   | Ec2Code
@@ -41,13 +60,20 @@ export type ErrorCode =
   | Modelled<typeof ecs>
   | Modelled<typeof efs>
   | Modelled<typeof elbv2>
+  // Elastic Load Balancing returns it, and the SDK has no class for it.
+  | "UnsupportedCertificate"
   | Modelled<typeof events>
   | Modelled<typeof scheduler>
   | Modelled<typeof iam>
   | Modelled<typeof rds>
+  | Modelled<typeof tagging>
+  | Modelled<typeof route53>
   | Modelled<typeof s3>
   | Modelled<typeof kms>
   | Modelled<typeof secretsManager>
+  | Modelled<typeof sns>
+  | Modelled<typeof sqs>
+  | Modelled<typeof serviceQuotas>
   | Modelled<typeof ssm>
   | Modelled<typeof sts>;
 
@@ -56,9 +82,13 @@ export type ErrorCode =
  * errors".
  */
 type CommonCode =
+  | "AccessDenied"
+  | "AccessDeniedException"
   | "AuthFailure"
   | "AuthorizationHeaderMalformed"
   | "AuthorizationQueryParametersError"
+  | "ExpiredToken"
+  | "ExpiredTokenException"
   | "IncompleteSignature"
   | "IncompleteSignatureException"
   | "InternalError"
@@ -67,6 +97,7 @@ type CommonCode =
   | "InvalidAction"
   | "InvalidArgument"
   | "InvalidClientTokenId"
+  | "InvalidParameterCombination"
   | "InvalidParameterValue"
   | "InvalidSignatureException"
   | "InvalidToken"
@@ -91,14 +122,32 @@ type CommonCode =
   | "UnsupportedOperation"
   | "UnsupportedOperationException"
   | "ValidationError"
+  | "ValidationException"
   | "XAmzContentSHA256Mismatch";
 
 /** The SDK has no error classes for EC2. Source: Amazon EC2 API Reference, "Error codes". */
-type Ec2Code =
+export type Ec2Code =
   | "CidrConflict"
+  | "IdempotentParameterMismatch"
+  | "IncorrectInstanceState"
+  | "InstanceLimitExceeded"
+  | "InvalidAMIID.Malformed"
+  | "InvalidAMIID.NotFound"
+  | "InvalidInstanceAttributeValue"
+  | "InvalidInstanceID.Malformed"
+  | "InvalidInstanceType"
+  | "InvalidKey.Format"
+  | "InvalidNetworkInterface.InUse"
+  | "InvalidKeyPair.Duplicate"
+  | "InvalidKeyPair.NotFound"
+  | "InvalidUserData.Malformed"
+  | "InvalidVolume.NotFound"
+  | "MissingInput"
+  | "UnsupportedHibernationConfiguration"
   | "CidrLimitExceeded"
   | "DefaultSubnetAlreadyExistsInAvailabilityZone"
   | "DefaultVpcDoesNotExist"
+  | "AttachmentLimitExceeded"
   | "FlowLogAlreadyExists"
   | "InsufficientFreeAddressesInSubnet"
   | "InvalidAttachmentID.NotFound"
@@ -108,9 +157,9 @@ type Ec2Code =
   | "InvalidFlowLogId.NotFound"
   | "InvalidInstanceID.NotFound"
   | "InvalidNetworkAclEntry.NotFound"
+  | "InvalidNextToken"
   | "InvalidNetworkAclID.NotFound"
   | "InvalidParameter"
-  | "InvalidParameterCombination"
   | "InvalidPolicyDocument"
   | "InvalidPrefixListID.NotFound"
   | "InvalidRouteTableId.NotFound"
@@ -158,16 +207,18 @@ type Ec2Code =
   | "VPCIdNotSpecified";
 
 /** The SDK has classes for few errors of S3. Source: Amazon S3 API Reference, "Error responses". */
-type S3Code =
+export type S3Code =
   | "AccessControlListNotSupported"
   | "AccessForbidden"
   | "BadDigest"
+  | "BadRequest"
   | "BucketNotEmpty"
   | "EntityTooLarge"
   | "EntityTooSmall"
   | "IllegalLocationConstraintException"
   | "IllegalVersioningConfigurationException"
   | "IncompleteBody"
+  | "InvalidBucketAclWithBlockPublicAccessError"
   | "InvalidBucketAclWithObjectOwnership"
   | "InvalidBucketName"
   | "InvalidBucketState"
@@ -182,6 +233,7 @@ type S3Code =
   | "InvalidRange"
   | "InvalidRetentionPeriod"
   | "InvalidStorageClass"
+  | "InvalidTag"
   | "InvalidTargetBucketForLogging"
   | "InvalidURI"
   | "KeyTooLongError"

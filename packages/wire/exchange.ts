@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 
+import type { RelayOrigin } from "./network-path.ts";
+
 /** A request as it was received, before it is parsed. */
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -12,6 +14,8 @@ export interface Exchange {
   /** The address that the request comes from. */
   readonly sourceAddress: string;
   readonly endpoint: string;
+  /** Where in a VPC the request comes from; undefined for one from elsewhere, and where its VPC has no endpoints. */
+  readonly origin?: RelayOrigin | undefined;
   /** Whether policies see the connection as secure transport. */
   readonly isSecure: boolean;
   readonly continueWith: () => void;

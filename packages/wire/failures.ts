@@ -18,7 +18,7 @@ export function toApiError(
   if (thrown instanceof SignatureError) return authenticationError(protocol, thrown);
   if (thrown instanceof BusyError) return throttledError(protocol);
   if (isOutOfRoom(thrown)) {
-    log.error("The disk is full: make room on it", {
+    log.error("The disk is full: free some space", {
       requestId: exchange.requestId,
       reason: messageOf(thrown),
     });

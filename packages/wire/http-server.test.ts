@@ -6,7 +6,7 @@ import { newAuthority, openAuthority } from "@gantry/tls";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { newHttpServer, newHttpsServer } from "./http-server.ts";
 
-it("answers a client that offers HTTP/2 as if it had not", async () => {
+it("answers a client that offers HTTP/2 by HTTP/1.1", async () => {
   const api = await startApi();
   const headers = {
     connection: "Upgrade, HTTP2-Settings",
@@ -48,7 +48,7 @@ describe("a client that is silent", () => {
     return newHttpsServer({ cert: issued.certificatePem, key: issued.keyPem }, nobody, timeouts);
   }
 
-  it("is let go, in clear and over TLS, in the handshake and behind it", async () => {
+  it("is disconnected, without and with TLS, during the handshake and after it", async () => {
     const plain = await portOf(newHttpServer(nobody, { idleMs: 200 }));
     const tls = await portOf(await newTlsServer({ idleMs: 200 }));
     const slow = await portOf(await newTlsServer({ handshakeMs: 200 }));
@@ -57,10 +57,11 @@ describe("a client that is silent", () => {
       lifetimeOf(connectTls({ port: tls, host: "127.0.0.1", rejectUnauthorized: false })),
       lifetimeOf(connect(slow, "127.0.0.1")),
     ]);
-    expect(Math.max(...lifetimes)).toBeLessThan(3_000);
+    // Without these limits it is kept for minutes.
+    expect(Math.max(...lifetimes)).toBeLessThan(15_000);
   });
 
-  it("has the same bounds at both", async () => {
+  it("has the same limits on both", async () => {
     const [plain, tls] = [newHttpServer(nobody), await newTlsServer({})];
     const bounds = ({
       headersTimeout,

@@ -9,9 +9,10 @@ const HANDSHAKE = 0x16;
 export type ConnectionServer = Pick<HttpServer, "emit">;
 
 /**
- * One port for plain HTTP and TLS. The first byte of a connection decides once which of the two servers parses it: a
- * connection never changes from one to the other. `tls` is called for each TLS connection, so that nothing of TLS is
- * loaded before a client asks for it. A client that sends no first byte is disconnected after the time limit for headers.
+ * One port for plain HTTP and TLS. The first byte of a connection decides once which of the two servers
+ * parses it: a connection never changes from one to the other. `tls` is called for each TLS connection, so
+ * that nothing of TLS is loaded before a client asks for it. A client that sends no first byte is
+ * disconnected after the time limit for headers.
  */
 export function newPlainAndTlsServer(
   plain: ConnectionServer,

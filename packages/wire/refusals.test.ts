@@ -102,7 +102,9 @@ describe("who may call", () => {
       secretAccessKey: AccessKey?.SecretAccessKey ?? "",
     });
     await expect(new ECSClient(ann).send(new CreateClusterCommand({ clusterName: "x" }))).rejects.toThrow(
-      "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: ecs:CreateCluster on resource: arn:aws:ecs:eu-south-1:000000000000:cluster/x because no identity-based policy allows the ecs:CreateCluster action",
+      "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: ecs:CreateCluster on " +
+        "resource: arn:aws:ecs:eu-south-1:000000000000:cluster/x because no identity-based policy allows " +
+        "the ecs:CreateCluster action",
     );
     await iam.send(
       new PutUserPolicyCommand({
@@ -127,7 +129,7 @@ describe("who may call", () => {
     ).rejects.toThrow(/iam:PassRole/);
   });
 
-  it("gives credentials of a role only to those it trusts, and they end", async () => {
+  it("gives credentials of a role only to principals that it trusts, and they expire", async () => {
     const iam = new IAMClient(api.client());
     const trust = {
       Version: "2012-10-17",
@@ -178,7 +180,7 @@ describe("bad bytes", () => {
     expect(await response.json()).toHaveProperty("__type");
   });
 
-  it("says which service it does not know", async () => {
+  it("names the unknown service", async () => {
     const response = await fetch(api.endpoint, {
       method: "POST",
       body: "{}",
@@ -187,9 +189,10 @@ describe("bad bytes", () => {
     expect(response.status).toBeGreaterThanOrEqual(400);
   });
 
-  it("answers AWS's way to operations that it does not know or has not, and logs each once", async () => {
+  it("answers unknown and missing operations as AWS does, and logs each once", async () => {
     const lines: { message: string; operation?: string }[] = [];
-    const write = (line: string) => lines.push(JSON.parse(line) as { message: string; operation?: string }); // Our own log line.
+    // Our own log line.
+    const write = (line: string) => lines.push(JSON.parse(line) as { message: string; operation?: string });
     const own = await startApi({ log: jsonLogger({ clock: new SystemClock(), write, level: "warn" }) });
     try {
       const ecs = new ECSClient(own.client());

@@ -1,7 +1,10 @@
-import { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { ConditionContext } from "@gantry/iam/principal";
 import type { Claim } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
+import { isEncrypted } from "./plain-and-tls.ts";
+import type { NetworkPath } from "./network-path.ts";
 
 /** A call for which the service's own condition keys are evaluated. */
 export interface AskedKeys {
@@ -23,6 +26,7 @@ export interface AskedKeys {
 export interface Signed {
   readonly form: Claim["form"] | "form";
   readonly amzDate: string;
+  readonly accessKeyId?: string;
 }
 
 /**
@@ -31,15 +35,28 @@ export interface Signed {
  */
 export function tlsVersionOf({ request, isSecure }: Exchange): string | undefined {
   const { socket } = request;
-  if (socket instanceof TLSSocket) return socket.getProtocol() ?? undefined;
+  if (isTls(socket)) return socket.getProtocol() ?? undefined;
   return isSecure ? "TLSv1.3" : undefined;
 }
 
+/**
+ * Tested by the socket's own property, so that Node's TLS is not loaded before a client uses it. The platform's own
+ * calls have no socket.
+ */
+function isTls(socket: Socket | undefined): socket is TLSSocket {
+  return socket !== undefined && isEncrypted(socket);
+}
+
 /** The global condition keys of a request. Source: IAM User Guide, "AWS global condition context keys". */
-export function requestKeys(exchange: Exchange, region: string): ConditionContext {
+export function requestKeys(exchange: Exchange, region: string, path: NetworkPath): ConditionContext {
   const { headers } = exchange;
   return {
-    ...(exchange.sourceAddress === "" ? {} : { "aws:SourceIp": exchange.sourceAddress }),
+    // Through a VPC endpoint the address is in aws:VpcSourceIp. Source: IAM User Guide, "aws:SourceIp".
+    ...(path.type === "endpoint"
+      ? path.keys
+      : exchange.sourceAddress === ""
+        ? {}
+        : { "aws:SourceIp": exchange.sourceAddress }),
     "aws:SecureTransport": String(exchange.isSecure),
     "aws:RequestedRegion": region,
     ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),

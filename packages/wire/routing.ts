@@ -76,7 +76,10 @@ function decodePart(text: string): string {
   }
 }
 
-/** The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's first segment. */
+/**
+ * The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's
+ * first segment.
+ */
 export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): {
   bucket: string | undefined;
   path: string;

@@ -6,7 +6,10 @@ import { escapeXml } from "./protocols/xml.ts";
 import { readAll } from "./request-body.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
-/** Bytes of an unsigned form, which is read to determine its service: a token of an issuer has 20,000 characters at most. */
+/**
+ * Bytes of an unsigned form, which is read to determine its service: a token of an issuer has 20,000
+ * characters at most.
+ */
 const UNSIGNED_FORM_MAX_BYTES = 64 * 1024;
 const readForms = new WeakMap<IncomingMessage, Buffer>();
 

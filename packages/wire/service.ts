@@ -23,8 +23,20 @@ export interface RequestContext {
   readonly principal: Principal;
   /** Scheme, host and port that the caller used. */
   readonly endpoint: string;
+  /** The HTTP method of the request, and the address that it came from; empty for a call of the platform's own. */
+  readonly method: string;
+  readonly sourceAddress: string;
   /** Throws AWS's access-denied error unless the caller may do `action` on `resource`. */
   readonly authorize: (action: string, resource: string, conditions?: ConditionContext) => void;
+  /**
+   * Runs an operation of another service as the caller: with its permissions, and with the address and the transport
+   * of this request as conditions. `service` is the folder. Errors: the operation's own, AccessDenied.
+   */
+  readonly call: (call: {
+    readonly service: string;
+    readonly operation: string;
+    readonly input: Record<string, unknown>;
+  }) => Promise<object>;
 }
 
 /** What a handler returns: the SDK's output, and a status if it differs from the operation's. */
@@ -36,7 +48,10 @@ type HandlerOf<C> = C extends {
   ? (input: I, context: RequestContext) => OutputOf<O> | Promise<OutputOf<O>>
   : never;
 
-/** The operations of a service, typed by the SDK's own client module. Each may be missing; an unknown name does not compile. */
+/**
+ * The operations of a service, typed by the SDK's own client module. Each may be missing; an unknown name
+ * does not compile.
+ */
 export type Implementation<M> = {
   [
     K in keyof M as K extends `${infer Name}Command` ? (Name extends "$" ? never : Name) : never
@@ -147,7 +162,11 @@ export interface ServiceModule {
   /** The region of a request whose signature names none: that of its resource. */
   readonly regionOf?: (exchange: Exchange) => string | undefined;
   /** Checks a body that is read whole against the headers before it is decoded. */
-  readonly checkBody?: (headers: Readonly<Record<string, string | undefined>>, body: Buffer) => void;
+  readonly checkBody?: (
+    headers: Readonly<Record<string, string | undefined>>,
+    body: Buffer,
+    operation: string,
+  ) => void;
   /** Corrects a member of an operation's input or output where the SDK's model differs from what the service does. */
   readonly amend?: (member: Member) => Member;
   /** Limits of bodies by operation, where the documented limits exceed `BODY_LIMITS`. */

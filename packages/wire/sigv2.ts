@@ -118,7 +118,8 @@ export function verifyVersion2(options: {
   if (!paths.some((each) => equalsInConstantTime(signatureOf(each), claim.signature)))
     throw new SignatureError(
       "mismatch",
-      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+      "The request signature we calculated does not match the signature you provided. Check your AWS " +
+        "Secret Access Key and signing method. Consult the service documentation for details.",
     );
 }
 

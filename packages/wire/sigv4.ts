@@ -32,9 +32,11 @@ export function checkClaim(
 }
 
 /**
- * Checks a claim's signature against the secret. `payloadHash` is the body's hash in the canonical request. An object's key is
- * signed as it is sent (`pathIs: "objectKey"`); the paths of other services are normalized and encoded a second time.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Throws SignatureError.
+ * Checks a claim's signature against the secret. `payloadHash` is the body's hash in the canonical request.
+ * An object's key is signed as it is sent (`pathIs: "objectKey"`); the paths of other services are normalized
+ * and encoded a second time.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Throws
+ * SignatureError.
  */
 export function verifySignature(options: {
   request: SignedRequest;
@@ -56,7 +58,8 @@ export function verifySignature(options: {
   if (!readingsOf(canonical).some((reading) => isSignatureOf(reading, claim, options.secretAccessKey))) {
     throw new SignatureError(
       "mismatch",
-      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+      "The request signature we calculated does not match the signature you provided. Check your AWS " +
+        "Secret Access Key and signing method. Consult the service documentation for details.",
     );
   }
 }

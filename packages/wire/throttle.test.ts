@@ -5,7 +5,7 @@ import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { startApi } from "@gantry/testkit";
 import { expect, it } from "vitest";
 
-it("tells those who are too many to come back, in the words of their protocol, and the SDKs do", async () => {
+it("throttles in the words of each protocol, and the SDKs retry", async () => {
   const api = await startApi({ inFlightMax: 0 });
   const patient = { ...api.client(), maxAttempts: 2, forcePathStyle: true };
   const refusal = (name: string, httpStatusCode: number) => ({

@@ -17,7 +17,12 @@ const dispatcher = new Dispatcher({
   ids: randomIds(),
   log: silentLogger,
   credentials: { find: () => undefined },
-  policy: { deniedBecause: () => undefined, neverBecause: () => undefined, requestKeys: () => ({}) },
+  policy: {
+    deniedBecause: () => undefined,
+    endpointDeniedBecause: () => undefined,
+    neverBecause: () => undefined,
+    requestKeys: () => ({}),
+  },
   settled: () => Promise.resolve(),
 });
 const server = newHttpServer((request, response, continueWith) =>
@@ -53,8 +58,8 @@ it.each(Object.entries(CALLS))(
   },
 );
 
-// Before: a request that S3's protocol signs got JSON, and so did one of REST-XML whose service no list named. Clients could
-// not parse it: "not well-formed".
+// Before: a request that S3's protocol signs got JSON, and so did one of REST-XML whose service no list
+// named. Clients could not parse it: "not well-formed".
 it("an unknown service is named to a client of REST-XML, once", async () => {
   const client = new S3Client({ ...config, forcePathStyle: true });
   const expected = {

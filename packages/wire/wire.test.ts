@@ -47,7 +47,7 @@ afterAll(() => api.close());
 const s3 = () => new S3Client({ ...api.client(), forcePathStyle: true });
 
 describe("real clients, every protocol", () => {
-  it("JSON: makes a cluster and reads it back, and raises the SDK's own exception", async () => {
+  it("JSON: creates a cluster and reads it, and raises the SDK's own exception", async () => {
     const ecs = new ECSClient(api.client());
     await ecs.send(new CreateClusterCommand({ clusterName: "c", tags: [{ key: "k", value: "v" }] }));
     const { clusters } = await ecs.send(new DescribeClustersCommand({ clusters: ["c"], include: ["TAGS"] }));
@@ -59,7 +59,7 @@ describe("real clients, every protocol", () => {
     ).rejects.toBeInstanceOf(ClusterNotFoundException);
   });
 
-  it("EC2 Query: makes, filters and deletes a VPC, and answers EC2's codes", async () => {
+  it("EC2 Query: creates, filters and deletes a VPC, and returns EC2's codes", async () => {
     const ec2 = new EC2Client(api.client());
     const { Vpc } = await ec2.send(
       new CreateVpcCommand({
@@ -97,7 +97,7 @@ describe("real clients, every protocol", () => {
     ).rejects.toBeInstanceOf(FileSystemNotFound);
   });
 
-  it("logs: takes events and gives them back in order", async () => {
+  it("logs: stores events and returns them in order", async () => {
     const logs = new CloudWatchLogsClient(api.client());
     await logs.send(new CreateLogGroupCommand({ logGroupName: "/g" }));
     await logs.send(new CreateLogStreamCommand({ logGroupName: "/g", logStreamName: "s" }));
@@ -118,7 +118,7 @@ describe("real clients, every protocol", () => {
     expect(events?.map((event) => event.message)).toEqual(["one", "two"]);
   });
 
-  it("refuses a member it does not act on, by name", async () => {
+  it("refuses an unsupported member by name", async () => {
     const register = new RegisterTaskDefinitionCommand({
       family: "f",
       networkMode: "awsvpc",
@@ -140,7 +140,7 @@ describe("real clients, every protocol", () => {
 });
 
 describe("the object store", () => {
-  it("gives back what it was given: buffers, streams with trailers, ranges, copies, parts", async () => {
+  it("stores and returns buffers, streams with trailers, ranges, copies, parts", async () => {
     const client = s3();
     await client.send(new CreateBucketCommand({ Bucket: "bytes" }));
     const body = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
@@ -225,7 +225,7 @@ describe("the object store", () => {
     expect(found).toEqual(["a/", "b/", "c"]);
   });
 
-  it("writes only where a condition holds", async () => {
+  it("writes only if a condition holds", async () => {
     const client = s3();
     await client.send(new CreateBucketCommand({ Bucket: "conditions" }));
     await client.send(new PutObjectCommand({ Bucket: "conditions", Key: "k", Body: "1", IfNoneMatch: "*" }));

@@ -76,8 +76,8 @@ const json = (service: string, target: string) => ({
 const UPLOAD = json("ecr", "AmazonEC2ContainerRegistry_V20150921.UploadLayerPart");
 const PUT_IMAGE = json("ecr", "AmazonEC2ContainerRegistry_V20150921.PutImage");
 
-// Before: the whole body was waited for and decoded first. 27 MiB of UploadLayerPart from a caller without any permission
-// raised a bystander's p99 from 20 to 118 ms.
+// Before: the whole body was waited for and decoded first. 27 MiB of UploadLayerPart from a caller without
+// any permission raised a bystander's p99 from 20 to 118 ms.
 describe("a caller without the permission is refused by the headers of a large request", () => {
   const DENIED: readonly (readonly [string, RawRequest, string])[] = [
     ["ECR", UPLOAD, "ecr:UploadLayerPart on resource: *"],
@@ -101,16 +101,17 @@ describe("a caller without the permission is refused by the headers of a large r
   it.each(DENIED)("%s", async (_, request, what) => {
     const answer = await sendHeaders(request, 1_500);
     expect(answer.replaceAll("&quot;", '"').replaceAll('\\"', '"')).toContain(
-      `User: arn:aws:iam::000000000000:user/nobody is not authorized to perform: ${what} because no identity-based policy allows`,
+      `User: arn:aws:iam::000000000000:user/nobody is not authorized to perform: ${what} because no ` +
+        "identity-based policy allows",
     );
   });
 
-  it("but not where a resource's policy may let it", async () => {
+  it("unless a resource's policy may permit it", async () => {
     const asked: readonly RawRequest[] = [PUT_IMAGE, { service: "s3", method: "PUT", path: "/open?tagging" }];
     for (const request of asked) expect(await sendHeaders(request, 200)).toBe("");
   });
 
-  it("nor where a policy of its own may let it, from the moment it is attached until it is detached", async () => {
+  it("unless a policy of its own may permit it, while it is attached", async () => {
     const name = { UserName: "nobody", PolicyName: "push" };
     const statement = { Effect: "Allow", Action: "ecr:Upload*", Resource: "*" };
     await iam.send(
@@ -183,7 +184,7 @@ const cases = fc.record({
   ),
 });
 
-it("refuses nothing that the whole decision allows", () => {
+it("refuses nothing that the full evaluation allows", () => {
   const seen = { allowed: 0, refused: 0 };
   fc.assert(
     fc.property(cases, ({ resource, isSession, isForeign, action, arn, conditions, ...policies }) => {
@@ -230,7 +231,10 @@ it("knows for every operation an action that each of its calls needs", async () 
   }
   expect(services.size).toBe(Object.keys(DESCRIPTORS).length);
   expect(without.toSorted()).toEqual([
+    "sns:ConfirmSubscription",
+    "sns:Unsubscribe",
     "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
     "sts:GetCallerIdentity",
     "sts:GetSessionToken",

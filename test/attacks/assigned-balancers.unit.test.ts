@@ -92,7 +92,7 @@ describe("one value of the assignment that has the wrong type", () => {
     ],
     [["targetGroups", 1, "healthCheck", "intervalSeconds"], "5s\n  server x", "targetgroup/g/12"],
     [["targetGroups", 1, "targets", 0, "draining"], "no", "a target of targetgroup/g/12"],
-  ] as const)("%j = %j costs its part alone, and is reported", (path, value, part) => {
+  ] as const)("%j = %j leaves out only its part, and is reported", (path, value, part) => {
     const { assignment, leftOut } = checked(poison(path, value));
     expect(leftOut).toEqual([{ balancerArn: "arn:a", part, reason: expect.stringMatching(/ is not .*\.$/) }]);
     expect(assignment.balancers[0]).toEqual(attacked().balancers[0]);
@@ -102,7 +102,7 @@ describe("one value of the assignment that has the wrong type", () => {
     expect(reported).toMatchObject({ hostPorts: { "arn:victim": { 80: 80 }, "arn:a": {} }, leftOut });
   });
 
-  it("in a rule closes what the rule would match, and what is behind it where the condition is gone", () => {
+  it("in a rule closes what the rule matches, or all later rules if its condition is lost", () => {
     const rule = ["balancers", 1, "listeners", 0, "rules", 0] as const;
     const closed = { type: "fixed-response", statusCode: 503 };
     const ruleOf = (value: unknown) => checked(value).assignment.balancers[1]?.listeners[0]?.rules[0];
@@ -117,7 +117,7 @@ describe("one value of the assignment that has the wrong type", () => {
     expect(ruleOf(poison([...rule], "a rule"))).toMatchObject({ conditions: [], action: closed });
   });
 
-  it("whatever it is and wherever it stands, leaves the others as they are and can be rendered", () => {
+  it("anywhere leaves the other values unchanged and can be rendered", () => {
     const paths = pathsIn({
       balancers: { 1: attacked().balancers[1] },
       targetGroups: { 1: attacked().targetGroups[1] },

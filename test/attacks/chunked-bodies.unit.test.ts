@@ -93,7 +93,7 @@ describe("unsigned chunks", () => {
     expect(await put(unsigned(`x-amz-checksum-crc32:${crcOf("jello")}`))).toBe("400 BadDigest"));
 
   // Before: the length was checked only where it was given.
-  it("are refused without their decoded length, or with one that is no number", async () => {
+  it("are refused without a numeric decoded length", async () => {
     const name = "x-amz-decoded-content-length";
     expect(await put(unsigned(CRC), { [name]: undefined })).toBe("411 MissingContentLength");
     for (const value of ["x", "-5", "5.5", "0x5", "5 5", ""])
@@ -103,7 +103,7 @@ describe("unsigned chunks", () => {
   });
 
   // Before: 64 KiB of one-byte chunks took one turn of the event loop of 50 to 180 ms, signed or not.
-  it("are refused where one that is not the last has less than 8 KiB", async () => {
+  it("are refused if a chunk before the last one has less than 8 KiB", async () => {
     const body = `2\r\nhe\r\n3\r\nllo\r\n0\r\n${CRC}\r\n\r\n`;
     expect(await put(body)).toBe("403 InvalidChunkSizeError");
   });
@@ -161,7 +161,7 @@ describe("signed chunks", () => {
     expect(await putSigned(WITH_TRAILER)).toBe("stored");
   });
 
-  it("are refused where a signature is not that of its part", async () => {
+  it("are refused if a signature is not that of its part", async () => {
     const zeros = "0".repeat(64);
     expect(await putSigned(SIGNED, { "x-amz-trailer": undefined }, { chunkSignature: zeros })).toBe(
       "403 SignatureDoesNotMatch",

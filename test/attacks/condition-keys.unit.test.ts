@@ -23,7 +23,10 @@ import { KEYS_WITHOUT_VALUE, KEYS_WITHOUT_VALUE_MAX } from "./references/keys-wi
 
 const PAGE = "docs/condition-keys.md";
 
-/** Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never have a value. */
+/**
+ * Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never
+ * have a value.
+ */
 const WITHOUT_REQUESTS = new Set([
   "elasticfilesystem:AccessPointArn",
   "elasticfilesystem:AccessedViaMountTarget",
@@ -42,27 +45,28 @@ describe("a condition key of the table", () => {
     (key) => !keysRead().includes(key) && !WITHOUT_REQUESTS.has(key) && !OF_TAGS.test(key),
   );
   // Before: s3:ResourceAccount was listed and had no value, so that a Deny of another account's buckets had no effect.
-  it.each(others)("has a value that a service's permissions or its resource gives: %s", (key) => {
+  it.each(others)("has a value from the service's permissions or the resource: %s", (key) => {
     const search = ["grep", "-lF", `"${key.replace(/\/$/, "")}`, "packages/api/*.ts", "packages/state/*.ts"];
     const spelled = execFileSync("git", search, { encoding: "utf8" }).split("\n");
     const template = key.endsWith("/") ? ["packages/api/s3/permissions.ts"] : [];
     expect([...spelled, ...template].filter((file) => file !== "").length).toBeGreaterThan(0);
   });
 
-  it("is no other than those with a reader, and a reader is of no other", () => {
+  it("has a reader, and every reader belongs to a key", () => {
     expect(keysRead().filter((key) => !listed.includes(key))).toEqual([]);
     expect([...WITHOUT_REQUESTS].filter((key) => !listed.includes(key))).toEqual([]);
   });
 });
 
-// The list may shrink. A key of the Service Authorization Reference that is neither in the table nor here fails the test.
+// The list may shrink. A key of the Service Authorization Reference that is neither in the table nor here
+// fails the test.
 describe("a condition key that exists in AWS and has no value here", () => {
   const without = Object.values(KEYS_WITHOUT_VALUE).flatMap((keys) => Object.keys(keys));
   it("is unknown to the table, so that a Deny that names it denies", () => {
     expect(without.filter(isKnownConditionKey)).toEqual([]);
   });
 
-  it("is one of a list that does not grow, each with its reason in the documentation", () => {
+  it("is in a list that does not grow, with its reason in the documentation", () => {
     expect(without.length).toBeLessThanOrEqual(KEYS_WITHOUT_VALUE_MAX);
     const page = renderPage();
     if (process.env["UPDATE_DOCS"] === "1") writeFileSync(PAGE, page);
@@ -103,7 +107,7 @@ const DENIED = /explicit deny/;
 
 // Before: each went through, because the key that the Deny names had no value for the request.
 describe("a Deny is not evaded", () => {
-  it("by removing the tag that it protects, which names keys alone", async () => {
+  it("by removing the protected tag, where the call has only keys", async () => {
     const client = await deniedIf({ "ForAnyValue:StringEquals": { "aws:TagKeys": "guard" } });
     const created = await root.ecs.send(
       new ecs.CreateClusterCommand({ clusterName: "tagged", tags: [{ key: "guard", value: "yes" }] }),
@@ -119,7 +123,7 @@ describe("a Deny is not evaded", () => {
     ).rejects.toThrow(DENIED);
   });
 
-  it("by tags that are a map", async () => {
+  it("by tags in the form of a map", async () => {
     const client = new logs.CloudWatchLogsClient(
       await deniedIf({ StringEquals: { "aws:RequestTag/guard": "yes" } }),
     );

@@ -8,9 +8,9 @@ import { REFERENCE } from "./service-authorization.ts";
 import { CALLER, INPUTS } from "./service-inputs.ts";
 
 // The table of condition keys against the Service Authorization Reference as data.
-// Before: the table was written by hand. 76 keys that the reference lists for actions here were missing from it, and
-// ecs:cluster, ecs:service, ecs:task-cpu and ecs:task-memory had no value for 12, 6, 2 and 2 actions, so that a Deny that named
-// them did not hold there.
+// Before: the table was written by hand. 76 keys that the reference lists for actions here were missing from
+// it, and ecs:cluster, ecs:service, ecs:task-cpu and ecs:task-memory had no value for 12, 6, 2 and 2 actions,
+// so that a Deny that named them did not hold there.
 const without = new Set(
   Object.values(KEYS_WITHOUT_VALUE)
     .flatMap((keys) => Object.keys(keys))
@@ -39,7 +39,10 @@ const NO_VALUE_FOR: Readonly<Record<string, readonly [actions: RegExp, reason: s
   "s3:accessgrantsinstancearn": [/^s3:/, "There are no access grants."],
 };
 
-/** Claims of issuers, whose names the reference writes with a placeholder: `claimsOf` has them, and web-identity.unit tests them. */
+/**
+ * Claims of issuers, whose names the reference writes with a placeholder: `claimsOf` has them, and
+ * web-identity.unit tests them.
+ */
 const OF_ISSUER = /^(?:agent|gitlab|github|idcs-[^.]*|oidc|token)\b.*\.(?:dev|site|com)[/:]/;
 
 /** What an operation asks for by itself, for each of the things that it names. */

@@ -13,8 +13,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerLogs } from "../../apps/control-plane/container-logs.ts";
 
 // A task logs by its execution role. Whoever writes a role without logs:* expects that its tasks do not log.
-// Before: nothing asked for the role's permissions: a task whose execution role has no policy at all ran, and its line was
-// in the group /victim; so did tasks of every role into every existing group, and a group that
+// Before: nothing asked for the role's permissions: a task whose execution role has no policy at all ran, and
+// its line was in the group /victim; so did tasks of every role into every existing group, and a group that
 // `awslogs-create-group` asked for was not created, so that its lines were kept where nobody could read them.
 const REGION = "eu-south-1";
 const api = await startApi();
@@ -31,6 +31,7 @@ const scheduler = schedulerController({
   permissions,
   vault: api.vault,
   overcommit: DEFAULT_OVERCOMMIT,
+  readObject: async () => Buffer.of(),
   findImage: () => ({ type: "foreign" }),
 });
 const kept = new LogStore(join(api.folder, "shipped.db"));
@@ -100,7 +101,8 @@ const groupNames = async (prefix: string) => {
   return (found.logGroups ?? []).map((group) => group.logGroupName);
 };
 const START =
-  "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log";
+  "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 " +
+  "times: failed to create Cloudwatch log";
 
 describe("a task whose execution role may not log", () => {
   it("does not start without logs:CreateLogStream", async () => {
@@ -108,7 +110,10 @@ describe("a task whose execution role may not log", () => {
     const id = task.taskArn?.split("/").at(-1);
     expect(task).toMatchObject({ lastStatus: "STOPPED", stopCode: "TaskFailedToStart" });
     expect(task.stoppedReason?.replace(/execution-\d+/, "ROLE")).toBe(
-      `${START} stream: AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/ROLE/${id} is not authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:${REGION}:000000000000:log-group:/there:log-stream:p/c/${id} because no identity-based policy allows the logs:CreateLogStream action : exit status 1`,
+      `${START} stream: AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/ROLE/${id} ` +
+        "is not authorized to perform: logs:CreateLogStream on resource: " +
+        `arn:aws:logs:${REGION}:000000000000:log-group:/there:log-stream:p/c/${id} because no ` +
+        "identity-based policy allows the logs:CreateLogStream action : exit status 1",
     );
   });
 
@@ -149,9 +154,10 @@ describe("a task whose execution role may not log", () => {
   });
 });
 
-// Before: lines that named a task which does not exist, or another group than the task's, were written to any group of the
-// platform, because nothing compared them with the task: a node whose agent was taken over forged everybody's logs.
-it("takes no lines that name a task of another node, no task, or what the task does not log to", async () => {
+// Before: lines that named a task which does not exist, or another group than the task's, were written to any
+// group of the platform, because nothing compared them with the task: a node whose agent was taken over
+// forged everybody's logs.
+it("refuses lines of another node's task, of no task, or of a group that the task does not log to", async () => {
   const role = await roleWith(["logs:*"]);
   const task = await runLogging(role, { "awslogs-group": "/there" });
   const id = task.taskArn?.split("/").at(-1) ?? "";

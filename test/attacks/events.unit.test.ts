@@ -15,6 +15,7 @@ import {
 import { PutMetricAlarmCommand, CloudWatchClient, SetAlarmStateCommand } from "@aws-sdk/client-cloudwatch";
 import * as scheduler from "@aws-sdk/client-scheduler";
 import { ACCOUNT } from "@gantry/testkit";
+import { processorMs } from "@gantry/testkit/processor-time";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CLUSTER, REGION, startEvents } from "./events-world.ts";
 
@@ -135,8 +136,9 @@ describe("a rule", () => {
   });
 });
 
-// Before: nothing of this kind existed. A service that runs tasks for a rule could be used to run what the rule's author may not.
-describe("a rule or a schedule gains nobody a permission", () => {
+// Before: nothing of this kind existed. A service that runs tasks for a rule could be used to run what the
+// rule's author may not.
+describe("a rule or a schedule grants no permission", () => {
   const userOf = async (name: string, Action: readonly string[]) => {
     const { IAMClient, CreateUserCommand, PutUserPolicyCommand, CreateAccessKeyCommand } =
       await import("@aws-sdk/client-iam");
@@ -221,12 +223,13 @@ describe("a rule or a schedule gains nobody a permission", () => {
     await expect(schedules.send(create)).rejects.toThrow(/assume the role|not allowed/);
   });
 
-  it("to write to what belongs to another account or region", async () => {
+  it("to write to another account or region", async () => {
     await events.send(new eb.PutRuleCommand({ Name: "far", EventPattern: '{"source":["x"]}' }));
     for (const Arn of [
       `arn:aws:logs:${REGION}:111111111111:log-group:/events`,
       `arn:aws:logs:us-east-1:${ACCOUNT}:log-group:/events`,
-      "arn:aws:sqs:eu-south-1:000000000000:q",
+      "arn:aws:sqs:eu-south-1:111111111111:q",
+      "arn:aws:kinesis:eu-south-1:000000000000:stream/s",
     ])
       await expect(
         events.send(new eb.PutTargetsCommand({ Rule: "far", Targets: [{ Id: "t", Arn }] })),
@@ -239,24 +242,24 @@ describe("a rule or a schedule gains nobody a permission", () => {
   });
 });
 
-describe("a bomb of patterns and events", () => {
+describe("an expensive pattern or event", () => {
   // A wildcard that is matched by backtracking, or a search that is not linear, takes minutes for these.
-  it("delays no other request by more than a turn", async () => {
+  it("delays other requests by one turn at most", async () => {
     const wildcard = `${"a".repeat(30)}*${"a*".repeat(45)}b`.replaceAll("**", "*");
     const EventPattern = JSON.stringify({ source: ["bomb"], detail: { text: [{ wildcard }] } });
     for (let index = 0; index < 40; index += 1) await rule(`bomb-${index}`, { EventPattern }, {});
     const text = "a".repeat(200_000);
-    const began = performance.now();
+    const began = processorMs();
     const bomb = { isSent: false };
     const sent = send("bomb", { text }).finally(() => (bomb.isSent = true));
     const waits: number[] = [];
     while (!bomb.isSent) {
-      const asked = performance.now();
+      const asked = processorMs();
       await events.send(new eb.DescribeEventBusCommand({}));
-      waits.push(performance.now() - asked);
+      waits.push(processorMs() - asked);
     }
     await sent;
-    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(processorMs() - began).toBeLessThan(15_000);
     expect(waits.toSorted((one, other) => one - other).at(Math.floor(waits.length / 2))).toBeLessThan(500);
   });
 

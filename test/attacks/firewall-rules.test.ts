@@ -121,7 +121,7 @@ it("loads every rule that the API accepts, without leaving one out", async () =>
   expect(await load(render(vpc))).toBe("");
 });
 
-it("loads the closed ruleset over any other, and the other over it", async () => {
+it("replaces any ruleset by the closed one, and the closed one by any", async () => {
   const open = render(vpcWith([rule({ fromPort: 80, toPort: 80 })]));
   for (const rules of [open, CLOSED_RULES, open, CLOSED_RULES, CLOSED_RULES])
     expect(await load(rules)).toBe("");

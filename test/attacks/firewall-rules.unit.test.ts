@@ -30,7 +30,7 @@ it("leaves out what cannot be rendered, reports it, and applies the rest", () =>
   expect(/chain gin_sg_a \{\n([^}]*)\}/.exec(text)?.[1]?.trim()).toBe("tcp dport 443 accept");
 });
 
-it("leaves out interfaces whose addresses are no addresses, and duplicates", () => {
+it("leaves out interfaces with invalid addresses, and duplicates", () => {
   const shell = eni(2, { ip: "10.77.0.9$(id)" });
   const twice = eni(3, { ip: eni(1).ip });
   const checked = checkVpc({ ...vpcWith([]), interfaces: [eni(1), shell, twice, eni(4)] });
@@ -40,7 +40,7 @@ it("leaves out interfaces whose addresses are no addresses, and duplicates", () 
   });
 });
 
-it("refuses interfaces and folders of pods that the API would never have made", () => {
+it("refuses interfaces and folders of pods that the API never creates", () => {
   const wanted: InterfaceAssignment = {
     id: "eni-1",
     vpcId: "vpc-1",
@@ -90,6 +90,8 @@ it("closes a VPC whose rules could not be applied, reports it, and opens it agai
     naming: namingOf("test"),
     log: silentLogger,
     report: (report) => void reports.push(report),
+    beforeRules: async () => {},
+    joined: () => {},
   });
   const vpc: VpcAssignment = vpcWith([rule({ fromPort: 80, toPort: 80 })]);
   await routers.ensure(vpc, []);

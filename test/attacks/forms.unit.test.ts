@@ -66,7 +66,7 @@ describe("a form is signed for S3, today", () => {
  * Before: the second property of a condition was not looked at; bounds that are no numbers did not bound; of two ranges
  * the last counted; an unknown operator was read as "eq"; what is no condition at all answered InternalError.
  */
-describe("a policy of a form that cannot be read whole permits nothing", () => {
+describe("a policy of a form with an unknown part permits nothing", () => {
   it.each<[string, unknown]>([
     ["a condition of two properties", { key: "mine.txt", bucket: "another" }],
     ["a condition without properties", {}],
@@ -91,7 +91,7 @@ describe("a policy of a form that cannot be read whole permits nothing", () => {
     },
   );
 
-  it("and of two ranges both hold", async () => {
+  it("and two ranges both apply", async () => {
     const ranges = [
       ["content-length-range", 0, 5],
       ["content-length-range", 0, 500],
@@ -100,7 +100,7 @@ describe("a policy of a form that cannot be read whole permits nothing", () => {
   });
 });
 
-it("takes a form that keeps to its policy", async () => {
+it("accepts a form that satisfies its policy", async () => {
   expect(await post({ conditions: [KEY, { bucket: "forms" }, ["content-length-range", "1", 20]] })).toEqual({
     status: 204,
     code: undefined,

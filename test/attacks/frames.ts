@@ -15,7 +15,10 @@ export interface Ends {
   readonly to: string;
 }
 
-/** A UDP datagram to port 9 that carries a marker. `etherType` and `tag` change the frame around it, `options` its IP header. */
+/**
+ * A UDP datagram to port 9 that carries a marker. `etherType` and `tag` change the frame around it, `options`
+ * its IP header.
+ */
 export function udpFrame(
   ends: Ends,
   marker: string,

@@ -104,7 +104,7 @@ const registryToken = async (as: Credentials) =>
 
 describe("a principal that is created again under a name", () => {
   // Before: the session had the new role's rights.
-  it("gives nothing to the sessions of the role before", async () => {
+  it("grants nothing to sessions of the previous role", async () => {
     await newRole("phoenix");
     const session = await assume(undefined, "phoenix");
     await root.send(new iam.DeleteRoleCommand({ RoleName: "phoenix" }));
@@ -123,7 +123,7 @@ describe("a principal that is created again under a name", () => {
   });
 
   // Before: the new user was let in.
-  it("is not who a bucket's policy names", async () => {
+  it("is not the principal that a bucket's policy names", async () => {
     const first = await newUser("ann");
     await putVaultPolicy(userArn("ann"));
     await listVault(first);
@@ -141,7 +141,7 @@ describe("a principal that is created again under a name", () => {
   });
 
   // Before: the new user was trusted.
-  it("is not whom a role trusts", async () => {
+  it("is not the principal that a role trusts", async () => {
     const first = await newUser("trusted");
     await newRole("safe", trust({ Principal: { AWS: userArn("trusted") } }));
     await assume(first, "safe");
@@ -153,7 +153,7 @@ describe("a principal that is created again under a name", () => {
   });
 
   // Before: both answered 200.
-  it("does not make a registry token valid that the user before had, and a deleted user's token is none", async () => {
+  it("does not make a registry token of the previous or a deleted user valid", async () => {
     const first = await newUser("pusher", ALLOW_ALL);
     const token = await registryToken(first);
     expect(await registryStatus(token)).toBe(200);
@@ -163,7 +163,7 @@ describe("a principal that is created again under a name", () => {
     expect(await registryStatus(token)).toBe(401);
   });
 
-  it("is not meant by a policy that an older version stored by name, once that was bound", async () => {
+  it("is not named by a policy of an older version, once its names were bound to ids", async () => {
     const first = await newUser("legacy");
     await putVaultPolicy(userArn("legacy"));
     api.store.transact((tx) => {
@@ -193,7 +193,7 @@ describe("a rename", () => {
     await rename("temp-1", { NewUserName: "temp-2" });
   });
 
-  it("keeps what policies and tokens give to the user, and policies show the new ARN", async () => {
+  it("keeps the permissions and tokens of the user, and policies show the new ARN", async () => {
     const user = await newUser("before", ALLOW_ALL);
     const token = await registryToken(user);
     await putVaultPolicy(userArn("before"));
@@ -223,7 +223,7 @@ describe("a trust policy", () => {
   });
   const guest = newUser("guest", { Effect: "Allow", Action: "sts:AssumeRole", Resource: "*" });
 
-  it("lets in whom it names, without a policy of the user's, and asks for the external id", async () => {
+  it("admits principals that it names without a policy of their own, and requires the external id", async () => {
     const named = await newUser("named");
     const Condition = { StringEquals: { "sts:ExternalId": "id-1" } };
     await newRole("external", trust({ Principal: { AWS: userArn("named") }, Condition }));
@@ -231,7 +231,7 @@ describe("a trust policy", () => {
     await expect(assume(named, "external")).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
-  it("is refused where it names nobody", async () => {
+  it("is refused if it names no principal", async () => {
     await expect(newRole("void", trust({ Principal: { AWS: userArn("nobody") } }))).rejects.toMatchObject({
       name: "MalformedPolicyDocumentException",
       message: `Invalid principal in policy: "AWS":"${userArn("nobody")}"`,
@@ -268,7 +268,7 @@ describe("role chaining", () => {
 
 describe("condition keys of IAM", () => {
   // Before: the keys were not known, so that the Deny statements had no effect.
-  it("guard which policies may be attached, and that boundaries stay", async () => {
+  it("restrict the policies that may be attached, and protect boundaries", async () => {
     const PolicyArn = "arn:aws:iam::aws:policy/AdministratorAccess";
     const Boundary = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
     const manager = new iam.IAMClient(

@@ -11,7 +11,7 @@ import { sha256Hex } from "@gantry/wire/sigv4";
 import { expect, it } from "vitest";
 
 // Before: the address of a layer held the token of a whole login: for twelve hours it pushed and pulled everything.
-it("the address of a layer reads that layer and is no credential for the registry", async () => {
+it("the URL of a layer reads that layer and is not a credential for the registry", async () => {
   const api = await startApi();
   try {
     const ecr = new ECRClient(api.client());

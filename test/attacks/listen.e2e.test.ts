@@ -9,7 +9,7 @@ import { newInstance, run } from "../e2e/helpers.ts";
 /** An address of the documentation range (RFC 5737), which this machine has for the time of the test. */
 const ADDRESS = `192.0.2.${10 + Math.floor(Math.random() * 240)}`;
 const instance = await newInstance();
-const { port, registryPort, consolePort, tlsPort, linkPort } = portsOf(instance.port);
+const { port, registryPort, consolePort, tlsPort, linkPort, dnsPort } = portsOf(instance.port);
 const served = [port, registryPort, consolePort];
 const caFile = join(instance.folder, "ca.pem");
 let environment: Readonly<Record<string, string>>;
@@ -54,12 +54,12 @@ const aws = (...parameters: readonly string[]) =>
 
 // Before: there was no such address; what is refused here was shown for the functions alone, not for the platform.
 describe("an address that others reach", () => {
-  it("answers nobody who speaks plain HTTP", async () => {
+  it("does not answer plain HTTP", async () => {
     for (const each of served) await expect(fetch(`http://${ADDRESS}:${each}/`)).rejects.toThrow();
     for (const each of served) expect((await fetch(`http://127.0.0.1:${each}/`)).status).toBeGreaterThan(0);
   });
 
-  it("serves the AWS CLI that verifies it with the platform's authority, and no other", async () => {
+  it("serves an AWS CLI that verifies it with the platform's authority", async () => {
     await expect(aws("sts", "get-caller-identity")).rejects.toThrow(/certificate verify failed/i);
     const answer = await aws("--ca-bundle", caFile, "sts", "get-caller-identity");
     expect(JSON.parse(answer)).toMatchObject({ Account: "000000000000" });
@@ -67,7 +67,7 @@ describe("an address that others reach", () => {
     expect(await aws("--ca-bundle", caFile, "ecs", "list-clusters")).toContain("cluster/from-outside");
   });
 
-  it("serves the registry to who has a token, and the console", async () => {
+  it("serves the registry to clients with a token, and the console", async () => {
     expect((await ask(registryPort, "/v2/")).status).toBe(401);
     const token = JSON.parse(await aws("--ca-bundle", caFile, "ecr", "get-authorization-token")) as {
       authorizationData: { authorizationToken: string }[];
@@ -96,10 +96,10 @@ describe("an address that others reach", () => {
         expect(body).not.toContain(instance.folder);
         expect(body).not.toContain('"instance"');
       }
-    for (const each of [tlsPort, linkPort]) expect(await isOpen(each), String(each)).toBe(false);
+    for (const each of [tlsPort, linkPort, dnsPort]) expect(await isOpen(each), String(each)).toBe(false);
   });
 
-  it("is refused in one sentence where it is no single address of this machine", async () => {
+  it("is refused in one sentence if it is not an address of this machine", async () => {
     for (const [address, problem] of [
       ["0.0.0.0", "takes one address"],
       ["::", "takes one address"],
@@ -118,7 +118,7 @@ describe("an address that others reach", () => {
     expect((await ask(consolePort, "/")).status).toBe(200);
   });
 
-  it("is left when the platform is told to listen on loopback", async () => {
+  it("is closed when the platform listens on loopback only", async () => {
     await instance.gantry("down");
     await instance.up("up", "--listen", "127.0.0.1");
     for (const each of served) expect(await isOpen(each)).toBe(false);

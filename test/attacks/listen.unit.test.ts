@@ -27,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 // Before: there was no such address, and no rule that kept plain HTTP off it.
 describe("an address that others reach", () => {
-  it("is one of this machine's, and never all of them", () => {
+  it("is one address of this machine, and never all of them", () => {
     const [own] = Object.values(networkInterfaces()).flatMap((each) =>
       (each ?? []).map((one) => one.address),
     );
@@ -40,7 +40,7 @@ describe("an address that others reach", () => {
       expect(problemOfListen(address)).toContain("takes an IP address");
   });
 
-  it("has a certificate for it and for the machine's name, which is kept while it is good", async () => {
+  it("has a certificate for it and for the machine's name, which is kept while it is valid", async () => {
     const authority = await ensureAuthority(folder, clock);
     const options = { folder, address: "192.0.2.10", authority, now: clock.now() };
     const { cert, key } = await listenCertificate(options);
@@ -59,7 +59,7 @@ describe("an address that others reach", () => {
     expect(new Set(serials).size).toBe(3);
   });
 
-  it("is served over TLS and to nobody who speaks plain HTTP", async () => {
+  it("is served over TLS and not over plain HTTP", async () => {
     const authority = await ensureAuthority(folder, clock);
     const port = await freePort();
     let asked = 0;
@@ -97,7 +97,7 @@ describe("an address that others reach", () => {
   });
 
   // Before: a platform that ran for 395 days showed an expired certificate from then on.
-  it("gets a new certificate while it is served, long before the old one expires", async () => {
+  it("gets a new certificate without a restart, long before the old one expires", async () => {
     const time = new VirtualClock(Date.now() - 307 * DAY_MS);
     const authority = await ensureAuthority(folder, time);
     const port = await freePort();

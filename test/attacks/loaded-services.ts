@@ -10,7 +10,10 @@ export const SERVICE_NAMES = Object.keys(DESCRIPTORS) as readonly ServiceName[];
 const modules = new Map<ServiceDescriptor, () => Promise<ServiceModule>>();
 const nothing: unknown = new Proxy({}, { get: () => nothing });
 
-/** The tables of a service: its operations with their shapes, and its permissions on an empty store. No handler can run. */
+/**
+ * The tables of a service: its operations with their shapes, and its permissions on an empty store. No
+ * handler can run.
+ */
 export async function loadedService(name: ServiceName): Promise<LoadedService> {
   if (modules.size === 0)
     registerServices(

@@ -1,5 +1,6 @@
 import * as sdk from "@aws-sdk/client-cloudwatch";
 import { ACCOUNT, startApi } from "@gantry/testkit";
+import { processorMs } from "@gantry/testkit/processor-time";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
@@ -16,7 +17,7 @@ const dimensions = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ Name: `d${index}`, Value: "v" }));
 const DAY_MS = 24 * 60 * 60_000;
 
-describe("poisoned measurements are refused, and nothing of their batch is kept", () => {
+describe("invalid measurements are refused, and nothing of their batch is stored", () => {
   it.each<[string, Partial<sdk.MetricDatum>]>([
     ["NaN", { Value: Number.NaN }],
     ["an infinite value", { Value: Number.POSITIVE_INFINITY }],
@@ -45,7 +46,7 @@ describe("poisoned measurements are refused, and nothing of their batch is kept"
   });
 });
 
-describe("expressions that are bombs", () => {
+describe("expensive expressions are refused", () => {
   const query = (Expression: string, seconds = 3_600, Period = 60) =>
     client.send(
       new sdk.GetMetricDataCommand({
@@ -65,17 +66,17 @@ describe("expressions that are bombs", () => {
     ["a search by what looks like an expression", `SEARCH('{attack,d} MetricName="(a+)+$"', 'Sum')`],
     ["beyond the length", "1+".repeat(5_000)],
   ])("%s", async (_, expression) => {
-    const began = performance.now();
+    const began = processorMs();
     await query(expression).catch((thrown: unknown) => expect(thrown).toMatchObject({ $fault: "client" }));
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(processorMs() - began).toBeLessThan(2_000);
   });
 
   it("a second's period over a year", async () => {
-    const began = performance.now();
+    const began = processorMs();
     await query("TIME_SERIES(1)", 365 * 24 * 3_600, 1).catch((thrown: unknown) =>
       expect(thrown).toMatchObject({ $fault: "client" }),
     );
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(processorMs() - began).toBeLessThan(2_000);
   });
 });
 

@@ -5,14 +5,15 @@ import { MemoryStore, type InterfaceOwner } from "@gantry/state";
 import { beforeEach, describe, expect, it } from "vitest";
 
 // A node speaks for itself alone, and is told what is its own.
-// Before: there was one session for all nodes. Whoever connected last was told everything, credentials of all tasks among
-// it, and what it said counted for every task, interface, load balancer and database.
+// Before: there was one session for all nodes. Whoever connected last was told everything, credentials of all
+// tasks among it, and what it said counted for every task, interface, load balancer and database.
 const PLACE = { account: "000000000000", region: "eu-south-1", tags: {} };
 const TASK = "arn:aws:ecs:eu-south-1:000000000000:task/c/0123";
 const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const TARGET = { targetGroupArn: "tg", address: "10.0.0.9", port: 80 };
 let store: MemoryStore;
 let gateway: NodeGateway;
+let measured: Extract<ToControlPlane, { type: "metrics" }>[];
 
 /** A session of a node that has said hello; answers what the node is told. */
 function join(nodeId: string, pid = 1) {
@@ -37,6 +38,7 @@ const eni = (id: string, owner: InterfaceOwner, given: object = {}) =>
 
 beforeEach(() => {
   store = new MemoryStore();
+  measured = [];
   const vault = newVault(Buffer.alloc(32, 1));
   gateway = new NodeGateway({
     ...{ store, clock: new VirtualClock(1_000), ids: seededIds(1), log: silentLogger },
@@ -45,11 +47,13 @@ beforeEach(() => {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "db",
+      machineImage: "machine",
     },
     settings: { tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account },
     takeLogs: () => undefined,
-    takeMetrics: async () => {},
+    takeMetrics: async (_node, batch) => void measured.push(batch),
     takeBalancerLog: () => Promise.resolve(),
+    takeFlows: () => Promise.resolve(),
     provideImage: async () => {},
   });
   put("vpc", "vpc-1", { id: "vpc-1", cidr: "10.0.0.0/16", index: 1 });
@@ -91,7 +95,7 @@ beforeEach(() => {
 });
 
 describe("a node", () => {
-  it("is told what is its own, and nothing of what is another's", () => {
+  it("receives its own assignments, and none of another node", () => {
     const [n1, n2] = [join("n1"), join("n2")];
     return store.settled().then(() => {
       const keysOf = ({ told }: { told: readonly ToAgent[] }) =>
@@ -111,7 +115,7 @@ describe("a node", () => {
     });
   });
 
-  it("has no say in the tasks, interfaces, databases and load balancers of another", () => {
+  it("cannot report tasks, interfaces, databases and load balancers of another", () => {
     join("n1");
     const { say } = join("n2");
     const before = JSON.stringify(KINDS.map((kind) => store.list(kind)));
@@ -119,7 +123,7 @@ describe("a node", () => {
     expect(JSON.stringify(KINDS.map((kind) => store.list(kind)))).toBe(before);
   });
 
-  it("has a say in its own", () => {
+  it("reports its own", () => {
     const { say } = join("n1");
     for (const message of LIES) say(message);
     expect(store.get("task", TASK)?.lastStatus).toBe("STOPPED");
@@ -129,7 +133,28 @@ describe("a node", () => {
     expect(store.get("target", "tg|10.0.0.9|80")?.state).toBe("healthy");
   });
 
-  it("counts for nothing before its hello, after a later session of its own, and under another name", () => {
+  // Before: what a node measured counted for the tasks, databases and load balancers of every other one, so
+  // that it scaled their services and set off their alarms.
+  it("cannot measure tasks, databases and load balancers of another", () => {
+    const sampleOf = (pod: string) => ({ pod, from: 0, until: 20_000, cpuSeconds: 20, memoryBytes: 1 });
+    const batch: ToControlPlane = {
+      ...{ type: "metrics", session: "s", sequence: 1, at: 0 },
+      usage: [sampleOf("pod/0123"), sampleOf("pod/db-1"), sampleOf("pod/nobody")],
+      traffic: [
+        {
+          ...{ balancer: BALANCER, targetGroup: "tg", target: "10.0.0.9", requests: 1_000 },
+          ...{ answered: [0, 0, 0, 1_000], generated: {}, bytes: 0, connectionErrors: 0, latencies: [] },
+        },
+      ],
+    };
+    const [n1, n2] = [join("n1"), join("n2")];
+    n2.say(batch);
+    expect(measured).toEqual([{ ...batch, usage: [], traffic: [] }]);
+    n1.say(batch);
+    expect(measured[1]).toEqual({ ...batch, usage: batch.usage.slice(0, 2) });
+  });
+
+  it("is ignored before its hello, after a later session of its own, and under another name", () => {
     const peer: NodeConnection = { send: () => {} };
     gateway.connect(peer);
     const early: ToControlPlane = { type: "interface", id: "eni-warm", ready: true };
@@ -151,7 +176,7 @@ describe("a node", () => {
     ]);
   });
 
-  it("that closes a VPC for itself leaves the report of another as it is", () => {
+  it("that closes a VPC does not change the report of another", () => {
     const [n1, n2] = [join("n1"), join("n2")];
     n1.say({ type: "firewall", vpcId: "vpc-1", closed: true, problems: ["nft fails"] });
     n2.say({ type: "firewall", vpcId: "vpc-1", closed: false, problems: [] });

@@ -57,11 +57,13 @@ async function newTarget() {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "db",
+      machineImage: "machine",
     },
     settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account },
     takeLogs: () => undefined,
     takeMetrics: () => Promise.resolve(),
     takeBalancerLog: () => Promise.resolve(),
+    takeFlows: () => Promise.resolve(),
     provideImage: async () => {},
   });
   const open = (): NodeConnection => {
@@ -86,7 +88,7 @@ async function newTarget() {
 }
 
 // Before: they were applied, whichever node sent them, and the address of the running task became free for another one.
-it("what another node says of a task and its interface changes nothing", async () => {
+it("reports of another node about a task and its interface change nothing", async () => {
   const { open, replay, attack, seen } = await newTarget();
   const before = seen();
   for (const message of attack) replay(open(), hello("node-2"), message);
@@ -94,14 +96,14 @@ it("what another node says of a task and its interface changes nothing", async (
 });
 
 // Before: they were applied too.
-it("what is said before hello changes nothing", async () => {
+it("messages before hello change nothing", async () => {
   const { open, replay, attack, seen } = await newTarget();
   const before = seen();
   for (const message of attack) replay(open(), message);
   expect(seen()).toEqual(before);
 });
 
-it("what a replaced session says changes nothing", async () => {
+it("messages of a replaced session change nothing", async () => {
   const { open, replay, attack, seen } = await newTarget();
   const [old, next] = [open(), open()];
   replay(old, hello("n"));
@@ -111,7 +113,7 @@ it("what a replaced session says changes nothing", async () => {
   expect(seen()).toEqual(before);
 });
 
-it("a message that a session has said before is not heard again", async () => {
+it("a repeated message of a session is ignored", async () => {
   const { open, replay, attack, seen } = await newTarget();
   const [, notReady = hello("n")] = attack;
   const peer = open();
@@ -125,7 +127,7 @@ it("a message that a session has said before is not heard again", async () => {
 });
 
 // Before: the removal of a pod was believed of a running task, and its address became free for another one.
-it("an old removal does not free the address of a task that runs", async () => {
+it("an old removal does not release the address of a running task", async () => {
   const { open, replay, seen } = await newTarget();
   const before = seen();
   replay(open(), hello("n"), { type: "removed", key: keyOf(before.task) });

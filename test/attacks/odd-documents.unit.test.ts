@@ -32,7 +32,7 @@ describe("a policy with the same key twice is refused", () => {
     ],
   ])("%s", (_, text) => expect(() => checkPolicyDocument(text, "identity")).toThrow(/Syntax errors/));
 
-  it("is not one whose statements or values look like it", () => {
+  it("is not confused with equal keys of different statements or values", () => {
     const sid = (name: string) => `{"Sid":"${name}",${ALLOW}}`;
     checkPolicyDocument(wrap(`${sid("a")},${sid("b")}`), "identity");
     const value = String.raw`{${ALLOW},"Condition":{"StringLike":{"aws:UserAgent":["\"Effect\":","\\",  "{}"]}}}`;

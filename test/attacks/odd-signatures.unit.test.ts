@@ -44,7 +44,8 @@ describe("a presigned URL that was changed reads nothing", () => {
     expect(await answer.text()).not.toBe("secret.txt");
   });
 
-  // Before: the signature of `%2B` also covered `+`, which operations read as a blank, and this listed the other prefix.
+  // Before: the signature of `%2B` also covered `+`, which operations read as a blank, and this listed the
+  // other prefix.
   it("with a blank in place of a signed plus", async () => {
     const query = { "list-type": "2", prefix: "a+b" };
     const list = presign(api.endpoint, { path: "/shared", query }, Date.now());

@@ -1,10 +1,11 @@
 import * as ecr from "@aws-sdk/client-ecr";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { admitOther, OTHER } from "./other-account.ts";
 
 // The root user of another account logs in to the registry and names a repository of this one.
-// Before: root was asked for nothing where a repository has no policy, so that the other account pulled, pushed and deleted.
-const OTHER = { accessKeyId: "AKIAOTHEROTHEROTHER0", secretAccessKey: "other-secret" };
+// Before: root was asked for nothing where a repository has no policy, so that the other account pulled,
+// pushed and deleted.
 const VICTIM = "000000000000.dkr.ecr.eu-south-1.amazonaws.com/app";
 const api = await startApi();
 afterAll(() => api.close());
@@ -12,16 +13,7 @@ const owner = new ecr.ECRClient(api.client());
 let login = "";
 
 beforeAll(async () => {
-  api.store.transact((tx) =>
-    tx.put("accessKey", OTHER.accessKeyId, {
-      accessKeyId: OTHER.accessKeyId,
-      sealedSecret: api.vault.seal(OTHER.secretAccessKey),
-      account: "111111111111",
-      userArn: undefined,
-      status: "Active",
-      createdAt: 0,
-    }),
-  );
+  admitOther(api);
   await owner.send(new ecr.CreateRepositoryCommand({ repositoryName: "app" }));
   const other = new ecr.ECRClient(api.client(OTHER));
   const { authorizationData } = await other.send(new ecr.GetAuthorizationTokenCommand({}));
@@ -47,7 +39,7 @@ it("neither pulls from nor pushes to a repository without a policy", async () =>
   expect(api.store.revision).toBe(before);
 });
 
-it("does what the repository's policy lets it do, and no more", async () => {
+it("may do what the repository's policy allows, and no more", async () => {
   const Statement = {
     Effect: "Allow",
     Principal: { AWS: "111111111111" },

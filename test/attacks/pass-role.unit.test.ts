@@ -4,10 +4,10 @@ import * as iam from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// A role is handed to a task by whoever starts the task. An attacker who may use ECS, and not pass the role "strong", starts
-// tasks of a task definition that an administrator has registered with it.
-// Before: only RegisterTaskDefinition and overrides asked for iam:PassRole, so that every call below but those two started a
-// task with the role, and a role of another account was accepted.
+// A role is handed to a task by whoever starts the task. An attacker who may use ECS, and not pass the role
+// "strong", starts tasks of a task definition that an administrator has registered with it.
+// Before: only RegisterTaskDefinition and overrides asked for iam:PassRole, so that every call below but
+// those two started a task with the role, and a role of another account was accepted.
 const api = await startApi();
 afterAll(() => api.close());
 const rootEcs = new ecs.ECSClient(api.client());
@@ -83,7 +83,7 @@ describe("a role that the caller may not pass", () => {
   });
 
   // Before: iam:AssociatedResourceArn had no value, so that a role could not be bound to what it is for.
-  it("is passed to the resource alone that iam:AssociatedResourceArn names", async () => {
+  it("is passed only to the resource that iam:AssociatedResourceArn names", async () => {
     const pass = (associated: string) => ({
       ...passes(STRONG),
       Condition: { ArnLike: { "iam:AssociatedResourceArn": associated } },
@@ -127,13 +127,13 @@ describe("a role that the caller may not pass", () => {
     expect((await rootEcs.send(new ecs.ListTasksCommand({}))).taskArns).toEqual([]);
   });
 
-  it("is not asked about where it is not passed: an override in its place, another count of a service", async () => {
+  it("needs no permission if it is not passed: an override in its place, another count of a service", async () => {
     const user = await clientWith(ECS, passes(WEAK));
     await run(user, "with-task-role", { taskRoleArn: WEAK });
     await user.send(new ecs.UpdateServiceCommand({ service: "there", desiredCount: 0 }));
   });
 
-  it("is given by a caller who may pass it to ECS", async () => {
+  it("is passed by a caller who may pass it to ECS", async () => {
     const user = await clientWith(ECS, passes(STRONG));
     await run(user, "with-task-role");
     await create(user, "second", "with-task-role");
@@ -159,7 +159,7 @@ describe("a role that the caller may not pass", () => {
       await expect(call).rejects.toThrow(`is not authorized to perform: iam:PassRole on resource: ${STRONG}`);
   });
 
-  it("shows no task of it by a client token that someone else has used", async () => {
+  it("shows no task of it by a client token that another caller has used", async () => {
     const token = { networkConfiguration, clientToken: "used" };
     await rootEcs.send(new ecs.RunTaskCommand({ ...token, taskDefinition: "with-task-role" }));
     const attacker = await clientWith(ECS, passes(WEAK));
@@ -168,7 +168,7 @@ describe("a role that the caller may not pass", () => {
     await expect(call).rejects.toMatchObject({ name: "ConflictException" });
   });
 
-  it("is none of another account's, even for root", async () => {
+  it("is refused if it is another account's, even for root", async () => {
     const foreign = definition("foreign", { taskRoleArn: "arn:aws:iam::111111111111:role/strong" });
     await expect(rootEcs.send(foreign)).rejects.toThrow("Cross-account pass role is not allowed.");
   });

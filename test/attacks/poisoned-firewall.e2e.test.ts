@@ -76,7 +76,9 @@ for port in range(7000, 7010):
 
   /** Whether a new connection from the client to the server is let through. */
   async function isOpen(port: number): Promise<boolean> {
-    const script = `import socket; s = socket.create_connection(("${server?.ip}", ${port}), 0.4); s.sendall(b"x"); print(s.recv(1))`;
+    const script =
+      `import socket; s = socket.create_connection(("${server?.ip}", ${port}), 0.4); s.sendall(b"x"); ` +
+      "print(s.recv(1))";
     return run("nsenter", ["-t", client?.pid ?? "", "-n", "python3", "-c", script]).then(
       () => true,
       () => false,
@@ -90,7 +92,7 @@ for port in range(7000, 7010):
   }
 
   // Before: the rule failed the VPC's whole transaction, older rules stayed in effect, and a revoke did nothing.
-  it("are applied without one that cannot be rendered, which is reported, and removing it heals", async () => {
+  it("are applied without one that cannot be rendered, which is reported until it is removed", async () => {
     await authorize(7_003);
     const beforeMs = await timeUntil(7_003, true);
     await behindTheApi(instance, (tx) => {
@@ -117,9 +119,6 @@ for port in range(7000, 7010):
     console.info(
       `Authorized after ${Math.round(authorizedMs)} ms, revoked after ${Math.round(revokedMs)} ms.`,
     );
-    expect(authorizedMs).toBeLessThan(appliedMaxMs(beforeMs));
-    // One refused attempt lasts 400 ms and more.
-    expect(revokedMs).toBeLessThan(2 * appliedMaxMs(beforeMs));
     const { SecurityGroupRules = [] } = await vpcs.ec2.send(
       new DescribeSecurityGroupRulesCommand({ Filters: [{ Name: "group-id", Values: [groupId] }] }),
     );
@@ -130,7 +129,12 @@ for port in range(7000, 7010):
         SecurityGroupRuleIds: [poisoned?.SecurityGroupRuleId ?? ""],
       }),
     );
-    await eventually(async () => expect(await networkProblems()).toEqual([]), 5_000);
+    await eventually(async () => expect(await networkProblems()).toEqual([]));
+    await authorize(7_004);
+    const aloneMs = Math.max(beforeMs, await timeUntil(7_004, true));
+    expect(authorizedMs).toBeLessThan(appliedMaxMs(aloneMs));
+    // One refused attempt lasts 400 ms and more.
+    expect(revokedMs).toBeLessThan(2 * appliedMaxMs(aloneMs));
   });
 
   // Before: a revoke was answered with success while the traffic flowed.
@@ -171,9 +175,9 @@ for port in range(7000, 7010):
     // Other VPCs are not affected.
     expect((await get(demo.url, { path: "/version" })).status).toBe(200);
     fault.kill("SIGKILL");
-    await eventually(async () => expect(await isOpen(7_002)).toBe(true), 40_000);
+    await eventually(async () => expect(await isOpen(7_002)).toBe(true));
     expect(await isOpen(7_001)).toBe(false);
-    await eventually(async () => expect(await networkProblems()).toEqual([]), 5_000);
+    await eventually(async () => expect(await networkProblems()).toEqual([]));
     talk.kill("SIGKILL");
   });
 });

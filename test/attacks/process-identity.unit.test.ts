@@ -53,9 +53,9 @@ async function impostor(answer: (request: IncomingMessage) => { body: object; pr
   return { settings, requests };
 }
 
-it("does not kill the process that whoever answers on the port names", async () => {
-  // Before: with the control plane killed and its port taken, `gantry down` killed the `sleep` whose id was in the answer,
-  // and the agent sent its bearer token to whoever had the port.
+it("does not kill a process that another program on the port names", async () => {
+  // Before: with the control plane killed and its port taken, `gantry down` killed the `sleep` whose id was
+  // in the answer, and the agent sent its bearer token to whoever had the port.
   const { settings, requests } = await impostor(() => ({
     body: { ...identityOf(victim.pid ?? 0), instance: settings.instance, agents: [] },
     proof: "0".repeat(64),
@@ -67,7 +67,7 @@ it("does not kill the process that whoever answers on the port names", async () 
   expect(requests.every((request) => request.headers.authorization === undefined)).toBe(true);
 });
 
-it("does not take a proof that was made for another request, or for another answer", async () => {
+it("refuses a proof of another request or another response", async () => {
   const key = Buffer.alloc(32, 7);
   const real = { ...identityOf(process.pid), status: "ok", instance: "", agents: [] };
   const proofs: string[] = [];
@@ -84,7 +84,7 @@ it("does not take a proof that was made for another request, or for another answ
   expect(await healthOf(settings)).toBeUndefined();
 });
 
-it("believes the owner of the key", async () => {
+it("accepts the proof of the key's owner", async () => {
   const { settings } = await impostor((request) => {
     const body = { status: "ok", instance: settings.instance, ...identityOf(victim.pid ?? 0), agents: [] };
     const proof = proofOf(Buffer.alloc(32, 7), challengeOf(request.url ?? "") ?? "", JSON.stringify(body));

@@ -160,7 +160,7 @@ const assignment: fc.Arbitrary<BalancersAssignment> = fc
     ],
   }));
 
-it("is one that the proxy takes, whatever rules hold: no text in a rule becomes a line of its own", async () => {
+it("is accepted by the proxy for any rules: no text in a rule becomes a line of its own", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-proxy-fuzz-"));
   const settings = ensureInstance(folder, 20_566);
   const image = await ensureAgentImage(

@@ -31,8 +31,9 @@ const redirect = (RedirectConfig: Partial<elbv2.RedirectActionConfig>): elbv2.Ac
 });
 
 describe("a condition that the proxy cannot load is refused", () => {
-  // Before: accepted, and no load balancer of the node changed any more: with a rule on `1.2.3.4/33`, `999.999.999.999/99`,
-  // the method `-----` or a header `x'y` or `x#y`, a rule made after it did not answer until the bad one was deleted.
+  // Before: accepted, and no load balancer of the node changed any more: with a rule on `1.2.3.4/33`,
+  // `999.999.999.999/99`, the method `-----` or a header `x'y` or `x#y`, a rule made after it did not answer
+  // until the bad one was deleted.
   it.each([
     "1.2.3.4/33",
     "999.999.999.999/99",
@@ -94,7 +95,7 @@ describe("an action is refused", () => {
       });
   });
 
-  it("with a placeholder that there is not, or not there, or twice, or open", async () => {
+  it("with an unknown, misplaced, repeated or unclosed placeholder", async () => {
     for (const config of [
       { Path: "/#{user}" },
       { Path: "/#{path}/#{path}" },
@@ -155,7 +156,7 @@ describe("an attribute out of range is refused", () => {
   });
 });
 
-it("has a hundred rules and no more, however many are added at once", async () => {
+it("has at most a hundred rules, however many are added at once", async () => {
   const own = await newListener(balancer, { Port: 81 });
   const { Rules = [] } = await elb.send(new elbv2.DescribeRulesCommand({ ListenerArn: listener }));
   const free = 100 - (Rules.length - 1);

@@ -18,8 +18,9 @@ const allow = (more: object) => ({
 });
 const document = (...Statement: object[]) => JSON.stringify({ Version: "2012-10-17", Statement });
 
-// Each of these statements lets everyone in. Before: all but the first four were judged not public, were accepted by a bucket
-// with BlockPublicPolicy, and an unsigned GET was answered in spite of RestrictPublicBuckets.
+// Each of these statements lets everyone in. Before: all but the first four were judged not public, were
+// accepted by a bucket with BlockPublicPolicy, and an unsigned GET was answered in spite of
+// RestrictPublicBuckets.
 const EVASIONS: readonly (readonly [string, object])[] = [
   ["everyone", {}],
   ["a wildcard", { Condition: { StringLike: { "aws:PrincipalArn": "arn:aws:iam::*:root" } } }],
@@ -42,7 +43,10 @@ const EVASIONS: readonly (readonly [string, object])[] = [
   ["the anonymous id", { Condition: { StringEquals: { "aws:userid": "anonymous" } } }],
   ["a variable", { Condition: { StringEquals: { "aws:userid": "${aws:userid}" } } }],
 ];
-/** Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", examples of policies that are not public. */
+/**
+ * Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", examples of policies that are
+ * not public.
+ */
 const NARROW: readonly (readonly [string, object])[] = [
   ["a principal", { Principal: { AWS: "arn:aws:iam::000000000000:root" } }],
   ["an organization", { Condition: { StringEquals: { "aws:PrincipalOrgID": "o-1" } } }],
@@ -68,20 +72,17 @@ describe("a bucket that blocks public access", () => {
   const put = (statement: object) =>
     root.send(new s3.PutBucketPolicyCommand({ Bucket, Policy: document(allow(statement)) }));
 
-  it.each(EVASIONS)(
-    "refuses a policy that lets everyone in by %s, and grants nothing by one",
-    async (_, more) => {
-      await block(true, true);
-      await expect(put(more)).rejects.toMatchObject({ name: "AccessDenied" });
-      await block(false, true);
-      await put(more);
-      const { PolicyStatus } = await root.send(new s3.GetBucketPolicyStatusCommand({ Bucket }));
-      expect(PolicyStatus?.IsPublic).toBe(true);
-      expect((await fetch(`${api.endpoint}/${Bucket}/k`)).status).toBe(403);
-    },
-  );
+  it.each(EVASIONS)("refuses a policy that is public by %s, and grants nothing by one", async (_, more) => {
+    await block(true, true);
+    await expect(put(more)).rejects.toMatchObject({ name: "AccessDenied" });
+    await block(false, true);
+    await put(more);
+    const { PolicyStatus } = await root.send(new s3.GetBucketPolicyStatusCommand({ Bucket }));
+    expect(PolicyStatus?.IsPublic).toBe(true);
+    expect((await fetch(`${api.endpoint}/${Bucket}/k`)).status).toBe(403);
+  });
 
-  it.each(NARROW)("takes a policy that fixes %s", async (_, more) => {
+  it.each(NARROW)("accepts a policy that fixes %s", async (_, more) => {
     await block(true, true);
     await put(more);
     const { PolicyStatus } = await root.send(new s3.GetBucketPolicyStatusCommand({ Bucket }));
@@ -147,7 +148,7 @@ const statement = fc
   }));
 
 describe("a policy that is judged not public", () => {
-  it("lets in an unsigned caller only from an address of a narrow range that it names", () => {
+  it("admits an unsigned caller only from a narrow range that it names", () => {
     fc.assert(
       fc.property(fc.array(statement, { minLength: 1, maxLength: 3 }), address, (statements, from) => {
         const policy = parsePolicyDocument(document(...statements));

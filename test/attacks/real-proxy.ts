@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Acceptance } from "@gantry/agent/haproxy/acceptance";
+import { REQUEST_DESCRIPTOR, requestPipe } from "@gantry/agent/haproxy/request-pipe";
 import { Weights } from "@gantry/agent/haproxy/weights";
 import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { ensureAgentImage } from "@gantry/cli/platform";
@@ -80,6 +81,10 @@ export async function openRealProxy() {
   for (const address of [BALANCER_ADDRESS, TARGET_ADDRESS])
     await exec("ip", "addr", "add", `${address}/32`, "dev", "lo");
   spawn("docker", ["exec", "-d", id, "node", join(folder, "target.cjs")]);
+  // As the loop does that starts the proxy.
+  const pipe =
+    `[ -p ${requestPipe(folder)} ] || busybox mkfifo ${requestPipe(folder)}; exec ` +
+    `${REQUEST_DESCRIPTOR}<>${requestPipe(folder)}`;
   let checks = 0;
   const acceptance = new Acceptance({
     clock: new SystemClock(),
@@ -114,7 +119,7 @@ export async function openRealProxy() {
       await exec(
         "sh",
         "-c",
-        `kill $(cat ${folder}/pid) 2>/dev/null; sleep 0.2; haproxy -D -p ${folder}/pid -f ${path}`,
+        `kill $(cat ${folder}/pid) 2>/dev/null; sleep 0.2; ${pipe}; haproxy -D -p ${folder}/pid -f ${path}`,
       );
     },
     /** Tells the running proxy the weights of the assignment, which differs from the one served in nothing else. */
@@ -124,7 +129,7 @@ export async function openRealProxy() {
     },
     /** Kills the proxy, which starts again with the files that it finds. */
     async restart(): Promise<void> {
-      const start = `sleep 0.2; haproxy -D -p ${folder}/pid -f ${folder}/haproxy.cfg`;
+      const start = `sleep 0.2; ${pipe}; haproxy -D -p ${folder}/pid -f ${folder}/haproxy.cfg`;
       await exec("sh", "-c", `kill -9 $(cat ${folder}/pid); ${start}`);
     },
     async request(...requests: readonly RawRequest[]): Promise<readonly RawAnswer[]> {

@@ -5,10 +5,11 @@ import { evaluate, parsePolicyDocument } from "@gantry/iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// A caller tries to get more by combining what each of its policies gives: identity policies, permissions boundaries, session
-// policies, resource policies that name the account, the role or the session, and roles that are assumed one from another.
-// Source: IAM User Guide, "Policy evaluation logic", "Evaluating identity-based policies with resource-based policies and
-// permissions boundaries", "Session policies", "Cross-account policy evaluation logic".
+// A caller tries to get more by combining what each of its policies gives: identity policies, permissions
+// boundaries, session policies, resource policies that name the account, the role or the session, and roles
+// that are assumed one from another.
+// Source: IAM User Guide, "Policy evaluation logic", "Evaluating identity-based policies with resource-based
+// policies and permissions boundaries", "Session policies", "Cross-account policy evaluation logic".
 const ACTION = "s3:GetObject";
 const RESOURCE = "arn:aws:s3:::vault/k";
 const USER = ["arn:aws:iam::000000000000:user/ann", "AIDA1"];
@@ -87,13 +88,13 @@ function decided(of: Case): boolean {
   ).allowed;
 }
 
-// Before: across accounts a resource policy alone was enough, and so was an identity policy alone; a grant to a session was
-// limited by the role's boundary.
+// Before: across accounts a resource policy alone was enough, and so was an identity policy alone; a grant to
+// a session was limited by the role's boundary.
 it("permissions are those that the documentation gives for every combination of policies", () => {
   for (const each of allCases()) expect.soft(decided(each), JSON.stringify(each)).toBe(documented(each));
 });
 
-it("a boundary or a session policy never gives more", () => {
+it("a boundary or a session policy never grants more", () => {
   for (const each of allCases()) {
     if (decided({ ...each, boundary: undefined, session: undefined })) continue;
     expect.soft(decided(each), JSON.stringify(each)).toBe(false);
@@ -179,7 +180,7 @@ describe("a session of a role", () => {
     expect(await reads(await assume("reader", user, allow(ACTION)))).toBe(true);
   });
 
-  it("assumes no further role that its session policy does not let it", async () => {
+  it("assumes no further role that its session policy does not allow", async () => {
     const narrow = await assume("reader", user, allow(ACTION));
     await expect(assume("writer", narrow)).rejects.toMatchObject({ name: "AccessDenied" });
     const wide = await assume("reader", user, allow("sts:AssumeRole", roleArn("writer")));
@@ -188,7 +189,7 @@ describe("a session of a role", () => {
     await expect(assume("reader", chained)).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
-  it("loses what a boundary takes, though the boundary is younger", async () => {
+  it("loses what a boundary denies, though the boundary is newer", async () => {
     const session = await assume("reader", user);
     expect(await reads(session)).toBe(true);
     const PermissionsBoundary = "arn:aws:iam::000000000000:policy/boundary";

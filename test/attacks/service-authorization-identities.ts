@@ -1,4 +1,7 @@
-/** The part of the Service Authorization Reference about accounts, credentials and identity providers, as `service-authorization.ts`. */
+/**
+ * The part of the Service Authorization Reference about accounts, credentials and identity providers, as
+ * `service-authorization.ts`.
+ */
 export const IDENTITIES_REFERENCE = `
 iam:AddClientIDToOpenIDConnectProvider oidc-provider*
 iam:CreateAccountAlias
@@ -30,6 +33,7 @@ iam:GetOpenIDConnectProvider oidc-provider*
 iam:GetSAMLProvider saml-provider*
 iam:GetSSHPublicKey user*
 iam:GetServiceLastAccessedDetails
+iam:GetServiceLastAccessedDetailsWithEntities
 iam:ListAccountAliases
 iam:ListMFADeviceTags mfa*
 iam:ListMFADevices user

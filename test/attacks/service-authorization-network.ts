@@ -1,4 +1,7 @@
-/** The part of the reference for network ACLs, DHCP options, endpoints, prefix lists, peering, flow logs and interfaces. */
+/**
+ * The part of the reference for network ACLs, DHCP options, endpoints, prefix lists, peering, flow logs and
+ * interfaces.
+ */
 export const NETWORK_REFERENCE = `ec2:AcceptVpcPeeringConnection vpc* vpc-peering-connection*
 ec2:AssignPrivateIpAddresses network-interface*
 ec2:AssociateDhcpOptions dhcp-options vpc*

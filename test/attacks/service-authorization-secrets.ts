@@ -1,4 +1,7 @@
-/** The part of the Service Authorization Reference about secrets, parameters and keys, as `service-authorization.ts`. */
+/**
+ * The part of the Service Authorization Reference about secrets, parameters, keys, queues and zones, as
+ * `service-authorization.ts`.
+ */
 export const SECRETS_REFERENCE = `
 kms:CancelKeyDeletion key*
 kms:CreateAlias alias* key*
@@ -42,6 +45,28 @@ kms:UpdateAlias alias* key*
 kms:UpdateKeyDescription key*
 kms:Verify key*
 kms:VerifyMac key*
+route53:AssociateVPCWithHostedZone hostedzone*
+route53:ChangeResourceRecordSets hostedzone*
+route53:ChangeTagsForResource healthcheck hostedzone
+route53:CreateHostedZone
+route53:CreateVPCAssociationAuthorization hostedzone*
+route53:DeleteHostedZone hostedzone*
+route53:DeleteVPCAssociationAuthorization hostedzone*
+route53:DisassociateVPCFromHostedZone hostedzone*
+route53:GetAccountLimit
+route53:GetChange change*
+route53:GetDNSSEC hostedzone*
+route53:GetHostedZone hostedzone*
+route53:GetHostedZoneCount
+route53:GetHostedZoneLimit hostedzone*
+route53:ListHostedZones
+route53:ListHostedZonesByName
+route53:ListHostedZonesByVPC
+route53:ListResourceRecordSets hostedzone*
+route53:ListTagsForResource healthcheck hostedzone
+route53:ListTagsForResources healthcheck hostedzone
+route53:ListVPCAssociationAuthorizations hostedzone*
+route53:UpdateHostedZoneComment hostedzone*
 secretsmanager:BatchGetSecretValue
 secretsmanager:CancelRotateSecret secret*
 secretsmanager:CreateSecret secret*
@@ -62,6 +87,41 @@ secretsmanager:UntagResource secret*
 secretsmanager:UpdateSecret secret*
 secretsmanager:UpdateSecretVersionStage secret*
 secretsmanager:ValidateResourcePolicy secret*
+sns:AddPermission topic*
+sns:ConfirmSubscription topic*
+sns:CreateTopic topic*
+sns:DeleteTopic topic*
+sns:GetSubscriptionAttributes
+sns:GetTopicAttributes topic*
+sns:ListSubscriptions
+sns:ListSubscriptionsByTopic topic*
+sns:ListTagsForResource topic
+sns:ListTopics
+sns:Publish topic*
+sns:RemovePermission topic*
+sns:SetSubscriptionAttributes
+sns:SetTopicAttributes topic*
+sns:Subscribe topic*
+sns:TagResource topic
+sns:Unsubscribe
+sns:UntagResource topic
+sqs:AddPermission queue*
+sqs:ChangeMessageVisibility queue*
+sqs:CreateQueue queue*
+sqs:DeleteMessage queue*
+sqs:DeleteQueue queue*
+sqs:GetQueueAttributes queue*
+sqs:GetQueueUrl queue*
+sqs:ListDeadLetterSourceQueues queue*
+sqs:ListQueueTags queue*
+sqs:ListQueues
+sqs:PurgeQueue queue*
+sqs:ReceiveMessage queue*
+sqs:RemovePermission queue*
+sqs:SendMessage queue*
+sqs:SetQueueAttributes queue*
+sqs:TagQueue queue*
+sqs:UntagQueue queue*
 ssm:AddTagsToResource parameter
 ssm:DeleteParameter parameter*
 ssm:DeleteParameters parameter*

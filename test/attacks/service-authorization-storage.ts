@@ -74,5 +74,6 @@ s3:PutObjectRetention object
 s3:PutObjectTagging object
 s3:PutObjectVersionAcl object
 s3:PutObjectVersionTagging object
+s3:PutReplicationConfiguration bucket*
 s3:TagResource bucket
 `;

@@ -1,8 +1,10 @@
 import { SMALL_SERVICES } from "./references/small-services.ts";
+import { REGISTRY_AND_LOGS } from "./references/registry-and-logs.ts";
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { ECS_REFERENCE } from "./service-authorization-ecs.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
+import { INSTANCE_REFERENCE } from "./service-authorization-instances.ts";
 import { NETWORK_REFERENCE } from "./service-authorization-network.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
 import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
@@ -14,9 +16,11 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
 export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}${ECS_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 ${NETWORK_REFERENCE}
+${INSTANCE_REFERENCE}
 ${SMALL_SERVICES}
+${REGISTRY_AND_LOGS}
 ec2:AllocateAddress elastic-ip*
-ec2:AssociateAddress elastic-ip network-interface
+ec2:AssociateAddress elastic-ip instance network-interface
 ec2:AssociateRouteTable internet-gateway route-table* subnet
 ec2:AttachInternetGateway internet-gateway* vpc*
 ec2:AuthorizeSecurityGroupEgress security-group* security-group-rule
@@ -48,10 +52,12 @@ ec2:DescribeInternetGateways
 ec2:DescribeNatGateways
 ec2:DescribeNetworkInterfaceAttribute
 ec2:DescribeNetworkInterfaces
+ec2:DescribeRegions
 ec2:DescribeRouteTables
 ec2:DescribeSecurityGroupRules
 ec2:DescribeSecurityGroups
 ec2:DescribeSubnets
+ec2:DescribeTags
 ec2:DescribeVpcAttribute vpc*
 ec2:DescribeVpcs
 ec2:DetachInternetGateway internet-gateway* vpc*
@@ -172,6 +178,7 @@ iam:ListInstanceProfileTags instance-profile*
 iam:ListInstanceProfiles
 iam:ListInstanceProfilesForRole role*
 iam:ListPolicies
+iam:ListPoliciesGrantingServiceAccess group role user
 iam:ListPolicyVersions policy*
 iam:ListRolePolicies role*
 iam:ListRoleTags role*

@@ -26,7 +26,7 @@ async function userWith(UserName: string, PolicyDocument: string) {
 
 beforeAll(() => new ecs.ECSClient(api.client()).send(new ecs.CreateClusterCommand({ clusterName: "prod" })));
 
-describe("the role that the first cluster makes", () => {
+describe("the role that the first cluster creates", () => {
   it("is a role as others are, with the service's trust and its managed policy", async () => {
     const { Role } = await root.send(new iam.GetRoleCommand({ RoleName }));
     expect(Role).toMatchObject({ Arn: ARN, Path: "/aws-service-role/ecs.amazonaws.com/" });
@@ -43,13 +43,13 @@ describe("the role that the first cluster makes", () => {
     await expect(root.send(new iam.GetPolicyCommand({ PolicyArn }))).resolves.toBeDefined();
   });
 
-  it("is assumed by nobody", async () => {
+  it("cannot be assumed", async () => {
     const sts = new STSClient(await userWith("assumer", EVERYTHING));
     const assume = new AssumeRoleCommand({ RoleArn: ARN, RoleSessionName: "ss" });
     await expect(sts.send(assume)).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
-  it("is changed by nobody", async () => {
+  it("cannot be changed", async () => {
     const PolicyArn = "arn:aws:iam::aws:policy/AdministratorAccess";
     const before = api.store.get("role", ARN);
     await root.send(new iam.CreateInstanceProfileCommand({ InstanceProfileName: "p" }));
@@ -70,14 +70,16 @@ describe("the role that the first cluster makes", () => {
         .soft(root.send(call as iam.DeleteRoleCommand), call.constructor.name) // The client takes each.
         .rejects.toMatchObject({
           name: "UnmodifiableEntityException",
-          message: `Cannot perform the operation on the protected role '${RoleName}' - this role is only modifiable by AWS`,
+          message:
+            `Cannot perform the operation on the protected role '${RoleName}' - this role is only ` +
+            "modifiable by AWS",
         });
     expect(api.store.get("role", ARN)).toEqual(before);
     await root.send(new iam.UpdateRoleCommand({ RoleName, Description: "ours" }));
     expect(api.store.get("role", ARN)?.description).toBe("ours");
   });
 
-  it("is imitated by nobody", async () => {
+  it("cannot be imitated", async () => {
     const Path = "/aws-service-role/rds.amazonaws.com/";
     const fake = { RoleName: "AWSServiceRoleForRDS", Path, AssumeRolePolicyDocument: TRUST_ALL };
     await expect(root.send(new iam.CreateRoleCommand(fake))).rejects.toMatchObject({
@@ -90,7 +92,7 @@ describe("the role that the first cluster makes", () => {
     ).rejects.toMatchObject({ name: "PolicyNotAttachableException" });
   });
 
-  it("is not deleted while it is used, and then only as what it is", async () => {
+  it("is not deleted while it is used, and then only by DeleteServiceLinkedRole", async () => {
     const status = async (DeletionTaskId: string | undefined) =>
       root.send(new iam.GetServiceLinkedRoleDeletionStatusCommand({ DeletionTaskId }));
     const remove = () => root.send(new iam.DeleteServiceLinkedRoleCommand({ RoleName }));
@@ -122,7 +124,7 @@ describe("the role that the first cluster makes", () => {
 });
 
 describe("a caller who may not create service-linked roles", () => {
-  it("gets none made by a database, and a condition on the service's name holds", async () => {
+  it("gets none by creating a database, and a condition on the service's name applies", async () => {
     const instance = new rds.CreateDBInstanceCommand({
       DBInstanceIdentifier: "prod",
       DBInstanceClass: "db.t3.micro",

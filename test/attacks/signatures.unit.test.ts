@@ -89,7 +89,8 @@ describe("a presigned URL is for one call of one service", () => {
     expect(await (await fetch(late)).text()).toContain("<Code>RequestExpired</Code>");
   });
 
-  // Before: a presigned PUT took every header that was added to it. copy-source copied what the URL's holder could not read.
+  // Before: a presigned PUT took every header that was added to it. copy-source copied what the URL's holder
+  // could not read.
   it.each([
     ["x-amz-copy-source", "/shared/secret.txt"],
     ["x-amz-meta-owner", "mallory"],
@@ -139,7 +140,7 @@ describe("a presigned URL is for one call of one service", () => {
     }
   });
 
-  it("does not go with an Authorization header", async () => {
+  it("is refused with an Authorization header", async () => {
     const url = urlOf({ path: "/shared/public.txt" });
     const answer = await fetch(url, { headers: { authorization: "AWS4-HMAC-SHA256 Credential=x" } });
     expect(answer.status).toBe(400);

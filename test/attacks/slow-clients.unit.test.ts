@@ -10,6 +10,8 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 
 // Clients that connect and are in no hurry: they hold what they were given until somebody takes it back.
 const LIMITS = { handshakeMs: 300, headersMs: 300 };
+/** Before the limits, clients were disconnected after 30 s and later. */
+const CLOSED_MS_MAX = 10_000;
 const opened: { destroy(): void }[] = [];
 const servers: Server[] = [];
 afterEach(() => {
@@ -74,11 +76,11 @@ describe.each(["plain", "TLS"])("a listener that speaks %s", (kind) => {
     ["half of its headers", ["x-half: "]],
     ["a header a little at a time", { [Symbol.iterator]: () => endless("x") }],
     ["headers that never end", { [Symbol.iterator]: () => endless("a: b\r\n") }],
-  ])("lets a client go that sends %s", async (_, parts) => {
+  ])("disconnects a client that sends %s", async (_, parts) => {
     const port = await listen();
     const socket = open(port);
     socket.write("GET / HTTP/1.1\r\nhost: x\r\n");
-    expect(await heldFor(socket, parts)).toBeLessThan(1_500);
+    expect(await heldFor(socket, parts)).toBeLessThan(CLOSED_MS_MAX);
   });
 });
 
@@ -87,9 +89,9 @@ it.each([
   ["nothing", []],
   ["half of a handshake", [Buffer.from("16030100c8010000c40303", "hex")]],
   ["a record a byte at a time", { [Symbol.iterator]: () => endless("\u0016") }],
-])("a TLS listener lets a client go that sends %s", async (_, parts) => {
+])("a TLS listener disconnects a client that sends %s", async (_, parts) => {
   const port = await portOf(newHttpsServer(tls, answer, LIMITS));
-  expect(await heldFor(connect(port, "127.0.0.1"), parts)).toBeLessThan(1_500);
+  expect(await heldFor(connect(port, "127.0.0.1"), parts)).toBeLessThan(CLOSED_MS_MAX);
 });
 
 const LIST = {
@@ -115,9 +117,10 @@ function openUnfinished(port: number, now: number): Socket {
   return socket;
 }
 
-describe("bodies that do not come", () => {
-  // Before: each took one of the places of all requests until it ended, so that 2,000 of them had everybody else throttled.
-  it("take no place from those who wait for nothing", async () => {
+describe("bodies that do not arrive", () => {
+  // Before: each took one of the places of all requests until it ended, so that 2,000 of them had everybody
+  // else throttled.
+  it("take no place from requests without a body", async () => {
     const api = await startApi({ inFlightMax: 20 });
     try {
       // The service is loaded by its first request.
@@ -133,7 +136,7 @@ describe("bodies that do not come", () => {
   });
 
   // Before: a body of an ordinary call might take 30 minutes.
-  it("are waited for as long as a slow line needs, and no longer", async () => {
+  it("have a time limit that a slow line meets", async () => {
     const clock = new VirtualClock();
     const api = await startApi({ clock });
     try {
@@ -141,7 +144,8 @@ describe("bodies that do not come", () => {
       let isClosed = false;
       socket.resume().on("close", () => (isClosed = true));
       await expect.poll(() => api.connections()).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      // The server reads the head in real time, and starts the limit on the virtual clock.
+      await new Promise((resolve) => setTimeout(resolve, 500));
       await clock.advance(30_000);
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect(isClosed).toBe(false);

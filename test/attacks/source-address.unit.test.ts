@@ -6,7 +6,7 @@ import { encodeRelayHeader, readRelayHeader } from "@gantry/agent-protocol";
 import { SystemClock } from "@gantry/kernel";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, describe, expect, it } from "vitest";
-import { secureContexts } from "../../apps/control-plane/certificates.ts";
+import { secureContexts } from "../../apps/control-plane/secure-contexts.ts";
 import { RelayedConnections } from "../../apps/control-plane/relayed-connections.ts";
 
 const KEY = "11".repeat(32);
@@ -15,7 +15,8 @@ const server = createServer(
   { SNICallback: secureContexts(authority, new SystemClock()) },
   (asked, response) => response.end(front.sourceOf(asked.socket)),
 );
-const front = new RelayedConnections(KEY, server);
+server.emit("listening"); // Starts the time limits for slow clients.
+const front = new RelayedConnections(KEY, () => Promise.resolve(server));
 front.server.listen(0, "127.0.0.1");
 await once(front.server, "listening");
 const { port } = front.server.address() as AddressInfo; // A listening TCP server has an address.
@@ -47,13 +48,44 @@ async function seenAddress(ahead: Buffer, headers = ""): Promise<string> {
 
 // Before: every request of a task had the address 127.0.0.1, whatever sent it.
 describe("aws:SourceIp of a relayed connection", () => {
-  it("is what the relay says", async () => {
+  const origin = { vpcId: "vpc-0123456789abcdef0", sourceIp: "10.0.1.7", destinationIp: "10.0.2.9" };
+  const withOrigin = encodeRelayHeader(
+    KEY,
+    { address: "198.18.0.1", port: 40_000 },
+    { address: "100.64.0.1", port: 443 },
+    origin,
+  );
+
+  it("is the address that the relay signs", async () => {
     expect(await seenAddress(header("10.0.1.7"))).toBe("10.0.1.7");
   });
 
-  it("is the peer's address without a relay, whatever the request says", async () => {
+  it("is the peer's address without a relay, regardless of the request", async () => {
     const claims = "x-forwarded-for: 10.0.1.7\r\nforwarded: for=10.0.1.7\r\n";
     expect(await seenAddress(Buffer.alloc(0), claims)).toBe("127.0.0.1");
+  });
+
+  // Before: the port alone identified a relayed connection, so that whoever chose the port of one that was open
+  // had the address and the VPC endpoint of its task, at each port and address of the API.
+  it("is not that of an open connection whose port another peer or another server's client has", async () => {
+    const relayed = connect(port, "127.0.0.1");
+    relayed.write(withOrigin);
+    relayed.write("x");
+    await once(relayed, "connect");
+    const relayedFrom = { remoteAddress: "127.0.0.1", remotePort: relayed.localPort };
+    const at = { localAddress: "127.0.0.1", localPort: port };
+    await expect.poll(() => front.originOf({ ...relayedFrom, ...at })).toMatchObject(origin);
+    for (const socket of [
+      { ...relayedFrom, ...at, remoteAddress: "127.0.0.2" },
+      { ...relayedFrom, ...at, localPort: port + 1 },
+      { ...relayedFrom, ...at, localAddress: "127.0.0.9" },
+      { ...relayedFrom, ...at, remoteAddress: "203.0.113.9", localAddress: "198.51.100.1", localPort: 4566 },
+    ]) {
+      expect(front.originOf(socket)).toBeUndefined();
+      expect(front.sourceOf(socket)).toBe(socket.remoteAddress);
+    }
+    relayed.destroy();
+    await expect.poll(() => front.originOf({ ...relayedFrom, ...at })).toBeUndefined();
   });
 
   it.each([
@@ -68,13 +100,23 @@ describe("aws:SourceIp of a relayed connection", () => {
         header("10.0.1.7").subarray(16, 28),
       ]),
     ],
-  ])("is not what %s says: the connection is closed", async (_, ahead) => {
+  ])("is not taken from %s: the connection is closed", async (_, ahead) => {
     await expect(seenAddress(ahead)).rejects.toThrow();
   });
 
-  it("is not what a header says in which one bit is changed", () => {
-    for (let bit = 0; bit < header("10.0.1.7").length * 8; bit += 1) {
-      const forged = Buffer.from(header("10.0.1.7"));
+  it("comes with the place in the VPC that the relay says", () => {
+    const read = readRelayHeader(KEY, Buffer.concat([withOrigin, Buffer.from("more")]));
+    expect(read).toMatchObject({ type: "header", origin, bytes: withOrigin.length });
+    expect(readRelayHeader(KEY, header("10.0.1.7"))).toMatchObject({ origin: undefined });
+    expect(readRelayHeader(KEY, withOrigin.subarray(0, -1)).type).toBe("incomplete");
+  });
+
+  it.each([
+    ["without an origin", header("10.0.1.7")],
+    ["with an origin", withOrigin],
+  ])("is not what a header %s says in which one bit is changed", (_, whole) => {
+    for (let bit = 0; bit < whole.length * 8; bit += 1) {
+      const forged = Buffer.from(whole);
       forged.writeUInt8(forged.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
       expect(readRelayHeader(KEY, forged).type, `bit ${bit}`).toMatch(/^(?:none|forged)$/);
     }

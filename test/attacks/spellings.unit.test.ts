@@ -7,13 +7,13 @@ import { TYPES } from "./references/rules.ts";
 import { newSandbox } from "./references/sandbox.ts";
 import type { Target } from "./references/targets.ts";
 
-// An attacker's policy allows everything and explicitly denies one resource by its ARN. The attacker names the resource by each
-// of its spellings, in each member of each operation that refers to such a resource: the members are read from the SDK's
-// schemas, so that a new operation is attacked without a change here.
-// Before: permissions were computed from the spelling, and 46 pairs of an operation and a name went through, among them RunTask
-// of "app", DeleteDBInstance of "PROD", AuthorizeSecurityGroupIngress by GroupName and every operation of EFS with an ARN.
-// Before the members were generated: UpdateSecurityGroupRuleDescriptions did not find a group by the name that its permission
-// was asked for, and CreateNatGateway ignored VpcId.
+// An attacker's policy allows everything and explicitly denies one resource by its ARN. The attacker names
+// the resource by each of its spellings, in each member of each operation that refers to such a resource: the
+// members are read from the SDK's schemas, so that a new operation is attacked without a change here.
+// Before: permissions were computed from the spelling, and 46 pairs of an operation and a name went through,
+// among them RunTask of "app", DeleteDBInstance of "PROD", AuthorizeSecurityGroupIngress by GroupName and
+// every operation of EFS with an ARN. Before the members were generated: UpdateSecurityGroupRuleDescriptions
+// did not find a group by the name that its permission was asked for, and CreateNatGateway ignored VpcId.
 const api = await startApi();
 afterAll(() => api.close());
 const { world, credentials, allow, call } = await newSandbox(api);
@@ -98,7 +98,7 @@ describe.each(SERVICE_NAMES)("a resource of %s", (service) => {
     }
   });
 
-  it("that alone of its type is allowed is allowed by every spelling", async () => {
+  it("that is the only allowed one of its type is allowed by every spelling", async () => {
     for (const [target, named] of casesOf(service, ["resource", "none"])) {
       await allow([
         { Effect: "Allow", Action: "*", NotResource: target.family },

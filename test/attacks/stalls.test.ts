@@ -19,8 +19,9 @@ const WAIT_MAX_RATIO = 3;
 /** Something else that keeps the machine busy disturbs one comparison; an attack that gets through disturbs all. */
 const COMPARISONS_MAX = 3;
 /**
- * All bodies together may take 128 MiB (`BODIES_MAX_BYTES`). The margin is for the values that one body is decoded to, and for
- * freed memory that Node has not given back: at most 48 MiB were seen in all. Before: 821 MiB and more.
+ * All bodies together may take 128 MiB (`BODIES_MAX_BYTES`). The margin is for the values that one body is
+ * decoded to, and for freed memory that Node has not given back: at most 48 MiB were seen in all. Before: 821
+ * MiB and more.
  */
 const GROWTH_MAX_BYTES = (128 + 64) * MIB;
 
@@ -83,7 +84,10 @@ function bytesOf({ head, unit, bytes, tail }: Body): Buffer {
   return Buffer.concat([Buffer.from(head), Buffer.alloc(bytes, unit), Buffer.from(tail)]);
 }
 
-/** Sends it over several connections for a while. Answers what a bystander waited meanwhile, and how often which status came. */
+/**
+ * Sends it over several connections for a while. Answers what a bystander waited meanwhile, and how often
+ * which status came.
+ */
 async function send(
   request: Omit<RawRequest, "body">,
   body: Body,
@@ -124,7 +128,9 @@ async function attack(
     const { wait, statuses } = await send(request, body, { headers, forMs: ATTACK_MS });
     const growth = (await memory()) - before;
     const base = Math.max(earlier.wait, (await control()).wait);
-    const seen = `p99 ${base.toFixed(1)} → ${wait.toFixed(1)} ms, memory +${Math.round(growth / MIB)} MiB, answers ${JSON.stringify(statuses)}`;
+    const seen =
+      `p99 ${base.toFixed(1)} → ${wait.toFixed(1)} ms, memory +${Math.round(growth / MIB)} MiB, answers ` +
+      JSON.stringify(statuses);
     console.info(seen);
     expect(growth, seen).toBeLessThan(GROWTH_MAX_BYTES);
     for (const status of ["200", "500"]) expect(statuses, seen).not.toHaveProperty(status);
@@ -143,7 +149,7 @@ const tagging = { service: "s3", method: "PUT", path: "/bucket?tagging" };
 
 // Before (a caller without any permission, one request at a time): 30 MB of XML held the API for 10 s, JSON for 6 s and
 // into a stack overflow, an unsigned form of 32 MB for 2 s.
-describe("whoever has no permission does not hold up a bystander", () => {
+describe("a caller without permission does not delay other callers", () => {
   it("with 30 MB of XML", () => attack(tagging, { unit: "<a>", bytes: 30 * MIB }));
   it("with tags that never end", () => attack(tagging, { unit: "<", bytes: MIB - 1 }));
   it("with XML as large as it may be", () =>
@@ -164,7 +170,8 @@ describe("whoever has no permission does not hold up a bystander", () => {
       },
     ));
   it("with 30 MB of JSON", () => attack(json("RunTask"), { unit: "[", bytes: 30 * MIB }));
-  // Before: the layer was read and decoded before anybody asked whether the caller may: p99 118 ms, and memory grew with it.
+  // Before: the layer was read and decoded before anybody asked whether the caller may: p99 118 ms, and
+  // memory grew with it.
   it("with a layer in JSON as large as it may be", () =>
     attack(json("UploadLayerPart", "ecr", "AmazonEC2ContainerRegistry_V20150921"), {
       head: '{"repositoryName":"r","uploadId":"u","partFirstByte":0,"partLastByte":1,"layerPartBlob":"',
@@ -182,11 +189,11 @@ describe("whoever has no permission does not hold up a bystander", () => {
       { head: "Version=2016-11-15&", unit: "a=b&", bytes: 32 * MIB },
       false,
     ));
-  it("with forms of nothing but parameters", () =>
+  it("with forms of many parameters", () =>
     attack({ service: "ec2", headers: FORM }, { unit: "a=b&", bytes: 4 * 19_990 }));
-  it("with bodies of nothing but separators", () =>
+  it("with bodies of separators", () =>
     attack({ service: "ec2", headers: FORM }, { unit: "&", bytes: MIB - 2 }));
-  it("with a number of parts that no upload has", () =>
+  it("with more parts than an upload may have", () =>
     attack(
       { service: "s3", method: "POST", path: "/bucket/key?uploadId=u" },
       {
@@ -196,7 +203,7 @@ describe("whoever has no permission does not hold up a bystander", () => {
         tail: "</CompleteMultipartUpload>",
       },
     ));
-  it("with an upload that is not theirs", () =>
+  it("with an upload of another account", () =>
     attack(
       { service: "s3", method: "PUT", path: "/bucket/key", payload: "UNSIGNED-PAYLOAD" },
       { unit: "a", bytes: 32 * MIB },
@@ -204,7 +211,7 @@ describe("whoever has no permission does not hold up a bystander", () => {
 });
 
 // Before: every byte behind the last chunk was kept: 821 MiB.
-it("keeps nothing of what follows the last chunk of a body", async () => {
+it("keeps no bytes after the last chunk of a body", async () => {
   const before = await memory();
   const headers = signedHeaders(
     `127.0.0.1:${port}`,

@@ -63,7 +63,7 @@ describe("a folder with foreign files", () => {
     expect(readdirSync(root)).toEqual(["thesis.txt"]);
   });
 
-  it("does not become one by an instance.json of another program", () => {
+  it("does not become one through an instance.json of another program", () => {
     writeFileSync(path("instance.json"), '{"name": "another program"}');
     expect(readInstance(root)).toBeUndefined();
     expect(() => ensureInstance(root, undefined)).toThrow("holds files that are not Gantry's");
@@ -100,12 +100,14 @@ describe("a folder with foreign files", () => {
 
 describe("the name of the state folder", () => {
   it("is refused where it is empty", () => {
-    // Before: `up --state-dir ""` made the current folder the state folder; `down --purge` removed it with mine.txt in it.
+    // Before: `up --state-dir ""` made the current folder the state folder; `down --purge` removed it with
+    // mine.txt in it.
     for (const name of ["", " "]) expect(() => stateFolder(name)).toThrow("--state-dir is empty");
   });
 
   it("may be a link: purging removes what it points to and does not claim to", () => {
-    // Before: the link was removed, key, ca-key.pem and credentials stayed behind it, and "all it made is gone" was printed.
+    // Before: the link was removed, key, ca-key.pem and credentials stayed behind it, and "all it made is
+    // gone" was printed.
     const folder = filledStateFolder("disk");
     symlinkSync(folder, path("link"));
     expect(stateFolder(path("link"))).toBe(folder);
@@ -117,7 +119,7 @@ describe("the name of the state folder", () => {
 });
 
 describe("a purged state folder", () => {
-  it("is gone with everything that Gantry wrote", () => {
+  it("is removed with everything that Gantry wrote", () => {
     const folder = filledStateFolder();
     expect(removeStateFolder(folder)).toEqual([]);
     expect(existsSync(folder)).toBe(false);
@@ -137,7 +139,8 @@ describe("a purged state folder", () => {
 });
 
 it("closes a state folder that others may read", () => {
-  // Before: a folder of mode 755 stayed so, with state.db at 644 and objects at 755: every user of the machine read them.
+  // Before: a folder of mode 755 stayed so, with state.db at 644 and objects at 755: every user of the
+  // machine read them.
   const folder = filledStateFolder();
   for (const [name, bits] of [
     ["", 0o755],
@@ -178,7 +181,7 @@ describe("restore", () => {
     return path("backup.tar");
   }
 
-  it("brings a state folder back, and leaves nothing else", async () => {
+  it("restores a state folder, and leaves nothing else", async () => {
     await restoreState(path("new"), writeBackup(), quiet);
     expect(readInstance(path("new"))?.port).toBe(31_566);
     expect(mode(path("new"))).toBe(0o700);
@@ -186,8 +189,9 @@ describe("restore", () => {
   });
 
   it("does not replace a folder with foreign files, nor one beside it", async () => {
-    // Before: a restore that succeeded removed foreign.txt with the folder, because it removed what was there before the
-    // restored one took its place; a folder named DIR.restoring beside it was removed by every attempt.
+    // Before: a restore that succeeded removed foreign.txt with the folder, because it removed what was there
+    // before the restored one took its place; a folder named DIR.restoring beside it was removed by every
+    // attempt.
     const backup = writeBackup();
     for (const folder of ["docs", "new.restoring"]) {
       mkdirSync(path(folder));
@@ -225,7 +229,7 @@ describe("restore", () => {
       if (Array.isArray(more)) return more;
       return [name === "ABSOLUTE" ? join(dirname(folder), "key") : (name ?? "")];
     });
-    await expect(restoreState(path("new"), backup, quiet)).rejects.toThrow("is no part of a backup");
+    await expect(restoreState(path("new"), backup, quiet)).rejects.toThrow("does not belong in a backup");
     expect(existsSync(path("new"))).toBe(false);
     expect(readdirSync(root).filter((each) => each.includes("restoring"))).toEqual([]);
   });

@@ -38,7 +38,7 @@ it.each([0, -1, 65_536, 70_000])("refuses the port %s", async (Port) => {
   await expect(register(inside, { Port })).rejects.toMatchObject({ name: "ValidationError" });
 });
 
-it("takes an address of the VPC, and a private one outside it for all Availability Zones", async () => {
+it("accepts an address of the VPC, and a private one outside it for all Availability Zones", async () => {
   await register(inside);
   await register("10.99.0.4", { AvailabilityZone: "all" });
   await register("100.65.0.4", { AvailabilityZone: "all" });
@@ -48,7 +48,7 @@ it("takes an address of the VPC, and a private one outside it for all Availabili
   await expect(register(inside, { AvailabilityZone: "all" })).rejects.toThrow("is within the VPC");
 });
 
-it("never takes an address of this host, of a link or of the platform's links, whatever the VPC's block", () =>
+it("never accepts an address of this host, of a link or of the platform's links", () =>
   fc.assert(
     fc.property(
       fc.oneof(

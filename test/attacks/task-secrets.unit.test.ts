@@ -11,8 +11,9 @@ import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { taskAssignment } from "@gantry/controllers/node/pod-assignment";
 
-// A task reads secrets by its execution role. Whoever may start tasks, and pass a role, must not read by it what the role may
-// not, and nobody must read a value where tasks are described. Before: a container's `secrets` were refused.
+// A task reads secrets by its execution role. Whoever may start tasks, and pass a role, must not read by it
+// what the role may not, and nobody must read a value where tasks are described. Before: a container's
+// `secrets` were refused.
 const api = await startApi();
 afterAll(() => api.close());
 const client = new ecs.ECSClient(api.client());
@@ -27,6 +28,7 @@ const scheduler = schedulerController({
   publicPool: "198.18.9.0/24",
   permissions,
   overcommit: DEFAULT_OVERCOMMIT,
+  readObject: async () => Buffer.of(),
   findImage: () => ({ type: "foreign" }),
 });
 const tasks = taskController(deps);
@@ -110,8 +112,8 @@ async function run(executionRoleArn: string, ...valuesFrom: readonly string[]): 
   return (await client.send(new ecs.DescribeTasksCommand({ tasks: [taskArn] }))).tasks?.[0] ?? {};
 }
 
-/** The environment that the node is told. */
-const environmentOf = (task: ecs.Task): readonly string[] => containerOf(task)?.environment ?? [];
+/** The variables that the node is sent outside the environment that its engine records. */
+const environmentOf = (task: ecs.Task): readonly string[] => containerOf(task)?.secretEnvironment ?? [];
 
 /** The container as the node is told of it. */
 function containerOf({ taskArn }: ecs.Task) {
@@ -123,6 +125,7 @@ function containerOf({ taskArn }: ecs.Task) {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "",
+      machineImage: "",
     },
     task,
   );
@@ -204,7 +207,7 @@ describe("credentials of a registry", () => {
     return (await client.send(new ecs.DescribeTasksCommand({ tasks: [taskArn] }))).tasks?.[0] ?? {};
   };
 
-  it("reach the engine by the execution role alone, and are shown nowhere", async () => {
+  it("reach the engine only by the execution role, and are shown nowhere", async () => {
     await register(arn, await roleWith(READ, ["*"]));
     const task = await place();
     const auth = containerOf(task)?.registryAuth ?? "";
@@ -228,12 +231,16 @@ describe("credentials of a registry", () => {
 });
 
 describe("a task whose execution role may not read a secret", () => {
-  it("does not start, and says which action the role lacks", async () => {
+  it("does not start, and reports the missing action", async () => {
     const task = await run(await roleWith([], []), arn);
     expect(task).toMatchObject({ lastStatus: "STOPPED", stopCode: "TaskFailedToStart" });
     const id = task.taskArn?.split("/").at(-1);
     expect(task.stoppedReason?.replace(/execution-\d+/, "ROLE")).toBe(
-      `${START} unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret ${arn} from secrets manager: AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/ROLE/${id} is not authorized to perform: secretsmanager:GetSecretValue on resource: ${arn} because no identity-based policy allows the secretsmanager:GetSecretValue action`,
+      `${START} unable to retrieve secret from asm: service call has been retried 1 time(s): failed to ` +
+        `fetch secret ${arn} from secrets manager: AccessDeniedException: User: ` +
+        `arn:aws:sts::000000000000:assumed-role/ROLE/${id} is not authorized to perform: ` +
+        `secretsmanager:GetSecretValue on resource: ${arn} because no identity-based policy allows the ` +
+        "secretsmanager:GetSecretValue action",
     );
   });
 
@@ -277,7 +284,7 @@ describe("a task whose execution role may not read a secret", () => {
 
 const present = <T>(value: T | undefined): T => value ?? expect.fail("It is there.");
 
-describe("a reference that leads to nothing", () => {
+describe("a reference to a missing value", () => {
   it.each([
     ["a missing secret", () => `${arn.slice(0, -8)}x-abcdef`, /ResourceNotFoundException/],
     ["guessed random characters", () => `${arn.slice(0, -6)}aaaaaa`, /ResourceNotFoundException/],
@@ -294,6 +301,21 @@ describe("a reference that leads to nothing", () => {
     expect(task.stoppedReason?.startsWith(START)).toBe(true);
     expect(task.stoppedReason).toMatch(words);
     expect(task.stoppedReason).not.toContain(VALUE);
+  });
+});
+
+// Without the check, a zero byte in a value begins another variable, such as LD_PRELOAD.
+describe("a value with a zero byte", () => {
+  it.each([
+    ["a whole value", "app/zero", "", `${VALUE}\0LD_PRELOAD=/tmp/x.so`],
+    ["a member", "app/zero-member", ":password::", JSON.stringify({ password: `${VALUE}\0PATH=/tmp` })],
+  ])("does not start the task, and is not repeated: %s", async (_, Name, selector, SecretString) => {
+    const { ARN = "" } = await secrets.send(new sm.CreateSecretCommand({ Name, SecretString }));
+    const task = await run(await roleWith(READ, ["*"]), `${ARN}${selector}`);
+    expect(task).toMatchObject({ lastStatus: "STOPPED", stopCode: "TaskFailedToStart" });
+    expect(task.stoppedReason).toContain("holds a zero byte");
+    expect(JSON.stringify(task)).not.toContain(VALUE);
+    expect(JSON.stringify(api.store.get("task", task.taskArn ?? ""))).not.toContain(VALUE);
   });
 });
 
@@ -329,7 +351,13 @@ describe("a task definition with secrets", () => {
     ).rejects.toThrow(/The secret name must be unique/);
   });
 
-  it("refers to secrets and parameters alone", () =>
+  // Before: the definition was accepted, and the node refused each of its tasks.
+  it("has no variable whose name holds a zero byte", () =>
+    expect(register({ secrets: [{ name: "A\0LD_PRELOAD", valueFrom: "/app/url" }] }, role)).rejects.toThrow(
+      "must not contain a zero byte",
+    ));
+
+  it("refers only to secrets and parameters", () =>
     expect(
       register({ secrets: [{ name: "A", valueFrom: "arn:aws:s3:::bucket/key" }] }, role),
     ).rejects.toThrow(/Invalid valueFrom/));

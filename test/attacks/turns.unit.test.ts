@@ -69,7 +69,7 @@ it("reads long texts and tags with many attributes in turns, or refuses them", a
 });
 
 // Before: every policy was asked about each of 20,000 tasks before the operation said that 100 are the most.
-it("asks no policy about more resources than any operation takes", async () => {
+it("evaluates policies for at most as many resources as an operation accepts", async () => {
   const api = await startApi();
   try {
     const ecs = new ECSClient(api.client());

@@ -8,11 +8,11 @@ import {
   DeleteMountTargetCommand,
   EFSClient,
 } from "@aws-sdk/client-efs";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "../e2e/demo.ts";
-import { run } from "../e2e/helpers.ts";
+import { eventually, run } from "../e2e/helpers.ts";
 import { openTasks } from "../e2e/tasks.ts";
 
 const demo = openDemo(inject("demo"));
@@ -56,7 +56,8 @@ async function runWithFiles(
 
 /** What a file system's own root shows, and what only a host's or a node's shows. */
 const LOOK =
-  "ls /files; for f in etc/shadow etc/os-release proc/1 var/lib/docker assignments.json; do [ -e /files/$f ] && echo HOST; done; echo end";
+  "ls /files; for f in etc/shadow etc/os-release proc/1 var/lib/docker assignments.json; do [ -e " +
+  "/files/$f ] && echo HOST; done; echo end";
 
 beforeAll(async () => {
   tasks = await openTasks(demo);
@@ -79,7 +80,8 @@ beforeAll(async () => {
   // The attacker's task may use the whole file system, and plants what others' paths lead through.
   const planted = await runWithFiles(
     "volumes-plant",
-    "cd /files && mkdir inner race && echo mine >inner/file && ln -s / x && ln -s ../../../../.. up && ln -s ../../agent node && ln -s /inner ok && echo planted",
+    "cd /files && mkdir inner race && echo mine >inner/file && ln -s / x && ln -s ../../../../.. up && " +
+      "ln -s ../../agent node && ln -s /inner ok && echo planted",
     { rootDirectory: "/" },
   );
   expect(planted.said).toEqual(["planted"]);
@@ -137,12 +139,43 @@ describe("a symbolic link that a task planted in a file system", () => {
   });
 });
 
+// Before: PosixUser was kept and shown, and the task's root was root of the file system.
+describe("an access point with a POSIX user", () => {
+  it("makes every process of a task that user, by a process that outlives the agent", async () => {
+    const { AccessPointId: accessPointId } = await efs.send(
+      new CreateAccessPointCommand({
+        ClientToken: `${PLANTED}-user`,
+        FileSystemId: fileSystemId,
+        PosixUser: { Uid: 4242, Gid: 4343, SecondaryGids: [4444] },
+        RootDirectory: {
+          Path: "/of-user",
+          CreationInfo: { OwnerUid: 4242, OwnerGid: 4343, Permissions: "0700" },
+        },
+      }),
+    );
+    const script =
+      "id -u; cd /files && touch a && stat -c '%u %g' a; chown 0 a 2>/dev/null || echo refused; touch wait; " +
+      "while [ -e wait ]; do sleep 0.1; done; touch b; stat -c '%u' b";
+    const running = runWithFiles("volumes-user", script, { accessPointId });
+    const volume = await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", `gantry-${demo.name}`]);
+    const wait = join(volume.trim(), "efs", fileSystemId, "of-user/wait");
+    await eventually(async () => expect(existsSync(wait)).toBe(true));
+    const [server = ""] = (await run("pgrep", ["-f", "^gantry-efs 4242 4343 4444"])).trim().split("\n");
+    expect(readFileSync(`/proc/${server}/cgroup`, "utf8")).not.toMatch(/[0-9a-f]{64}/);
+    rmSync(wait);
+    expect((await running).said).toEqual(["0", "4242 4343", "refused", "4242"]);
+    await efs.send(new DeleteAccessPointCommand({ AccessPointId: accessPointId }));
+    await eventually(async () => expect(existsSync(`/proc/${server}/exe`)).toBe(false));
+  });
+});
+
 // Before: the path was checked once and resolved later by the engine; some tasks of the loop saw the host.
 describe("a directory that a task swaps for a link while others mount it", () => {
   it("shows the file system, or ends the task", async () => {
     const { main, definition } = fileVolume({ rootDirectory: "/" });
     const swap =
-      "cd /files; while [ ! -e stop ]; do rmdir race; ln -s / race; ln -s ../../agent race; rm race; ln -s ../../agent race; rm race; mkdir race; done";
+      "cd /files; while [ ! -e stop ]; do rmdir race; ln -s / race; ln -s ../../agent race; rm race; " +
+      "ln -s ../../agent race; rm race; mkdir race; done";
     const swapping = tasks.runToEnd("volumes-swap", { command: ["sh", "-c", swap], ...main }, { definition });
     const outcomes = [];
     for (let round = 0; round < 4; round += 1)
@@ -201,7 +234,7 @@ describe("options in a container path", () => {
 
 // Before: both stood in the container's environment and in the node's assignments file, as plain text.
 describe("the password of a database", () => {
-  it("is in no record of the engine and in no file of the node; nor is a task's environment in the latter", async () => {
+  it("is in no record of the engine and in no file of the node, as is a task's environment", async () => {
     const [app = ""] = await demo.taskContainers();
     const password = (await run("docker", ["exec", app, "node", "-p", "process.env.DB_PASSWORD"])).trim();
     expect(password.length).toBeGreaterThan(8);

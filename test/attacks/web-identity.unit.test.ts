@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import * as iam from "@aws-sdk/client-iam";
 import * as sts from "@aws-sdk/client-sts";
-import { isForbidden } from "@gantry/api/sts/web-identity/issuer-keys";
+import { isForbidden } from "@gantry/kernel/issuer-address";
 import { startApi } from "@gantry/testkit";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import {
@@ -17,10 +17,12 @@ import {
 } from "jose";
 import { afterAll, describe, expect, it } from "vitest";
 
-// An attacker who is nobody wants the credentials of a role that trusts an issuer, and sends tokens that the issuer did not
-// sign for it; or makes the platform ask addresses of its own. The issuer is a real one: a server of this file with a
-// certificate and keys. Each token below is refused, where the one that it was made of is accepted.
-// Before: there was no AssumeRoleWithWebIdentity. Where the audience is not checked, its two tokens are accepted.
+// An attacker who is nobody wants the credentials of a role that trusts an issuer, and sends tokens that the
+// issuer did not sign for it; or makes the platform ask addresses of its own. The issuer is a real one: a
+// server of this file with a certificate and keys. Each token below is refused, where the one that it was
+// made of is accepted.
+// Before: there was no AssumeRoleWithWebIdentity. Where the audience is not checked, its two tokens are
+// accepted.
 const api = await startApi();
 const root = new iam.IAMClient(api.client());
 const { credentials: _, ...withoutCredentials } = api.client();
@@ -40,7 +42,10 @@ const keys = await generateKeyPair("RS256", { extractable: true });
 const others = await generateKeyPair("RS256", { extractable: true });
 const publicJwk: JWK = { ...(await exportJWK(keys.publicKey)), kid: "one", alg: "RS256", use: "sig" };
 
-/** Starts an issuer on a free port of loopback; its certificate is signed by the authority, whose certificate it sends along. */
+/**
+ * Starts an issuer on a free port of loopback; its certificate is signed by the authority, whose certificate
+ * it sends along.
+ */
 async function startIssuer({
   files = authority,
   chain = files.certificatePem,
@@ -124,9 +129,18 @@ async function sign(
   const payload = { iss: url, sub: SUBJECT, aud: AUDIENCE, iat: now(), exp: now() + 300, ...claims };
   return new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid: "one", ...header }).sign(key);
 }
-const assume = (RoleArn: string, WebIdentityToken: string) =>
+const assume = (
+  RoleArn: string,
+  WebIdentityToken: string,
+  more: Partial<sts.AssumeRoleWithWebIdentityCommandInput> = {},
+) =>
   nobody.send(
-    new sts.AssumeRoleWithWebIdentityCommand({ RoleArn, RoleSessionName: "ci-run", WebIdentityToken }),
+    new sts.AssumeRoleWithWebIdentityCommand({
+      RoleArn,
+      RoleSessionName: "ci-run",
+      WebIdentityToken,
+      ...more,
+    }),
   );
 
 const { url } = await startIssuer();
@@ -134,7 +148,7 @@ const RoleArn = await newRole(url);
 const secretOf = async () => new TextEncoder().encode(await exportSPKI(keys.publicKey));
 
 describe("a token of an issuer that a role trusts", () => {
-  it("gives credentials of the role, which act", async () => {
+  it("returns working credentials of the role", async () => {
     const answer = await assume(RoleArn, await sign(url));
     expect(answer).toMatchObject({ SubjectFromWebIdentityToken: SUBJECT, Provider: url, Audience: AUDIENCE });
     const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = answer.Credentials ?? {};
@@ -172,7 +186,24 @@ describe("a token of an issuer that a role trusts", () => {
     await expect(assume(RoleArn, await token())).rejects.toThrow(message);
   });
 
-  it("gives the session the tags of its claim where the role lets it", async () => {
+  it("is given a session of the duration and the policies that it asks for", async () => {
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: { Effect: "Allow", Action: "s3:ListAllMyBuckets", Resource: "*" },
+    });
+    const PolicyArns = [{ arn: "arn:aws:iam::aws:policy/AmazonVPCFullAccess" }];
+    const more = { DurationSeconds: 900, Policy, PolicyArns };
+    const { Credentials } = await assume(RoleArn, await sign(url), more);
+    const left = (Credentials?.Expiration?.getTime() ?? 0) - Date.now();
+    expect(left).toBeLessThanOrEqual(900_000);
+    expect(left).toBeGreaterThan(800_000);
+    const { sessionPolicies = [] } = api.store.get("session", Credentials?.AccessKeyId) ?? {};
+    expect(sessionPolicies).toHaveLength(2);
+    expect(sessionPolicies[0]).toBe(Policy);
+    expect(sessionPolicies[1]).toContain("ec2:");
+  });
+
+  it("gives the session the tags of its claim if the role permits it", async () => {
     const claims = {
       "https://aws.amazon.com/tags": { principal_tags: { team: ["red"] }, transitive_tag_keys: ["team"] },
     };
@@ -186,7 +217,7 @@ describe("a token of an issuer that a role trusts", () => {
     await expect(assume(role, await sign(untagged, { claims }))).rejects.toThrow("Not authorized");
   });
 
-  it("says the same of a role that does not exist as of one that trusts somebody else", async () => {
+  it("gets the same answer for a missing role as for one that does not trust the issuer", async () => {
     const token = await sign(url);
     const { url: second } = await startIssuer();
     const other = await newRole(second);
@@ -199,7 +230,7 @@ describe("a token of an issuer that a role trusts", () => {
 
 describe("an issuer", () => {
   const token = (of: string) => sign(of);
-  it("is not asked where the role does not trust it", async () => {
+  it("is not contacted if the role does not trust it", async () => {
     const issuer = await startIssuer();
     await root.send(
       new iam.CreateOpenIDConnectProviderCommand({ Url: issuer.url, ClientIDList: [AUDIENCE] }),
@@ -208,7 +239,7 @@ describe("an issuer", () => {
     expect(issuer.seen).toEqual([]);
   });
 
-  it("is believed for a certificate that its thumbprint's owner signed, and for no other", async () => {
+  it("is trusted by a certificate that the thumbprint's owner signed, and by no other", async () => {
     const unpinned = await startIssuer();
     await expect(assume(await newRole(unpinned.url, []), await token(unpinned.url))).rejects.toThrow(
       "verification key",
@@ -237,7 +268,7 @@ describe("an issuer", () => {
     ],
     ["says that it is another", () => ({ body: JSON.stringify({ issuer: url, jwks_uri: `${url}/keys` }) })],
     ["answers without end", () => ({ body: " ".repeat(200_000) })],
-  ] as const)("is not followed where it %s", async (_what, answer) => {
+  ] as const)("is not followed if it %s", async (_what, answer) => {
     const issuer = await startIssuer({ answer });
     const role = await newRole(issuer.url);
     await expect(assume(role, await token(issuer.url))).rejects.toThrow("Couldn't retrieve verification key");
@@ -253,7 +284,13 @@ describe("an issuer", () => {
       "::",
       "fe80::1",
     ];
-    const mapped = ["::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "fd00:ec2::254", "ff02::1"];
+    const mapped = [
+      "::ffff:169.254.169.254",
+      "::ffff:a9fe:a9fe",
+      "fd00:ec2::254",
+      "ff02::1",
+      "64:ff9b::a9fe:a9fe",
+    ];
     expect([...forbidden, ...mapped].filter((address) => !isForbidden(address))).toEqual([]);
     expect(
       ["127.0.0.1", "10.0.0.1", "192.168.1.1", "140.82.112.3", "2606:50c0::1"].filter(isForbidden),
@@ -261,7 +298,7 @@ describe("an issuer", () => {
   });
 });
 
-it("lets nobody call another operation of STS without a signature", async () => {
+it("does not permit another operation of STS without a signature", async () => {
   const send = (body: string) =>
     fetch(api.endpoint, {
       method: "POST",

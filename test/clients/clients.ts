@@ -82,8 +82,8 @@ export const CLIENTS: readonly Client[] = [
 ];
 
 /**
- * The conformance suite of the OCI distribution specification, version 1.1, against two repositories (by their addresses).
- * Answers its report. Errors: what it found wrong.
+ * The conformance suite of the OCI distribution specification, version 1.1, against two repositories (by
+ * their addresses). Answers its report. Errors: what it found wrong.
  */
 export async function ociConformance(
   repositories: readonly [string, string],
@@ -144,20 +144,21 @@ export async function debianPackages(...names: readonly string[]): Promise<void>
 
 let pythonReady: Promise<string> | undefined;
 
-/** A Python environment with boto3 and version 1 of the AWS CLI, from PyPI. */
+/** Test files run beside one another: the first makes the environment, the others wait for it. */
+const MAKE_PYTHON = `set -e
+exec 9>"$1.lock"
+flock 9
+[ ! -e "$1/complete" ] || exit 0
+python3 -m venv --clear "$1"
+"$1/bin/pip" install --quiet --disable-pip-version-check "boto3==$2" "awscli==$3"
+touch "$1/complete"`;
+
+/** A Python environment with boto3 and version 1 of the AWS CLI, from PyPI. Answers its folder. */
 export function python(): Promise<string> {
   return (pythonReady ??= (async () => {
     const folder = join(CACHE, "python");
-    if (existsSync(join(folder, "bin/aws"))) return folder;
     mkdirSync(CACHE, { recursive: true });
-    await run("python3", ["-m", "venv", folder]);
-    await run(join(folder, "bin/pip"), [
-      "install",
-      "--quiet",
-      "--disable-pip-version-check",
-      `boto3==${BOTO3}`,
-      `awscli==${AWS_CLI_1}`,
-    ]);
+    await run("sh", ["-c", MAKE_PYTHON, "sh", folder, BOTO3, AWS_CLI_1]);
     return folder;
   })());
 }

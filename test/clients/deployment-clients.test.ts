@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as scaling from "@aws-sdk/client-application-auto-scaling";
 import * as cloudWatch from "@aws-sdk/client-cloudwatch";
@@ -9,9 +10,9 @@ import { createBalancer, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PROJECT } from "../e2e/helpers.ts";
 import { debianPackages, has, python } from "./clients.ts";
+import { callsOf, type Call, type Shared } from "./deployment-calls.ts";
 
 // The same calls by four clients: what an operation answers must reach each of them alike.
-type Call = readonly [service: string, operation: string, parameters: object];
 type Answers = readonly Record<string, unknown>[];
 
 const api = await startApi();
@@ -22,9 +23,8 @@ const ENVIRONMENT = {
   AWS_DEFAULT_REGION: "eu-south-1",
   AWS_PAGER: "",
 };
-let role = "";
-let listener = "";
-let groups: readonly string[] = [];
+let shared: Shared = { role: "", listener: "", groups: [] };
+let networkConfiguration = {};
 
 beforeAll(async () => {
   const { targetGroupArn, listenerArn, subnets } = await createBalancer(api.client(), "web");
@@ -39,10 +39,8 @@ beforeAll(async () => {
       }),
     }),
   );
-  role = Role?.Arn ?? "";
-  listener = listenerArn;
   await createBalancer(api.client(), "green");
-  groups = ["web", "green"];
+  shared = { role: Role?.Arn ?? "", listener: listenerArn, groups: ["web", "green"] };
   const services = new ecs.ECSClient(api.client());
   await services.send(new ecs.CreateClusterCommand({ clusterName: "shop" }));
   await services.send(
@@ -52,7 +50,7 @@ beforeAll(async () => {
     }),
   );
   const common = { cluster: "shop", taskDefinition: "web", desiredCount: 1 };
-  const networkConfiguration = { awsvpcConfiguration: { subnets } };
+  networkConfiguration = { awsvpcConfiguration: { subnets } };
   for (const name of ["js", "boto3", "cli1", "cli2"])
     await services.send(
       new ecs.CreateServiceCommand({
@@ -63,154 +61,18 @@ beforeAll(async () => {
         loadBalancers: [{ targetGroupArn, containerName: "web", containerPort: 80 }],
       }),
     );
-  for (const name of ["js", "boto3", "cli1", "cli2"])
+  for (const name of ["js", "boto3", "cli1", "cli2"]) {
     await services.send(
       new ecs.CreateServiceCommand({ ...common, serviceName: `native-${name}`, networkConfiguration }),
     );
+    await services.send(
+      new ecs.CreateServiceCommand({
+        ...{ cluster: "shop", desiredCount: 2, serviceName: `external-${name}` },
+        deploymentController: { type: "EXTERNAL" },
+      }),
+    );
+  }
 });
-
-/** The calls of a client, whose resources carry its name. */
-function callsOf(name: string): readonly Call[] {
-  const appSpec = {
-    version: 0,
-    Resources: [
-      {
-        TargetService: {
-          Type: "AWS::ECS::Service",
-          Properties: {
-            TaskDefinition: "arn:aws:ecs:eu-south-1:000000000000:task-definition/web:1",
-            LoadBalancerInfo: { ContainerName: "web", ContainerPort: 80 },
-          },
-        },
-      },
-    ],
-  };
-  const group = { applicationName: name, deploymentGroupName: name };
-  const target = {
-    ...{ ServiceNamespace: "ecs", ResourceId: `service/shop/native-${name}` },
-    ScalableDimension: "ecs:service:DesiredCount",
-  };
-  const metric = { Namespace: "Shop", MetricName: name };
-  return [
-    ["codedeploy", "CreateApplication", { applicationName: name, computePlatform: "ECS" }],
-    [
-      "codedeploy",
-      "CreateDeploymentConfig",
-      {
-        deploymentConfigName: name,
-        computePlatform: "ECS",
-        trafficRoutingConfig: {
-          type: "TimeBasedCanary",
-          timeBasedCanary: { canaryPercentage: 20, canaryInterval: 10 },
-        },
-      },
-    ],
-    ["codedeploy", "GetDeploymentConfig", { deploymentConfigName: name }],
-    [
-      "codedeploy",
-      "CreateDeploymentGroup",
-      {
-        ...group,
-        deploymentConfigName: name,
-        serviceRoleArn: role,
-        deploymentStyle: { deploymentType: "BLUE_GREEN", deploymentOption: "WITH_TRAFFIC_CONTROL" },
-        ecsServices: [{ clusterName: "shop", serviceName: `deployed-${name}` }],
-        autoRollbackConfiguration: { enabled: true, events: ["DEPLOYMENT_FAILURE"] },
-        blueGreenDeploymentConfiguration: {
-          terminateBlueInstancesOnDeploymentSuccess: { action: "TERMINATE", terminationWaitTimeInMinutes: 5 },
-          deploymentReadyOption: { actionOnTimeout: "CONTINUE_DEPLOYMENT" },
-        },
-        loadBalancerInfo: {
-          targetGroupPairInfoList: [
-            {
-              targetGroups: groups.map((each) => ({ name: each })),
-              prodTrafficRoute: { listenerArns: [listener] },
-            },
-          ],
-        },
-      },
-    ],
-    ["codedeploy", "GetDeploymentGroup", group],
-    [
-      "codedeploy",
-      "CreateDeployment",
-      {
-        ...group,
-        revision: { revisionType: "AppSpecContent", appSpecContent: { content: JSON.stringify(appSpec) } },
-      },
-    ],
-    ["codedeploy", "ListDeployments", group],
-    ["codedeploy", "BatchGetDeploymentGroups", { applicationName: name, deploymentGroupNames: [name] }],
-    ["codedeploy", "ListApplicationRevisions", { applicationName: name }],
-    ["application-autoscaling", "RegisterScalableTarget", { ...target, MinCapacity: 1, MaxCapacity: 4 }],
-    [
-      "application-autoscaling",
-      "PutScalingPolicy",
-      {
-        ...target,
-        PolicyName: name,
-        PolicyType: "TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration: {
-          TargetValue: 50.5,
-          PredefinedMetricSpecification: { PredefinedMetricType: "ECSServiceAverageCPUUtilization" },
-        },
-      },
-    ],
-    [
-      "application-autoscaling",
-      "PutScheduledAction",
-      {
-        ...target,
-        ScheduledActionName: name,
-        Schedule: "cron(0 20 ? * MON-FRI *)",
-        Timezone: "Europe/Berlin",
-        ScalableTargetAction: { MinCapacity: 1, MaxCapacity: 2 },
-      },
-    ],
-    [
-      "application-autoscaling",
-      "DescribeScalableTargets",
-      { ServiceNamespace: "ecs", ResourceIds: [target.ResourceId] },
-    ],
-    ["application-autoscaling", "DescribeScalingPolicies", { ServiceNamespace: "ecs", PolicyNames: [name] }],
-    [
-      "application-autoscaling",
-      "DescribeScheduledActions",
-      { ServiceNamespace: "ecs", ScheduledActionNames: [name] },
-    ],
-    [
-      "application-autoscaling",
-      "DescribeScalingActivities",
-      { ServiceNamespace: "ecs", ResourceId: target.ResourceId },
-    ],
-    [
-      "cloudwatch",
-      "PutMetricData",
-      { Namespace: "Shop", MetricData: [{ MetricName: name, Value: 7.5, Unit: "Count" }] },
-    ],
-    ["cloudwatch", "ListMetrics", metric],
-    [
-      "cloudwatch",
-      "PutMetricAlarm",
-      {
-        ...metric,
-        AlarmName: name,
-        ExtendedStatistic: "p99",
-        ...{ Period: 60, EvaluationPeriods: 3, DatapointsToAlarm: 2, Threshold: 0.5 },
-        ComparisonOperator: "GreaterThanThreshold",
-        TreatMissingData: "notBreaching",
-      },
-    ],
-    ["cloudwatch", "DescribeAlarms", { AlarmNames: [name] }],
-    ["cloudwatch", "PutDashboard", { DashboardName: name, DashboardBody: JSON.stringify({ widgets: [] }) }],
-    ["cloudwatch", "GetDashboard", { DashboardName: name }],
-    ["ecs", "DescribeServices", { cluster: "shop", services: [`deployed-${name}`] }],
-    // Members that the version 2 of Debian does not know yet.
-    ...(name === "cli2"
-      ? []
-      : ([["ecs", "ListServiceDeployments", { cluster: "shop", service: `native-${name}` }]] as const)),
-  ];
-}
 
 const SDK: Readonly<
   Record<string, { readonly client: new (options: object) => object; readonly commands: object }>
@@ -228,32 +90,48 @@ async function bySdk(calls: readonly Call[]): Promise<Answers> {
     const Command = (commands as Record<string, new (input: object) => object>)[`${operation}Command`];
     const client = new Client(api.client()) as { send(command: object): Promise<Record<string, unknown>> };
     if (Command === undefined) return expect.fail(operation);
-    const answer = await client.send(new Command(parameters));
+    const input = resolved(parameters, answers) as object;
+    const answer = await client
+      .send(new Command(input))
+      .catch((thrown: Error) => ({ code: thrown.name, message: thrown.message }));
     answers.push({ ...answer, $metadata: undefined });
   }
   return answers;
 }
 
-async function byBoto3(calls: readonly Call[]): Promise<Answers> {
-  const program = join(await python(), "bin/python");
-  return JSON.parse(
-    await pipe(program, [join(PROJECT, "test/clients/calls.py")], JSON.stringify(calls)),
-  ) as Answers;
+/**
+ * As in calls.py: "@a.0.b" stands for that member of the last answer that has it. The SDK takes times as
+ * dates.
+ */
+function resolved(value: unknown, answers: Answers): unknown {
+  if (typeof value === "string" && value.startsWith("@"))
+    return answers
+      .map((answer) =>
+        value
+          .slice(1)
+          .split(".")
+          .reduce<unknown>((part, name) => (part as Record<string, unknown> | undefined)?.[name], answer),
+      )
+      .findLast((found) => found !== undefined);
+  if (Array.isArray(value)) return value.map((each) => resolved(each, answers));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [
+      key,
+      /^(?:Start|End)Time$/.test(key) ? new Date(String(each)) : resolved(each, answers),
+    ]),
+  );
 }
 
-/** By a version of the command line, one process for each call. */
-async function byCommand(program: string, calls: readonly Call[]): Promise<Answers> {
-  const answers: Record<string, unknown>[] = [];
-  for (const [service, operation, parameters] of calls) {
-    const command = operation.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
-    const name = service === "codedeploy" ? "deploy" : service;
-    const output = await pipe(program, [
-      ...["--endpoint-url", api.endpoint, "--output", "json", name, command],
-      ...["--cli-input-json", JSON.stringify(parameters)],
-    ]);
-    answers.push((output.trim() === "" ? {} : JSON.parse(output)) as Record<string, unknown>);
-  }
-  return answers;
+/** By boto3, or by the command line of a Python's own awscli. */
+async function byPython(
+  program: string,
+  calls: readonly Call[],
+  ...mode: readonly string[]
+): Promise<Answers> {
+  return JSON.parse(
+    await pipe(program, [join(PROJECT, "test/clients/calls.py"), ...mode], JSON.stringify(calls)),
+  ) as Answers;
 }
 
 function pipe(program: string, parameters: readonly string[], input = ""): Promise<string> {
@@ -265,11 +143,17 @@ function pipe(program: string, parameters: readonly string[], input = ""): Promi
   });
 }
 
-/** An answer without what differs by client: its name, ids, times and absent members. */
+/**
+ * An answer without what differs by client: its name, ids, times, absent members, and the names that lists
+ * have of other clients.
+ */
 function comparable(value: unknown, name: string): unknown {
-  const text = JSON.stringify(value, (key, each: unknown) =>
-    /(?:Time|Timestamp|At|Modified|LastUpdated\w*)$/i.test(key) || each === null ? undefined : each,
-  );
+  const text = JSON.stringify(value, (key, each: unknown) => {
+    if (/(?:Time|Timestamps?|At|Modified|LastUpdated\w*|HistoryData)$/i.test(key) || each === null)
+      return undefined;
+    if (key !== "applications" && key !== "deploymentConfigsList") return each;
+    return (each as readonly unknown[]).filter((item) => String(item).split("-").includes(name));
+  });
   return JSON.parse(
     text
       .replaceAll(new RegExp(`(?<=["/:-])${name}(?=["/:-])`, "g"), "NAME")
@@ -281,39 +165,73 @@ function comparable(value: unknown, name: string): unknown {
 }
 
 const CLIENTS = [
-  { name: "boto3", needs: "python3", make: byBoto3 },
+  {
+    name: "boto3",
+    needs: "python3",
+    make: async (calls: readonly Call[]) => byPython(join(await python(), "bin/python"), calls),
+  },
   {
     name: "cli1",
     needs: "python3",
-    make: async (calls: readonly Call[]) => byCommand(join(await python(), "bin/aws"), calls),
+    make: async (calls: readonly Call[]) => byPython(join(await python(), "bin/python"), calls, "command"),
   },
   {
     name: "cli2",
     needs: "apt-get",
     async make(calls: readonly Call[]) {
       await debianPackages("awscli");
-      return byCommand("/usr/bin/aws", calls);
+      return byPython("/usr/bin/python3", calls, "command");
     },
   },
 ];
 
+/** The calls, with the parts that are known once the test runs. */
+const callsFor = (name: string): readonly Call[] =>
+  callsOf(name, shared).map(([service, operation, parameters, code]) => [
+    service,
+    operation,
+    "networkConfiguration" in parameters ? { ...parameters, networkConfiguration } : parameters,
+    code,
+  ]);
+
 describe("deployments, scaling and alarms", () => {
   let expected: Promise<Answers>;
   beforeAll(() => {
-    expected = bySdk(callsOf("js"));
+    expected = bySdk(callsFor("js"));
     return expected;
   });
 
+  it("are called by every operation of their services", () => {
+    const called = new Set(callsFor("js").map(([service, operation]) => `${service}: ${operation}`));
+    for (const service of ["codedeploy", "application-autoscaling", "cloudwatch"]) {
+      const text = readFileSync(join(PROJECT, `packages/api/${service}/SUPPORT.md`), "utf8");
+      const operations = /## Operations\n\n(.*)\n/.exec(text)?.[1]?.split(", ") ?? [];
+      expect(operations.length).toBeGreaterThan(10);
+      expect(operations.filter((operation) => !called.has(`${service}: ${operation}`))).toEqual([]);
+    }
+  });
+
+  it("fail only where a controller would have to act first", async () => {
+    const answers = await expected;
+    for (const [index, [, operation, , code]] of callsFor("js").entries())
+      expect([operation, answers[index]?.["message"], answers[index]?.["code"]]).toEqual([
+        operation,
+        code === undefined ? undefined : expect.any(String),
+        code,
+      ]);
+  });
+
   it.concurrent.each(CLIENTS.filter(({ needs }) => has(needs)))(
-    "are answered to $name as to the SDK of JavaScript",
+    "are the same for $name as for the SDK for JavaScript",
     async ({ name, make }) => {
-      const calls = callsOf(name);
+      const calls = callsFor(name);
       const answers = await make(calls);
       const byJs = await expected;
       for (const [index, [, operation]] of calls.entries()) {
         const [answer, wanted] = [comparable(answers[index], name), comparable(byJs[index], "js")];
-        // An older command line leaves out members that it does not know.
-        if (name === "cli2") expect(wanted, operation).toMatchObject(answer as object);
+        // A command line leaves out what an answer has beside the items of its pages, and an older one the
+        // members that it does not know.
+        if (name !== "boto3") expect(wanted, operation).toMatchObject(answer as object);
         else expect(answer, operation).toEqual(wanted);
       }
     },

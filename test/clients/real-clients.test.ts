@@ -84,7 +84,10 @@ const changed = {
   administrators: '["10.1.2.3/32"]',
 };
 
-/** As a person would: the configuration as it stands, the variables of `gantry env`, the real Terraform and provider. */
+/**
+ * As a person would: the configuration as it stands, the variables of `gantry env`, the real Terraform and
+ * provider.
+ */
 describe.skipIf(!canRun)("the website's Terraform", () => {
   const [first, second] = canRun
     ? [openTerraform(demo.environment, variables), openTerraform(demo.environment, variables)]
@@ -135,7 +138,7 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
     expect(await website("/balancer")).toBe("BALANCER IS HEALTHY");
   });
 
-  it("is changed in place: a count, a tag, a rule, a variable of the environment; and the plan after it is empty", async () => {
+  it("is changed in place (count, tag, rule, environment), and the next plan is empty", async () => {
     const output = await first?.apply(changed);
     expect(output).toMatch(/Apply complete! Resources: 2 added, \d+ changed, 1 destroyed/);
     expect(output).toContain("aws_ecs_task_definition.app must be replaced");
@@ -151,7 +154,7 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
     await eventually(async () => expect(await website("/version")).toContain("2"));
   });
 
-  it("is taken over by import, every resource, into a state that had none; the plan after it is empty", async () => {
+  it("is imported completely into an empty state, and the next plan is empty", async () => {
     const resources = (await first?.resources()) ?? [];
     expect(await second?.importAll(resources, changed)).toContain(
       `Apply complete! Resources: ${resources.length} imported, 0 added, 6 changed, 0 destroyed.`,
@@ -181,8 +184,11 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
   });
 });
 
-/** Each client from its own registry, unmodified: it differs from the others in protocol, signing, checksums, retries and pages. */
-describe("the same journeys by every client", () => {
+/**
+ * Each client from its own registry, unmodified: it differs from the others in protocol, signing, checksums,
+ * retries and pages.
+ */
+describe("the same calls by every client", () => {
   it.each(CLIENTS.map((client) => client.name))("%s", async (name) => {
     const journey = journeys.get(name);
     if (journey === undefined) return expect(present.map((client) => client.name)).not.toContain(name);
@@ -208,7 +214,7 @@ describe.skipIf(!has("apt-get"))("tools for images, from Debian's packages", () 
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("skopeo pushes, looks, lists, copies and deletes", async () => {
+  it("skopeo pushes, inspects, lists, copies and deletes", async () => {
     const image = `docker://${repository}:by-skopeo`;
     await run("skopeo", [
       "copy",

@@ -1,10 +1,5 @@
 import { resolve } from "node:path";
-import {
-  CreateClusterCommand,
-  CreateServiceCommand,
-  ECSClient,
-  RegisterTaskDefinitionCommand,
-} from "@aws-sdk/client-ecs";
+import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
 import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
   CreateListenerCommand,
@@ -13,20 +8,29 @@ import {
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { serviceController } from "@gantry/controllers";
+import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/code-deploy");
+const LOOK_MS = 200;
 
-describe.skipIf(!canRunTerraform())("Terraform, with an application of CodeDeploy", async () => {
+describe.skipIf(!canRunTerraform())("Terraform, with a service of CodeDeploy", async () => {
   const api = await startApi();
   const terraform = openTerraform(api.environment, {}, CONFIGURATION);
+  // Terraform waits until a deleted service is INACTIVE.
+  const deps = { store: api.store, clock: new SystemClock(), ids: randomIds(), log: silentLogger };
+  const services = serviceController({ ...deps, permissions: { deniedBecause: () => undefined } });
+  const looking = setInterval(() => {
+    for (const key of services.keys()) void services.reconcile(key);
+  }, LOOK_MS);
   const change = { minutes: "15" };
   let given: Readonly<Record<string, string>> = {};
   let resources: readonly StateResource[] = [];
 
-  /** The service, load balancer and role that the deployment group refers to. */
+  /** The cluster, load balancer and role that the configuration refers to. */
   beforeAll(async () => {
     const ecs = new ECSClient(api.client());
     const elb = new ElasticLoadBalancingV2Client(api.client());
@@ -65,44 +69,36 @@ describe.skipIf(!canRunTerraform())("Terraform, with an application of CodeDeplo
         }),
       }),
     );
-    given = { listener: await listen(80), test_listener: await listen(8080), role: Role?.Arn ?? "" };
+    given = {
+      ...{ listener: await listen(80), test_listener: await listen(8080), role: Role?.Arn ?? "" },
+      ...{ target_group: groups[0] ?? "", subnets: JSON.stringify(subnets) },
+    };
     await ecs.send(new CreateClusterCommand({ clusterName: "shop" }));
     const definition = { family: "web", networkMode: "awsvpc" as const, cpu: "256", memory: "512" };
     const containerDefinitions = [{ name: "web", image: "busybox", portMappings: [{ containerPort: 80 }] }];
     await ecs.send(new RegisterTaskDefinitionCommand({ ...definition, containerDefinitions }));
-    await ecs.send(
-      new CreateServiceCommand({
-        cluster: "shop",
-        serviceName: "web",
-        taskDefinition: "web",
-        desiredCount: 0,
-        deploymentController: { type: "CODE_DEPLOY" },
-        loadBalancers: [{ targetGroupArn: groups[0], containerName: "web", containerPort: 80 }],
-        networkConfiguration: { awsvpcConfiguration: { subnets } },
-      }),
-    );
     await terraform.init();
   });
   afterAll(() => {
+    clearInterval(looking);
     terraform.remove();
     api.close();
   });
 
-  it("applies, and then plans nothing", async () => {
+  it("applies, and the next plan is empty", async () => {
     await terraform.apply(given);
     expect(await terraform.plan(given)).toContain("No changes");
     resources = await terraform.resources();
-    expect(resources).toHaveLength(5);
+    expect(resources).toHaveLength(6);
   });
 
   it("updates in place", async () => {
     const changed = { ...given, ...change };
-    expect(await terraform.plan(changed)).toContain("0 to add, 2 to change, 0 to destroy");
-    await terraform.apply(changed);
+    expect(await terraform.apply(changed)).toContain("0 added, 3 changed, 0 destroyed");
     expect(await terraform.plan(changed)).toContain("No changes");
   });
 
-  it("imports what is there", async () => {
+  it("imports existing resources", async () => {
     const changed = { ...given, ...change };
     await terraform.reimport(resources, changed);
     expect(await terraform.plan(changed)).toContain("No changes");
@@ -112,5 +108,6 @@ describe.skipIf(!canRunTerraform())("Terraform, with an application of CodeDeplo
     await terraform.destroy(given);
     for (const kind of ["codeDeployApplication", "codeDeployGroup", "codeDeployConfig", "alarm"] as const)
       expect(api.store.keys(kind)).toEqual([]);
+    expect(api.store.list("service").filter(({ status }) => status !== "INACTIVE")).toEqual([]);
   });
 });

@@ -1,44 +1,70 @@
-import { resolve } from "node:path";
-import { startApi } from "@gantry/testkit";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { CreateAliasCommand, CreateKeyCommand, KMSClient } from "@aws-sdk/client-kms";
+import { CreateQueueCommand, ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { SystemClock } from "@gantry/kernel";
+import { startApi, startTopicDeliveries } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
+import { canRunTerraform } from "../../tools/terraform/terraform.ts";
+import { terraformPhases } from "./terraform-phases.ts";
 
-const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/events");
-/** Resources of EventBridge and its Scheduler: the others of the configuration are tested elsewhere. */
-const OF_EVENTS = /^aws_(?:cloudwatch_event|scheduler)_/;
-
-describe.skipIf(!canRunTerraform())("Terraform, with rules and schedules", async () => {
+describe.skipIf(!canRunTerraform())("Terraform, with rules, schedules, queues and topics", async () => {
   const api = await startApi();
-  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
-  let resources: readonly StateResource[] = [];
-  beforeAll(() => terraform.init());
-  afterAll(() => {
-    terraform.remove();
+  const deliveries = startTopicDeliveries(api);
+  const { certificatePem, keyPem } = await api.authority.issue(["localhost"], new SystemClock().now());
+  // The endpoint of a subscription: it confirms by a request of the SubscribeURL.
+  const receiver = createServer({ cert: certificatePem, key: keyPem }, (request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      response.end();
+      const { SubscribeURL } = JSON.parse(body) as { readonly SubscribeURL?: string }; // SNS's form.
+      if (SubscribeURL !== undefined) void fetch(SubscribeURL);
+    });
+  });
+  await new Promise<void>((done) => receiver.listen(0, "127.0.0.1", done));
+  const { port } = receiver.address() as AddressInfo; // A TCP server has one.
+  afterAll(async () => {
+    receiver.close();
+    await deliveries.stop();
     api.close();
   });
-
-  it("applies, and then plans nothing", async () => {
-    await terraform.apply();
-    expect(await terraform.plan()).toContain("No changes");
-    resources = (await terraform.resources()).filter(({ type }) => OF_EVENTS.test(type));
-    expect(resources).toHaveLength(7);
+  const queues = new SQSClient(api.client());
+  const keys = new KMSClient(api.client());
+  beforeAll(async () => {
+    for (const QueueName of ["orders", "orders-dead"])
+      await queues.send(new CreateQueueCommand({ QueueName }));
+    const Attributes = { FifoQueue: "true" };
+    await queues.send(new CreateQueueCommand({ QueueName: "bills-dead.fifo", Attributes }));
+    const { KeyMetadata } = await keys.send(new CreateKeyCommand({}));
+    const TargetKeyId = KeyMetadata?.KeyId;
+    await keys.send(new CreateAliasCommand({ AliasName: "alias/messages", TargetKeyId }));
+  });
+  terraformPhases(api, {
+    configuration: "events",
+    // The others of the configuration are tested elsewhere.
+    types: /^aws_(?:cloudwatch_(?:event|metric)|scheduler|sqs|sns|s3_bucket_notification)_?/,
+    count: 23,
+    variables: { receiver_port: String(port) },
+    change: { minutes: "7" },
+    changed: 22,
+    kinds: [
+      ...(["eventRule", "eventBus", "schedule", "scheduleGroup"] as const),
+      ...(["topic", "topicSubscription", "topicDelivery", "alarm", "bucket"] as const),
+    ],
   });
 
-  it("updates in place", async () => {
-    const change = { minutes: "7" };
-    expect(await terraform.plan(change)).toContain("0 to add, 7 to change, 0 to destroy");
-    await terraform.apply(change);
-    expect(await terraform.plan(change)).toContain("No changes");
-  });
-
-  it("imports what is there", async () => {
-    await terraform.reimport(resources, { minutes: "7" });
-    expect(await terraform.plan({ minutes: "7" })).toContain("No changes");
-  });
-
-  it("destroys", async () => {
-    await terraform.destroy();
-    for (const kind of ["eventRule", "eventBus", "schedule", "scheduleGroup"] as const)
-      expect(api.store.keys(kind)).toEqual([]);
+  it("leaves the queues of others, without what it attached to them", async () => {
+    const { QueueUrls = [] } = await queues.send(new ListQueuesCommand({}));
+    expect(QueueUrls.map((url) => url.split("/").at(-1))).toEqual([
+      "bills-dead.fifo",
+      "orders",
+      "orders-dead",
+    ]);
+    for (const { attributes, policy } of api.store.list("queue")) {
+      expect(policy).toBeUndefined();
+      expect(attributes).not.toHaveProperty("RedrivePolicy");
+      expect(attributes).not.toHaveProperty("RedriveAllowPolicy");
+    }
   });
 });

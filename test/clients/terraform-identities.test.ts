@@ -14,7 +14,9 @@ const NOT_IMPORTED: ReadonlySet<string> = new Set([
   "aws_iam_user_group_membership",
 ]);
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/identities");
-const METADATA = `<EntityDescriptor entityID="https://idp.example"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
+const METADATA =
+  "<EntityDescriptor " +
+  `entityID="https://idp.example"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
 
 describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
   const api = await startApi();
@@ -32,7 +34,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
     api.close();
   });
 
-  it("applies, and then plans nothing", async () => {
+  it("applies, and the next plan is empty", async () => {
     await terraform.apply();
     expect(await terraform.plan()).toContain("No changes");
     resources = await terraform.resources();
@@ -44,7 +46,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
     expect(await terraform.plan(change)).toContain("No changes");
   });
 
-  it("imports what is there", async () => {
+  it("imports existing resources", async () => {
     const imported = resources.filter(({ type }) => !NOT_IMPORTED.has(type) && type.startsWith("aws_"));
     await terraform.reimport(imported, change);
     expect(await terraform.plan(change)).toContain("No changes");

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/vpc");
-/** Resources that the provider cannot import, or adopts instead. Source: their pages in the provider's documentation. */
+/**
+ * Resources that the provider cannot import, or adopts instead.
+ * Source: their pages in the provider's documentation.
+ */
 const NOT_IMPORTED: ReadonlySet<string> = new Set(["aws_main_route_table_association", "aws_s3_bucket"]);
 /** Kinds of what the configuration makes, and how many records a region has of them by itself. */
 const KINDS = {
@@ -39,7 +42,7 @@ describe.skipIf(!canRunTerraform())(
       api.close();
     });
 
-    it("applies, and then plans nothing", async () => {
+    it("applies, and the next plan is empty", async () => {
       await terraform.apply();
       expect(await terraform.plan()).toContain("No changes");
       resources = await terraform.resources();
@@ -47,12 +50,11 @@ describe.skipIf(!canRunTerraform())(
     });
 
     it("updates in place", async () => {
-      expect(await terraform.plan(change)).toMatch(/Plan: 0 to add, \d+ to change, 0 to destroy/);
-      await terraform.apply(change);
+      expect(await terraform.apply(change)).toMatch(/: 0 added, \d+ changed, 0 destroyed/);
       expect(await terraform.plan(change)).toContain("No changes");
     });
 
-    it("imports what is there", async () => {
+    it("imports existing resources", async () => {
       const imported = resources.filter(
         ({ type }) => !NOT_IMPORTED.has(type) && !type.startsWith("aws_default"),
       );
@@ -60,7 +62,7 @@ describe.skipIf(!canRunTerraform())(
       expect(await terraform.plan(change)).toContain("No changes");
     });
 
-    it("destroys, and leaves nothing but what a region has by itself", async () => {
+    it("destroys, and leaves only the defaults of a region", async () => {
       await terraform.destroy(change);
       const kinds = Object.keys(KINDS) as (keyof typeof KINDS)[]; // The object's own keys.
       expect(Object.fromEntries(kinds.map((kind) => [kind, api.store.keys(kind).length]))).toEqual(KINDS);

@@ -10,7 +10,10 @@ import { get, openRealProxy, statusOf, TARGET_ADDRESS } from "../attacks/real-pr
 
 const [PLAIN, SECURE, TARGET_PORT] = [8_001, 8_002, 8_090];
 
-/** Speaks HTTP/2 alone: gRPC's answer of an unknown method at any path, and at `/ok` a message with its status in trailers. */
+/**
+ * Speaks HTTP/2 alone: gRPC's answer of an unknown method at any path, and at `/ok` a message with its status
+ * in trailers.
+ */
 const TARGET = `
 const server = require("node:http2").createServer();
 server.on("stream", (stream, headers) => {
@@ -85,7 +88,5 @@ it("sends HTTP/2 and gRPC to targets and checks them by status code and by gRPC'
       return [status, checkStatus];
     });
   };
-  await expect
-    .poll(states, { timeout: 10_000 })
-    .toEqual([...Array.from({ length: 3 }, () => ["UP", "L7OK"]), ["DOWN", "L7STS"]]);
+  await expect.poll(states).toEqual([...Array.from({ length: 3 }, () => ["UP", "L7OK"]), ["DOWN", "L7STS"]]);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DockerEngine } from "@gantry/agent";
-import { Proxy } from "@gantry/agent/haproxy/proxy";
+import { Proxy, type ProxyDeps } from "@gantry/agent/haproxy/proxy";
 import { namingOf } from "@gantry/agent/naming";
 import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { ensureAgentImage } from "@gantry/cli/platform";
@@ -24,7 +24,7 @@ const ROUTER = {
 };
 
 /** The agent's proxy on the network of this machine, in a container of its own, without an agent. */
-export async function openLiveProxy() {
+export async function openLiveProxy(more: Pick<ProxyDeps, "askIssuer"> = {}) {
   const dataFolder = mkdtempSync(join(tmpdir(), "gantry-live-proxy-"));
   const folder = join(dataFolder, "haproxy");
   mkdirSync(join(dataFolder, "netns"), { recursive: true });
@@ -39,14 +39,18 @@ export async function openLiveProxy() {
     ports: { get: (key) => ports.get(key), set: (key, port) => ports.set(key, port) },
     // The check runs HAProxy on the machine itself, which need not have one.
     runCheck: () => Promise.resolve(undefined),
+    ...more,
   });
   return {
     proxy,
+    folder,
     container: naming.proxy(),
-    apply: (assignment: BalancersAssignment) => proxy.apply(assignment, [ROUTER]),
+    /** Tries again where a busy machine keeps the proxy from a configuration for too long, as the agent does. */
+    apply: (assignment: BalancersAssignment): Promise<void> =>
+      vi.waitFor(() => proxy.apply(assignment, [ROUTER]), { timeout: 60_000, interval: 200 }),
     /** The host port of a listener, as it is reported. */
     hostPort: (arn: string, port: number): Promise<number> =>
-      vi.waitFor(async () => (await proxy.observe())?.hostPorts[arn]?.[port] ?? expect.fail(), 15_000),
+      vi.waitFor(async () => (await proxy.observe())?.hostPorts[arn]?.[port] ?? expect.fail(), 60_000),
     async close(): Promise<void> {
       await engine.removeContainer(naming.proxy());
       rmSync(dataFolder, { recursive: true, force: true });

@@ -101,7 +101,7 @@ describe("the idle timeout", () => {
 });
 
 describe("a redirect", () => {
-  it("leads a client on the host to the port where the listener answers, and one in the VPC to the port itself", async () => {
+  it("names the host port for a client on the host, and the listener's port for one in the VPC", async () => {
     const authority = openAuthority(await newAuthority(Date.now()));
     const issued = await authority.issue(["a.elb.localhost"], Date.now());
     const certificates = [
@@ -132,7 +132,7 @@ describe("a redirect", () => {
 describe("a target that refuses connections", () => {
   const nobody = { address: TARGET_ADDRESS, port: 9_999, isNew: false, draining: false };
 
-  it("is answered for by 502 in line and page, within two seconds", async () => {
+  it("gets 502 as status and page within two seconds", async () => {
     await serve(assign(toTargets, {}, { targets: [nobody] }));
     const [answer] = await proxy.request(get(PORT));
     expect(statusOf(answer)).toBe(502);
@@ -141,7 +141,7 @@ describe("a target that refuses connections", () => {
     expect(answer?.ms).toBeLessThan(2_000);
   });
 
-  it("is not noticed beside one that answers, and without any target the service is unavailable", async () => {
+  it("is skipped if another one answers; without targets the response is 503", async () => {
     const there = { ...nobody, port: 8_080 };
     await serve(assign(toTargets, {}, { targets: [nobody, there] }));
     const answers = await proxy.request(...Array.from({ length: 6 }, () => get(PORT)));
@@ -153,7 +153,10 @@ describe("a target that refuses connections", () => {
   });
 });
 
-it("keeps a client by AWSALB, and one of another site by AWSALBCORS alone", async () => {
+/** What a cookie of the load balancer says of the target, without its dates. */
+const targetOf = (cookie = ""): string | undefined => /AWSALB(?:CORS)?=([^|;]*)/.exec(cookie)?.[1];
+
+it("keeps a client by AWSALB, and a cross-origin client by AWSALBCORS", async () => {
   await proxy.exec("sh", "-c", `sed 's/8080/8081/' ${proxy.folder}/target.cjs > ${proxy.folder}/second.cjs`);
   await proxy.exec("sh", "-c", `node ${proxy.folder}/second.cjs >/dev/null 2>&1 & sleep 0.5`);
   const target = { address: TARGET_ADDRESS, port: 8_080, isNew: false, draining: false };
@@ -168,10 +171,10 @@ it("keeps a client by AWSALB, and one of another site by AWSALBCORS alone", asyn
     const kept = await proxy.request(
       ...Array.from({ length: 4 }, () => get(PORT, "/", { cookie: `${name}=${value}` })),
     );
-    // A client that is kept gets no cookie anew: another target would have set its own.
-    expect(kept.map((answer) => [statusOf(answer), header(answer, "set-cookie")])).toEqual(
-      Array.from({ length: 4 }, () => [200, []]),
-    );
+    expect(kept.map(statusOf)).toEqual([200, 200, 200, 200]);
+    // A client that is kept gets no cookie of another target. Its own may come again, with a later date.
+    const again = kept.flatMap((answer) => header(answer, "set-cookie")).map(targetOf);
+    expect(again.filter((each) => each !== targetOf(`AWSALB=${value}`))).toEqual([]);
   }
 });
 
@@ -224,10 +227,11 @@ describe("the attributes of requests", () => {
   const headersOf = async (requests: Balancer["requests"]) => {
     await serve(assign(toTargets, { requests }));
     const [answer] = await proxy.request(get(PORT, "/", { "x-forwarded-for": "1.2.3.4", bad_name: "1" }));
-    return JSON.parse(/\{.*\}/.exec(answer?.said ?? "")?.[0] ?? "{}").headers as Record<string, string>; // The target's.
+    // The target's.
+    return JSON.parse(/\{.*\}/.exec(answer?.said ?? "")?.[0] ?? "{}").headers as Record<string, string>;
   };
 
-  it("say what becomes of X-Forwarded-For and of names that are not valid", async () => {
+  it("control X-Forwarded-For and invalid header names", async () => {
     const appended = await headersOf({ ...initial, forwardsClientPort: true });
     expect(appended["x-forwarded-for"]).toMatch(/^1\.2\.3\.4, 127\.0\.0\.1:\d+$/);
     expect(appended["bad_name"]).toBe("1");
@@ -236,7 +240,7 @@ describe("the attributes of requests", () => {
     expect((await headersOf({ ...initial, forwardedFor: "remove" }))["x-forwarded-for"]).toBeUndefined();
   });
 
-  it("say whether HTTP/2 is spoken and whether targets are told of TLS", async () => {
+  it("control HTTP/2 and the TLS headers for targets", async () => {
     const issued = await openAuthority(await newAuthority(Date.now())).issue(["a.elb.localhost"], Date.now());
     const pem = [issued.certificatePem, issued.keyPem].join("\n");
     const listener = listenerOn(PORT, {
@@ -282,12 +286,12 @@ describe("a rule's transforms and regular expressions", () => {
     expect(await seen("/1", host, url("^/1$", "/2"))).toEqual(["/2", "b.elb.localhost"]);
   });
 
-  it("hold nothing that the proxy reads as its own", async () => {
+  it("contain nothing that the proxy interprets", async () => {
     expect(await seen("/x", url("x", "%[src]\\\\1'\"#$(id)"))).toEqual([`/%[src]\\\\1'"#$(id)`, own]);
     expect(await seen("/api/x", url("^/api/", ""))).toEqual(["/x", own]);
   });
 
-  it("match, and stop before they stop the proxy", async () => {
+  it("match, and are limited before they block the proxy", async () => {
     const rule = (regex: string, body: string) => ({
       conditions: [{ field: "path-pattern" as const, values: [], regexValues: [regex] }],
       action: says(body),
@@ -324,7 +328,7 @@ describe("the load balancer's security groups", () => {
     expect(statusOf(answer)).toBe(isLetIn ? 200 : NaN);
   });
 
-  it("bind each load balancer of a shared host port by its own", async () => {
+  it("apply to each load balancer of a shared host port separately", async () => {
     const listener = (body: string) => listenerOn(PORT, { defaultAction: says(body) });
     const [open, closed] = [
       { ...balancer("open", listener("open")), clientRules: [rule("0.0.0.0/0")] },

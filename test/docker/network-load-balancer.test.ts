@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BalancerLogs } from "@gantry/agent/haproxy/balancer-logs";
+import { RequestLog } from "@gantry/agent/haproxy/request-log";
 import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { balancer, forward, group, listenerOn } from "../attacks/balancer-builders.ts";
@@ -52,7 +55,7 @@ const overTls = (files?: { readonly cert: string; readonly key: string; readonly
   );
 
 describe("a network load balancer", () => {
-  it("passes connections on, checks by TCP and closes those that no target group is for", async () => {
+  it("forwards connections, checks by TCP and closes connections without a target group", async () => {
     await serve(assign(listenerOn(PORT, { defaultAction: forward }), { isNetwork: true }, tcp));
     const [answer] = await proxy.request(get(PORT, "/x"));
     expect(statusOf(answer)).toBe(200);
@@ -82,6 +85,78 @@ describe("a network load balancer", () => {
     // The target, which does not know the protocol, takes its header for a request that it cannot read.
     const [answer] = await proxy.request(get(PORT));
     expect(statusOf(answer)).toBe(400);
+  });
+});
+
+/** Serves with logs, connects, and answers the lines that are written. */
+async function logged(assignment: BalancersAssignment, count: number, connect: () => Promise<unknown>) {
+  const lines: string[] = [];
+  const folder = mkdtempSync(join(proxy.folder, "logs-"));
+  const clock = new SystemClock();
+  const logs = new BalancerLogs({ clock, ids: randomIds(), log: silentLogger, folder });
+  logs.spool.add = (_, log, line) => void lines.push(`${log} ${line}`);
+  logs.use(assignment);
+  const requests = new RequestLog(silentLogger, logs);
+  await serve(assignment);
+  requests.read(proxy.folder, clock);
+  await connect();
+  await expect.poll(() => lines.length).toBeGreaterThanOrEqual(count);
+  requests.close();
+  return lines;
+}
+
+describe("the log of connections", () => {
+  const arn = (kind: string) =>
+    `arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/${kind}/a/1`;
+
+  it("has the TLS connections of a network load balancer, and those whose handshake failed", async () => {
+    const own = {
+      id: "0123456789abcdef",
+      tls: true,
+      certificates: [await certificate()],
+      defaultAction: forward,
+    };
+    const more = { arn: arn("net"), isNetwork: true, logs: { access: true, connection: false } };
+    const lines = await logged(assign(listenerOn(PORT, own), more, tcp), 2, async () => {
+      await overTls();
+      await proxy.request({ port: PORT, text: "no TLS\r\n\r\n" });
+    });
+    const at = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d";
+    const head = `access tls 2\\.0 ${at} net/a/1 0123456789abcdef 127\\.0\\.0\\.1:\\d+ 127\\.0\\.0\\.1:${PORT}`;
+    expect(lines[0]).toMatch(
+      new RegExp(`^${head} \\d+ \\d+ \\d+ \\d{2,} - - - TLS_\\S+ tlsv13 - \\S+ - - - ${at}$`),
+    );
+    expect(lines[1]).toMatch(
+      new RegExp(`^${head} \\d+ - \\d+ 0 - - - - - - a\\.elb\\.localhost - - - ${at}$`),
+    );
+  });
+
+  it("names why the handshake of an application load balancer's client failed", async () => {
+    const folder = mkdtempSync(join(proxy.folder, "clients-"));
+    newClients(folder);
+    const read = (name: string) => readFileSync(join(folder, name), "utf8");
+    const mutual = {
+      mode: "verify" as const,
+      caPem: read("ca.pem"),
+      crlPem: read("crl.pem"),
+      ignoresExpiry: false,
+      advertises: false,
+      headerNames: {},
+    };
+    const own = { tls: true, certificates: [await certificate()], mutual, defaultAction: forward };
+    const more = { arn: arn("app"), logs: { access: false, connection: true } };
+    const lines = await logged(assign(listenerOn(PORT, own), more), 3, async () => {
+      await overTls({ cert: "foreign.pem", key: "foreign.key", folder });
+      await overTls({ cert: "ann.pem", key: "ann.key", folder });
+      await overTls();
+    });
+    const reasons = lines.map((line) => line.split(" ").at(-2));
+    expect(reasons).toEqual([
+      "Failed:ClientCertUntrusted",
+      "Failed:ClientCertCrlHit",
+      "Failed:UnmappedConnectionError",
+    ]);
+    expect(lines[0]).toMatch(/^connection \S+Z 127\.0\.0\.1 \d+ 8101 \S+ \S+ - "-" - - Failed:\w+ -$/);
   });
 });
 
@@ -117,7 +192,7 @@ function newClients(folder: string): void {
 }
 
 describe("mutual TLS", () => {
-  it("lets in clients of the trust store alone, tells the target of them, and forgets no revocation", async () => {
+  it("admits only clients of the trust store, names them to the target, and keeps revocations", async () => {
     const folder = mkdtempSync(join(proxy.folder, "clients-"));
     newClients(folder);
     const read = (name: string) => readFileSync(join(folder, name), "utf8");

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { askProxy } from "@gantry/agent/haproxy/proxy-socket";
 import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { run } from "@gantry/cli/run";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -76,7 +79,7 @@ async function answersOf(port: number, count: number): Promise<ReadonlySet<strin
 }
 
 const untilServed = (port: number) =>
-  expect.poll(async () => [...(await answersOf(port, 1))][0], { timeout: 10_000 }).not.toMatch(/ECONN|fetch/);
+  expect.poll(async () => [...(await answersOf(port, 1))][0]).not.toMatch(/ECONN|fetch/);
 
 describe("host ports of two instances", () => {
   let proxies: LiveProxy[];
@@ -113,7 +116,7 @@ describe("a proxy whose host port was taken while it was away", () => {
   afterAll(() => proxy.close());
 
   // Before: the container was taken for a proxy that serves, and no configuration was loaded any more.
-  it("is started anew on another port", async () => {
+  it("is restarted on another port", async () => {
     const [port = 0] = await freePorts(1);
     await proxy.apply(assign([port]));
     expect(await proxy.hostPort(ARN, port)).toBe(port);
@@ -129,6 +132,56 @@ describe("a proxy whose host port was taken while it was away", () => {
   });
 });
 
+/** A server that closes the connection of every second request without an answer. */
+async function startForgetful(): Promise<{ readonly port: number; close(): void }> {
+  let asked = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (data) => {
+      const isCheck = data.includes("ELB-HealthChecker");
+      if (!isCheck) asked += 1;
+      if (!isCheck && asked % 2 === 1) socket.destroy();
+      else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, TARGET, done));
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() }; // It listens on TCP.
+}
+
+describe("a target that leaves requests unanswered", () => {
+  let proxy: LiveProxy;
+  let target: Awaited<ReturnType<typeof startForgetful>>;
+  beforeAll(async () => {
+    proxy = await openLiveProxy();
+    target = await startForgetful();
+  });
+  afterAll(async () => {
+    target.close();
+    await proxy.close();
+  });
+
+  it("gets them again where they change nothing", async () => {
+    const [port = 0] = await freePorts(1);
+    await proxy.apply(assign([port], target.port));
+    const statusOf = async (method: string) => {
+      const response = await fetch(`http://${ADDRESS}:${port}/`, {
+        method,
+        headers: { connection: "close" },
+      });
+      return response.status;
+    };
+    await expect.poll(() => statusOf("GET"), { timeout: 10_000 }).toBe(200);
+    for (let each = 0; each < 5; each += 1) expect(await statusOf("GET")).toBe(200);
+    expect(await statusOf("POST")).toBe(502);
+  });
+});
+
+/** How many leaving workers of the proxy ended by a signal. */
+async function crashesOf({ container }: LiveProxy): Promise<number> {
+  const lines = await run("sh", ["-c", 'docker logs "$0" 2>&1', container]);
+  return [...lines.matchAll(/Former worker \(\d+\) exited with code 139/g)].length;
+}
+
 describe("a reload", () => {
   let proxy: LiveProxy;
   let target: Awaited<ReturnType<typeof startTarget>>;
@@ -141,12 +194,13 @@ describe("a reload", () => {
     await proxy.close();
   });
 
-  // Before: 12 to 25 lines of 3,000 to 5,000 were lost.
+  // Before: 12 to 25 lines of 3,000 to 5,000 were lost. A fifth of the leaving workers crash at their end
+  // (docs/decisions/0051), so this shows as well that a crash loses nothing.
   it("loses no request and no line of its log", async () => {
     const [port = 0, other = 0] = await freePorts(2);
     const before = answered;
     await proxy.apply(assign([port], target.port));
-    await expect.poll(() => answersOf(port, 1), { timeout: 10_000 }).toEqual(new Set(["ok"]));
+    await expect.poll(() => answersOf(port, 1)).toEqual(new Set(["ok"]));
     const asked = answered - before;
     const clients = startClients(port, CLIENTS);
     for (let reload = 0; reload < RELOADS; reload += 1) {
@@ -161,10 +215,21 @@ describe("a reload", () => {
         for (const count of [...sample.answered, ...Object.values(sample.generated)]) counted += count;
       return counted;
     };
-    await expect.poll(counts, { timeout: 10_000 }).toBe(asked + total);
+    await expect.poll(counts).toBe(asked + total);
     // No line is counted twice.
     await new Promise((done) => setTimeout(done, 1_000));
     expect(counts()).toBe(asked + total);
-    process.stdout.write(`${RELOADS} reloads: ${total} requests, all counted\n`);
+    process.stdout.write(
+      `${RELOADS} reloads: ${total} requests, all counted; ${await crashesOf(proxy)} workers crashed\n`,
+    );
+  });
+
+  // Before: the limit was that of Docker's daemon, which is none on many machines.
+  it("leaves no core file", async () => {
+    const master = await askProxy(join(proxy.folder, "run/master.sock"), "show proc");
+    const processes = [...master.matchAll(/^(\d+) +(?:master|worker) /gm)].map(([, pid = ""]) => pid);
+    expect(processes.length).toBeGreaterThan(1);
+    for (const pid of processes)
+      expect(readFileSync(`/proc/${pid}/limits`, "utf8")).toMatch(/^Max core file size +0 +0 /m);
   });
 });

@@ -46,7 +46,7 @@ it("leaves an image that another instance uses, until that one is purged", async
   expect(await exists(PULLED)).toBe(false);
 });
 
-it("leaves names that somebody else gave, images without the mark, and images in use", async () => {
+it("keeps names of other users, images without the mark, and images in use", async () => {
   await putImage(MINE, "mine");
   await purgePulledImages(OWN);
   expect(await exists(MINE)).toBe(true);

@@ -39,7 +39,7 @@ describeEngine(
   () => new DockerEngine({ socketPath: path, clock: new SystemClock(), log: silentLogger }),
 );
 
-it("says what it waits for", async () => {
+it("reports what it waits for", async () => {
   const lines: string[] = [];
   const clock = new VirtualClock();
   const engine = new DockerEngine({

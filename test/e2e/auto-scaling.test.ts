@@ -12,22 +12,50 @@ import {
   ECSClient,
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
+import {
+  CreateRuleCommand,
+  DeleteRuleCommand,
+  DeleteTargetGroupCommand,
+  DescribeListenersCommand,
+  DescribeLoadBalancersCommand,
+  ElasticLoadBalancingV2Client,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
 import { afterAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, run } from "./helpers.ts";
+import { createVersionTargetGroup, registerVersion, startAsking } from "./versions.ts";
 
 const demo = openDemo(inject("demo"));
 const ecs = new ECSClient(demo.client());
 const scaling = new ApplicationAutoScalingClient(demo.client());
 const cloudWatch = new CloudWatchClient(demo.client());
+const elb = new ElasticLoadBalancingV2Client(demo.client());
 const SERVICE = "scaled-by-load";
-const target = {
-  ServiceNamespace: "ecs",
-  ResourceId: `service/fileshare/${SERVICE}`,
-  ScalableDimension: "ecs:service:DesiredCount",
-} as const;
-/** The alarms' periods of a minute last six seconds. What a task uses is measured in percent, the same at every speed. */
+const WEB_SERVICE = "scaled-by-requests";
+const HOST = "scaled.example.org";
+const targetOf = (service: string) =>
+  ({
+    ServiceNamespace: "ecs",
+    ResourceId: `service/fileshare/${service}`,
+    ScalableDimension: "ecs:service:DesiredCount",
+  }) as const;
+const target = targetOf(SERVICE);
+/**
+ * The alarms' periods of a minute last six seconds. What a task uses is measured in percent, the same at
+ * every speed.
+ */
 const SPEED = 10;
+/**
+ * Target tracking scales out after three minutes above its target and in after fifteen below it: 6 and 30
+ * seconds.
+ */
+const TRACKING_SPEED = 30;
+/**
+ * Requests for each target in a minute of the platform, two seconds: fewer than the load generator sends,
+ * more than one client with pauses.
+ */
+const REQUESTS_PER_TARGET = 30;
+const PAUSE_MS = 250;
 /** A task uses all of its CPU until it is told to rest. */
 const CONTAINER = "burner";
 const BURN = "while [ ! -e /tmp/rest ]; do :; done; exec sleep 3600";
@@ -50,9 +78,8 @@ afterAll(async () => {
   await cloudWatch
     .send(new DeleteAlarmsCommand({ AlarmNames: ["scaled-busy", "scaled-idle"] }))
     .catch(() => {});
-  await ecs
-    .send(new DeleteServiceCommand({ cluster: "fileshare", service: SERVICE, force: true }))
-    .catch(() => {});
+  for (const service of [SERVICE, WEB_SERVICE])
+    await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service, force: true })).catch(() => {});
 });
 
 /** A policy that sets a capacity, and the alarm on the service's measured CPU that asks for it. */
@@ -95,9 +122,9 @@ async function scaleTo(
   );
 }
 
-const untilCount = (count: number) =>
+const untilCount = (count: number, name = SERVICE) =>
   eventually(async () => {
-    const service = await describeService(SERVICE);
+    const service = await describeService(name);
     expect([service?.desiredCount, service?.runningCount]).toEqual([count, count]);
   }, 240_000);
 
@@ -154,5 +181,88 @@ it("scales a service out under real CPU load, and in when the load ends", async 
   await eventually(async () => {
     const { ScalingActivities = [] } = await scaling.send(new DescribeScalingActivitiesCommand(target));
     expect(ScalingActivities[0]?.StatusCode).toBe("Successful");
-  }, 30_000);
+  });
+}, 600_000);
+
+/** Creates a service behind a host name of the demo's load balancer; answers the label of its metric. */
+async function createWebService() {
+  const { LoadBalancers: [balancer] = [] } = await elb.send(
+    new DescribeLoadBalancersCommand({ Names: ["fileshare"] }),
+  );
+  const { Listeners = [] } = await elb.send(
+    new DescribeListenersCommand({ LoadBalancerArn: balancer?.LoadBalancerArn }),
+  );
+  const targetGroupArn = await createVersionTargetGroup(demo, WEB_SERVICE, balancer?.VpcId);
+  const { Rules: [rule] = [] } = await elb.send(
+    new CreateRuleCommand({
+      ListenerArn: Listeners.find(({ Port }) => Port === 80)?.ListenerArn,
+      Priority: 111,
+      Conditions: [{ Field: "host-header", Values: [HOST] }],
+      Actions: [{ Type: "forward", TargetGroupArn: targetGroupArn }],
+    }),
+  );
+  await ecs.send(
+    new CreateServiceCommand({
+      cluster: "fileshare",
+      serviceName: WEB_SERVICE,
+      taskDefinition: await registerVersion(demo, WEB_SERVICE, "v1"),
+      desiredCount: 2,
+      networkConfiguration: (await demo.fileshare())?.networkConfiguration,
+      loadBalancers: [{ targetGroupArn, containerName: "web", containerPort: 8080 }],
+    }),
+  );
+  const label = [
+    balancer?.LoadBalancerArn?.split(":loadbalancer/").at(-1),
+    targetGroupArn.split(":").at(-1),
+  ].join("/");
+  const remove = async () => {
+    await elb.send(new DeleteRuleCommand({ RuleArn: rule?.RuleArn }));
+    await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service: WEB_SERVICE, force: true }));
+    await eventually(() => elb.send(new DeleteTargetGroupCommand({ TargetGroupArn: targetGroupArn })));
+  };
+  return { label, remove };
+}
+
+it("tracks the requests per target that the proxy counts, out under load and in when the load ends", async () => {
+  const tracked = targetOf(WEB_SERVICE);
+  const { label, remove } = await createWebService();
+  await untilCount(2, WEB_SERVICE);
+  await scaling.send(new RegisterScalableTargetCommand({ ...tracked, MinCapacity: 2, MaxCapacity: 4 }));
+  await scaling.send(
+    new PutScalingPolicyCommand({
+      ...tracked,
+      PolicyName: "requests",
+      PolicyType: "TargetTrackingScaling",
+      TargetTrackingScalingPolicyConfiguration: {
+        TargetValue: REQUESTS_PER_TARGET,
+        PredefinedMetricSpecification: {
+          PredefinedMetricType: "ALBRequestCountPerTarget",
+          ResourceLabel: label,
+        },
+        ScaleOutCooldown: 60,
+        ScaleInCooldown: 60,
+      },
+    }),
+  );
+  const asking = startAsking(demo, HOST);
+  await demo.instance.gantry("clock", "speed", String(TRACKING_SPEED));
+  await untilCount(4, WEB_SERVICE);
+  await asking.stop();
+  const resting = startAsking(demo, HOST, { clients: 1, pauseMs: PAUSE_MS });
+  await untilCount(2, WEB_SERVICE);
+  await resting.stop();
+  // No task is stopped before its requests have ended.
+  expect([...asking.failures, ...resting.failures]).toEqual([]);
+  const { ScalingActivities = [] } = await scaling.send(new DescribeScalingActivitiesCommand(tracked));
+  const described = ScalingActivities.map(({ Description, Cause }) => [
+    Description,
+    /monitor alarm TargetTracking-service\/fileshare\/scaled-by-requests-Alarm(High|Low)-.* in state ALARM triggered policy requests$/.exec(
+      Cause ?? "",
+    )?.[1],
+  ]);
+  // Scaling in takes one step, or two where the first removes one task.
+  expect(described.at(-1)).toEqual(["Setting desired count to 4.", "High"]);
+  expect(described[0]).toEqual(["Setting desired count to 2.", "Low"]);
+  await demo.instance.gantry("clock", "speed", "1");
+  await remove();
 }, 600_000);

@@ -25,21 +25,24 @@ import type { DeploymentReport } from "@gantry/control-plane";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bringUpDemo, openDemo } from "./demo.ts";
 import { eventually, newInstance } from "./helpers.ts";
+import { HOOK_FUNCTION, nameHookTask } from "./hook-task.ts";
 import { killsOf } from "./kills-of.ts";
 import {
+  answersOfCanary,
   appSpecOf,
   createServiceRole,
   createVersionTargetGroup,
   expectShare,
   FAILING,
+  PER_SECOND_MIN,
   registerVersion,
   startAsking,
   versionContainer,
   versionsOf,
 } from "./versions.ts";
 
-// A service that CodeDeploy deploys, beside the demo's: reached by a host name of its own. The instance is this file's alone,
-// because a clock that is ahead stays so for a while.
+// A service that CodeDeploy deploys, beside the demo's: reached by a host name of its own. The instance is
+// this file's alone, because a clock that is ahead stays so for a while.
 const instance = await newInstance();
 const demo = openDemo(await bringUpDemo(instance));
 const { client, fileshare } = demo;
@@ -50,6 +53,8 @@ const elb = new ElasticLoadBalancingV2Client(client());
 const codeDeploy = new CodeDeployClient(client());
 const cloudWatch = new CloudWatchClient(client());
 const ALARM = "code-deploy-errors";
+const AT_ONCE = "CodeDeployDefault.ECSAllAtOnce";
+const CANARY = "CodeDeployDefault.ECSCanary10Percent5Minutes";
 /** A step of five minutes takes fifteen seconds. */
 const SPEED = 20;
 /** The proxy is back within two seconds; other work on the machine multiplies that. */
@@ -106,7 +111,7 @@ beforeAll(async () => {
       applicationName: NAME,
       deploymentGroupName: NAME,
       serviceRoleArn: roleArn,
-      deploymentConfigName: "CodeDeployDefault.ECSAllAtOnce",
+      deploymentConfigName: AT_ONCE,
       deploymentStyle: { deploymentType: "BLUE_GREEN", deploymentOption: "WITH_TRAFFIC_CONTROL" },
       ecsServices: [{ clusterName: "fileshare", serviceName: NAME }],
       autoRollbackConfiguration: {
@@ -144,13 +149,20 @@ async function service(): Promise<Service | undefined> {
   return services?.[0];
 }
 
-async function deploy(taskDefinition: string, deploymentConfigName: string): Promise<string> {
+async function deploy(
+  taskDefinition: string,
+  deploymentConfigName: string,
+  ...hooks: readonly Readonly<Record<string, string>>[]
+): Promise<string> {
   const { deploymentId } = await codeDeploy.send(
     new CreateDeploymentCommand({
       applicationName: NAME,
       deploymentGroupName: NAME,
       deploymentConfigName,
-      revision: { revisionType: "AppSpecContent", appSpecContent: { content: appSpecOf(taskDefinition) } },
+      revision: {
+        revisionType: "AppSpecContent",
+        appSpecContent: { content: appSpecOf(taskDefinition, ...hooks) },
+      },
     }),
   );
   return deploymentId ?? "";
@@ -227,38 +239,31 @@ async function untilRolledBack(deploymentId: string): Promise<void> {
 }
 
 async function reportOf(deploymentId: string): Promise<DeploymentReport> {
-  return JSON.parse(await instance.gantry("deployments", "show", deploymentId, "--json")) as DeploymentReport; // Our own output.
+  // Our own output.
+  return JSON.parse(await instance.gantry("deployments", "show", deploymentId, "--json")) as DeploymentReport;
 }
 
 it("gives a canary of five minutes its share in each interval, on a fast clock, without a failed request", async () => {
   await instance.gantry("clock", "speed", String(SPEED));
   const asking = startAsking(demo, HOST);
-  const deploymentId = await deploy(
-    await registerVersion(demo, NAME, "v3"),
-    "CodeDeployDefault.ECSCanary10Percent5Minutes",
-  );
-  await untilWeights(deploymentId, [10, 90]);
-  await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
-  const from = asking.answers.length;
-  await pause(9_000);
-  expect(weights(await taskSetsOf(deploymentId))).toEqual([10, 90]);
-  const canary = asking.answers.slice(from);
+  const deploymentId = await deploy(await registerVersion(demo, NAME, "v3"), CANARY);
   await untilWeights(deploymentId, [0, 100]);
   await untilStatus(deploymentId, "Succeeded");
   const after = asking.answers.length;
   await pause(1_000);
   const { perSecond } = await asking.stop();
+  const canary = answersOfCanary(asking.answers, "v3");
   expectShare(canary.filter(({ version }) => version === "v3").length, canary.length, 0.1);
   expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v3"]));
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
-  expect(perSecond).toBeGreaterThan(200);
+  expect(perSecond).toBeGreaterThan(PER_SECOND_MIN);
   const { timeline, hasSucceeded, fleets } = await reportOf(deploymentId);
   const shifts = timeline.flatMap((event) => (event.type === "traffic" ? [event.production] : []));
   expect({ hasSucceeded, shifts }).toEqual({ hasSucceeded: true, shifts: [10, 100] });
   expect(fleets.map(({ taskDefinition }) => taskDefinition)).toEqual([`${NAME}:2`, `${NAME}:3`]);
 });
 
-it("takes the traffic back from a version that answers 500, by the alarm, at the cost that the weight explains", async () => {
+it("rolls back a version that answers 500 by the alarm, with failures in proportion to its weight", async () => {
   await cloudWatch.send(
     new PutMetricAlarmCommand({
       AlarmName: ALARM,
@@ -289,10 +294,7 @@ it("takes the traffic back from a version that answers 500, by the alarm, at the
     }),
   );
   const asking = startAsking(demo, HOST);
-  const deploymentId = await deploy(
-    await registerVersion(demo, NAME, FAILING),
-    "CodeDeployDefault.ECSCanary10Percent5Minutes",
-  );
+  const deploymentId = await deploy(await registerVersion(demo, NAME, FAILING), CANARY);
   await untilRolledBack(deploymentId);
   const settled = asking.failures.length;
   const after = asking.answers.length;
@@ -315,7 +317,7 @@ it("takes the traffic back from a version that answers 500, by the alarm, at the
 
 const kills = killsOf(demo);
 
-it("gives the traffic back when it is stopped with rollback, and leaves it where it is without, across kills", async () => {
+it("returns the traffic when it is stopped with rollback, and keeps it without, across kills", async () => {
   const asking = startAsking(demo, HOST);
   const rolledBack = await deploy(await registerVersion(demo, NAME, "v5"), NAME);
   await kills.agent();
@@ -353,12 +355,9 @@ it("gives the traffic back when it is stopped with rollback, and leaves it where
   expect(unexplained, unexplained.slice(0, 5).join("\n")).toEqual([]);
 });
 
-it("gives a version that never becomes healthy no request, and removes what an earlier deployment has left", async () => {
+it("sends no request to an unhealthy version, and removes the leftovers of an earlier deployment", async () => {
   const asking = startAsking(demo, HOST);
-  const deploymentId = await deploy(
-    await registerVersion(demo, NAME, "v7", 9_999),
-    "CodeDeployDefault.ECSAllAtOnce",
-  );
+  const deploymentId = await deploy(await registerVersion(demo, NAME, "v7", 9_999), AT_ONCE);
   await eventually(async () => {
     const green = (await taskSetsOf(deploymentId)).find((set) => set.taskSetLabel === "Green");
     expect(green?.runningCount).toBeGreaterThan(0);
@@ -367,8 +366,31 @@ it("gives a version that never becomes healthy no request, and removes what an e
   await pause(10_000);
   expect(weights(await taskSetsOf(deploymentId))).toEqual([0, 100]);
   await codeDeploy.send(new StopDeploymentCommand({ deploymentId, autoRollbackEnabled: true }));
-  await untilStatus(deploymentId, "Stopped");
+  await untilRolledBack(deploymentId);
   await asking.stop();
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v3"]));
+});
+
+it("runs a hook as a task, which reports by the API whether traffic may move", async () => {
+  const taskRoleArn = await createServiceRole(demo, `${NAME}-hook`, {
+    service: "ecs-tasks.amazonaws.com",
+    policy: "AWSCodeDeployFullAccess",
+  });
+  const asking = startAsking(demo, HOST);
+  await eventually(async () => expect(asking.answers.length).toBeGreaterThan(50));
+  const [before = ""] = versionsOf(asking.answers);
+  const hook = { BeforeAllowTraffic: HOOK_FUNCTION };
+  await nameHookTask(demo, { status: "Failed", taskRoleArn });
+  const refused = await deploy(await registerVersion(demo, NAME, "v8"), AT_ONCE, hook);
+  await untilStatus(refused, "Failed");
+  await nameHookTask(demo, { status: "Succeeded", taskRoleArn });
+  const from = asking.answers.length;
+  await eventually(async () => expect((await service())?.taskSets).toHaveLength(1), 60_000);
+  const passed = await deploy(await registerVersion(demo, NAME, "v9"), AT_ONCE, hook);
+  await untilStatus(passed, "Succeeded");
+  await asking.stop();
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  expect(versionsOf(asking.answers.slice(0, from))).toEqual(new Set([before]));
+  expect(versionsOf(asking.answers)).toEqual(new Set([before, "v9"]));
 });

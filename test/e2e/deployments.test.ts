@@ -14,7 +14,7 @@ import { openDemo } from "./demo.ts";
 import { eventually, get } from "./helpers.ts";
 import { killsOf } from "./kills-of.ts";
 import { createStagedService, newestDeploymentOf, untilDeploymentEnded } from "./staged-service.ts";
-import { expectShare, registerVersion, startAsking, versionsOf } from "./versions.ts";
+import { expectShare, PER_SECOND_MIN, registerVersion, startAsking, versionsOf } from "./versions.ts";
 
 const demo = openDemo(inject("demo"));
 const { instance, url, client } = demo;
@@ -59,7 +59,7 @@ it("moves from one version to the next without a failed request, also while the 
   await new Promise((done) => setTimeout(done, 1_000));
   const { perSecond } = await asking.stop();
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
-  expect(perSecond).toBeGreaterThan(200);
+  expect(perSecond).toBeGreaterThan(PER_SECOND_MIN);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
   const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [...(setUp?.rules ?? [])] }));
@@ -69,7 +69,7 @@ it("moves from one version to the next without a failed request, also while the 
     ]);
 });
 
-it("gives a canary its share and no more, and all traffic back when the deployment is stopped", async () => {
+it("gives a canary its share, and returns all traffic when the deployment is stopped", async () => {
   const asking = startAsking(demo, HOST);
   await update(await registerVersion(demo, SERVICE, "v3"), {
     strategy: "CANARY",
@@ -101,7 +101,7 @@ it("gives a canary its share and no more, and all traffic back when the deployme
   expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v2"]));
 });
 
-it("gives a version that never becomes healthy no request, and turns its deployment back", async () => {
+it("sends no request to an unhealthy version, and rolls its deployment back", async () => {
   const asking = startAsking(demo, HOST);
   await update(await registerVersion(demo, SERVICE, "v4", 9_999), {
     strategy: "BLUE_GREEN",
@@ -133,7 +133,7 @@ async function killAt(stage: string, kill: () => Promise<void>, action: "CONTINU
   );
 }
 
-it("goes on, or is turned back, whichever process is killed at a stage under load", async () => {
+it("continues or is rolled back, whichever process is killed at a stage under load", async () => {
   const kills = killsOf(demo);
   const asking = startAsking(demo, HOST);
   const stages = ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"] as const;

@@ -27,7 +27,10 @@ describe("down and up", () => {
   };
   const bytes = "the same bytes ".repeat(10_000);
 
-  /** Before: a copy of the state folder, which has its keys and process ids, stopped the platform and removed its containers. */
+  /**
+   * Before: a copy of the state folder, which has its keys and process ids, stopped the platform and removed
+   * its containers.
+   */
   async function expectNoStopByCopy(): Promise<void> {
     const { pid } = (await instance.status()).controlPlane;
     const copy = join(mkdtempSync(join(tmpdir(), "gantry-copy-")), "state");
@@ -64,7 +67,7 @@ describe("down and up", () => {
     expect(status.loadBalancers).toHaveLength(1);
   }
 
-  it("brings back users, files, logs and the running service", async () => {
+  it("restores users, files, logs and the running service", async () => {
     const { url, name, client } = demo;
     const ada = { name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" };
     const json = { method: "POST", headers: { "content-type": "application/json" } };
@@ -102,18 +105,18 @@ describe("down and up", () => {
     await expectAllBack();
   });
 
-  it("backs up under load without a failed request; purge leaves nothing of ours and touches nothing else; restore brings all back", async () => {
+  it("backs up under load without a failed request, purges all that is Gantry's, and restores all data", async () => {
     const { url, name } = demo;
     const file = join(mkdtempSync(join(tmpdir(), "gantry-backup-")), "all.tar");
     onTestFinished(() => rmSync(dirname(file), { recursive: true }));
     const loop = startLoop(url, "/user-api/users");
     await instance.gantry("backup", file);
     const { count, failures } = await loop.stop();
-    expect(count).toBeGreaterThan(50);
+    expect(count).toBeGreaterThan(20);
     expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     await expect(instance.gantry("backup", file)).rejects.toThrow(
-      `${file} is there already: choose another name, or remove it.`,
+      `${file} exists already: choose another name, or remove it.`,
     );
     await expect(instance.gantry("restore", file)).rejects.toThrow("gantry down --purge");
 
@@ -150,8 +153,6 @@ describe("down and up", () => {
     await instance.gantry("restore", file);
     await instance.up("up");
     await expectAllBack();
-    expect(await instance.gantry("doctor")).toContain(
-      "ok       stored data: every byte is as it was written",
-    );
+    expect(await instance.gantry("doctor")).toContain("ok       stored data: all checksums match");
   });
 });

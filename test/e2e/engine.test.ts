@@ -131,7 +131,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
   it.each([
     ["restarted", "SIGTERM"],
     ["killed", "SIGKILL"],
-  ] as const)("is %s: what it took down comes back, and nothing twice", async (_, signal) => {
+  ] as const)("is %s: stopped containers start again, and none twice", async (_, signal) => {
     await expectSteady();
     await own.end(signal);
     await new Promise((done) => setTimeout(done, 1_500));
@@ -140,7 +140,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     expect((await instance.status()).agents).toHaveLength(1);
   });
 
-  it("is killed with live-restore: what it kept is adopted, the same tasks in the same containers", async () => {
+  it("is killed with live-restore: the same tasks are adopted in the same containers", async () => {
     await own.end("SIGTERM");
     await startEngine(true);
     const before = await expectSteady();
@@ -154,7 +154,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     expect(await taskContainers()).toEqual(containers);
   });
 
-  it("does not answer: doctor, status and the service say so, and all is well again when it does", async () => {
+  it("does not answer: doctor, status and the service report it, and recover when it answers", async () => {
     // Before: doctor said "ok", status said "up" and the service waited without a word.
     await expectSteady();
     own.signal("SIGSTOP");
@@ -185,7 +185,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     await expectSteady();
   });
 
-  it("and the whole machine lose power: up brings back the services and the data", async () => {
+  it("loses power with the machine: up restores the services and the data", async () => {
     const { pid } = (await instance.status()).controlPlane;
     process.kill(pid, "SIGKILL");
     await own.endEverything();

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmdirSync } from "node:fs";
 import { Agent, request } from "node:http";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { portsOf } from "@gantry/control-plane";
+import { portsOf, publicPoolOf } from "@gantry/control-plane";
 
 const execute = promisify(execFile);
 export const PROJECT = resolve(import.meta.dirname, "../..");
@@ -33,31 +33,59 @@ export async function run(
   }
 }
 
-/** An instance of its own, on ports that are free now, beside whatever else runs on the machine. */
-export async function newInstance(folder = mkdtempSync(join(tmpdir(), "gantry-e2e-"))) {
-  return openInstance(folder, await freeInstancePort());
+/** An instance of its own, with ports and, in a new state folder, public addresses that no other test has. */
+export async function newInstance(folder?: string) {
+  return openInstance(folder ?? (await freeInstanceFolder()), await freeInstancePort());
+}
+
+/** The process that listens on this port plus the number of a pool of public addresses has the pool. */
+const POOL_CLAIMS = 30_000;
+
+async function freeInstanceFolder(): Promise<string> {
+  for (;;) {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
+    const pool = Number(publicPoolOf(folder).split(".")[2]);
+    if ((await listenOn(POOL_CLAIMS + pool)) !== undefined) return folder;
+    rmdirSync(folder);
+  }
 }
 
 const PORT_FIRST = 17_100;
 const PORT_BLOCKS = 100;
 const PORT_BLOCK = 100;
 
-/** A port whose instance (API, TLS, console, registry) finds all its ports free. */
+/** A port of each block that no instance uses: the process that listens on it has the block. */
+const CLAIM = 50;
+
+/**
+ * A port whose instance (API, TLS, console, registry) finds all its ports free. No other test gets it before
+ * this process ends.
+ */
 export async function freeInstancePort(): Promise<number> {
-  for (let attempt = 0; attempt < PORT_BLOCKS; attempt += 1) {
+  for (let attempt = 0; attempt < 10 * PORT_BLOCKS; attempt += 1) {
     const port = PORT_FIRST + Math.floor(Math.random() * PORT_BLOCKS) * PORT_BLOCK;
-    const { registryPort, consolePort, tlsPort, linkPort } = portsOf(port);
-    const free = await Promise.all([port, registryPort, consolePort, tlsPort, linkPort].map(isFree));
+    const { registryPort, consolePort, tlsPort, linkPort, dnsPort } = portsOf(port);
+    const claim = await listenOn(port + CLAIM);
+    if (claim === undefined) continue;
+    const free = await Promise.all([port, registryPort, consolePort, tlsPort, linkPort, dnsPort].map(isFree));
     if (free.every(Boolean)) return port;
+    claim.close();
   }
   throw new Error("No block of free ports for an instance.");
 }
 
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
+async function isFree(port: number): Promise<boolean> {
+  const server = await listenOn(port);
+  await new Promise((resolve) => (server === undefined ? resolve(0) : server.close(resolve)));
+  return server !== undefined;
+}
+
+/** A server on a port of loopback, which does not keep the process; undefined where another listens there. */
+function listenOn(port: number): Promise<Server | undefined> {
+  const server = createServer().unref();
   return new Promise((resolve) => {
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }
 
@@ -173,7 +201,7 @@ export function startLoop(url: string, path: string, clients = 4) {
 }
 
 /** Waits until the check passes; what it last threw is what a failure shows. */
-export async function eventually<T>(check: () => Promise<T>, timeoutMs = 60_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T>, timeoutMs = 120_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {

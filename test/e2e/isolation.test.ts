@@ -51,12 +51,12 @@ async function tryFromTask(
     .concat("wait")
     .join("\n");
   const task = await tasks.runToEnd(family, { command: ["sh", "-c", script] });
-  const said = await tasks.messagesOf(family, task);
+  const said = await tasks.messagesOf(family, task, Object.keys(attempts).length);
   return Object.fromEntries(said.map((line) => line.split(": ") as [string, string])); // Written by the script above.
 }
 
 describe("a task", () => {
-  it("reaches neither the engine, nor the control plane, nor the host, nor what AWS keeps at 169.254.169.254", async () => {
+  it("reaches neither the engine, the control plane, the host nor the metadata at 169.254.169.254", async () => {
     const addresses = [...(await run("ip", ["-4", "-o", "addr"])).matchAll(/^\d+: (\S+) +inet ([0-9.]+)/gm)];
     const hosts = addresses.filter((match) => match[1] !== "lo").map((match) => match[2] ?? "");
     expect(
@@ -80,7 +80,7 @@ describe("a task", () => {
     expect(Object.entries(found).filter(([, answer]) => answer !== "no")).toEqual([]);
   });
 
-  it("reaches what is in its own VPC and no other", async () => {
+  it("reaches its own VPC and no other", async () => {
     // Neither VPC has a way out: what is tried stays on this machine.
     const closedVpc = async (cidr: string) => {
       const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: `${cidr}.0.0/16` }));
@@ -144,7 +144,7 @@ describe("a task", () => {
     }
   });
 
-  it("is told of another's credentials and metadata nowhere: not without their name, and no name can be found", async () => {
+  it("cannot read another task's credentials and metadata, whose names cannot be found", async () => {
     const [other = ""] = await taskContainers();
     const uri = await environmentOf(other, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     expect(uri).toMatch(/^\/v2\/credentials\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
@@ -169,7 +169,7 @@ describe("a task", () => {
     });
   });
 
-  it("asks for the host itself only where the operator allows it, and is refused in AWS's words", async () => {
+  it("may use the host only if the operator allows it, and is refused in AWS's words", async () => {
     const definition = {
       family: "wall",
       networkMode: "awsvpc" as const,
@@ -203,20 +203,21 @@ describe("a task", () => {
       ),
     ).rejects.toThrow("host.sourcePath should not be set for volumes in Fargate.");
     await expect(instance.up("up", "--allow-host-access")).rejects.toThrow(
-      "Gantry runs already and reads this when it starts",
+      "Gantry is running and reads this option only at its start",
     );
   });
 });
 
 describe("secrets", () => {
-  it("lie encrypted at rest, are in no log, event or answer, and no other user of the host can read them", async () => {
+  it("are encrypted at rest, in no log, event or response, and unreadable for other users of the host", async () => {
     const [container = ""] = await taskContainers();
     const credentials = await run("docker", [
       "exec",
       container,
       "sh",
       "-c",
-      "node -e 'fetch(\"http://169.254.170.2\"+process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI).then(r=>r.text()).then(console.log)'",
+      "node -e " +
+        "'fetch(\"http://169.254.170.2\"+process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI).then(r=>r.text()).then(console.log)'",
     ]);
     const { SecretAccessKey } = JSON.parse(credentials) as { SecretAccessKey: string }; // The endpoint's answer.
     const secrets = [environment["AWS_SECRET_ACCESS_KEY"] ?? "", SecretAccessKey];
@@ -254,7 +255,7 @@ describe("secrets", () => {
   }
 });
 
-describe("with the operator's leave", () => {
+describe("with the operator's permission", () => {
   it("a task sees the host's folders and processes", async () => {
     const own = await newInstance();
     try {

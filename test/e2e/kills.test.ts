@@ -16,6 +16,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
+import { startMessageLoad } from "./message-load.ts";
 import { eventually, get, run, startLoop } from "./helpers.ts";
 
 const demo = openDemo(inject("demo"));
@@ -37,16 +38,16 @@ const containersOf = async (role: string) =>
 const json = { method: "POST", headers: { "content-type": "application/json" }, path: "/user-api/user" };
 
 /** The proxy is back within two seconds; other work on the machine multiplies that. */
-const SECONDS_MS = 10_000;
+const SECONDS_MS = 20_000;
 
-describe("killed, and back by itself", () => {
-  it("the proxy: clients are served again within seconds, by the same tasks", async () => {
+describe("after a kill", () => {
+  it("the proxy serves clients again within seconds, by the same tasks", async () => {
     const before = await taskContainers();
     const [proxy = ""] = await containersOf("proxy");
     const loop = startLoop(url, "/version");
     await run("docker", ["kill", proxy]);
     const killedAt = Date.now();
-    await eventually(async () => expect((await get(url, { path: "/version" })).status).toBe(200), 20_000);
+    await eventually(async () => expect((await get(url, { path: "/version" })).status).toBe(200));
     expect(Date.now() - killedAt).toBeLessThan(SECONDS_MS);
     await new Promise((done) => setTimeout(done, 2_000));
     const { failures } = await loop.stop();
@@ -55,7 +56,7 @@ describe("killed, and back by itself", () => {
     expect(await taskContainers()).toEqual(before);
   });
 
-  it("the database: with every row that was acknowledged", async () => {
+  it("the database has every acknowledged row", async () => {
     const [database = ""] = await containersOf("database");
     const written: string[] = [];
     const going = new AbortController();
@@ -83,7 +84,7 @@ describe("killed, and back by itself", () => {
       await get(url, { method: "DELETE", path: `/user-api/user/${user.id}` });
   });
 
-  it("a pause: its task ends, says why, and is replaced, while clients are served", async () => {
+  it("a pause container ends its task, which reports it and is replaced, while clients are served", async () => {
     const [first = ""] = await taskContainers();
     const eni = JSON.parse(
       await run("docker", ["inspect", "-f", "{{json .HostConfig.NetworkMode}}", first]),
@@ -100,7 +101,7 @@ describe("killed, and back by itself", () => {
     expect(failures.length, failures.slice(0, 5).join("\n")).toBeLessThanOrEqual(4);
   });
 
-  it("the control plane, which is the registry too: a half-finished push goes on where it was, and shows nothing before", async () => {
+  it("the control plane as registry continues an unfinished push, which is invisible before its end", async () => {
     const ecr = new ECRClient(client());
     await ecr.send(new CreateRepositoryCommand({ repositoryName: "killed" }));
     const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
@@ -134,7 +135,8 @@ describe("killed, and back by itself", () => {
     await ecr.send(new DeleteRepositoryCommand({ repositoryName: "killed", force: true }));
   });
 
-  it("the control plane, which is the object store too: every acknowledged object is whole, none is half visible", async () => {
+  it("the control plane has every acknowledged object whole, no incomplete one, and every message", async () => {
+    const messages = await startMessageLoad(client());
     const s3 = new S3Client({ ...client(), forcePathStyle: true, maxAttempts: 1 });
     const acknowledged = new Map<string, string>();
     const { UploadId } = await s3.send(
@@ -173,7 +175,8 @@ describe("killed, and back by itself", () => {
     await new Promise((done) => setTimeout(done, 500));
     going.abort();
     await Promise.all(writers);
-    expect(acknowledged.size).toBeGreaterThan(50);
+    await messages.check();
+    expect(acknowledged.size).toBeGreaterThan(10);
     for (const [key, hash] of acknowledged) {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
       expect(

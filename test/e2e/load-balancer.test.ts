@@ -122,7 +122,7 @@ function getSecurely(
 
 const path = (pattern: string): RuleCondition => ({ Field: "path-pattern", Values: [pattern] });
 
-it("answers over TLS by a certificate of the platform's authority, redirects, and picks by host", async () => {
+it("answers over TLS with a certificate of the platform's authority, redirects, and routes by host", async () => {
   const { hostname } = new URL(url);
   const { loadBalancers } = await instance.status();
   const secure = new URL(loadBalancers[0]?.listeners.find((listener) => listener.port === 443)?.url ?? "");
@@ -160,7 +160,7 @@ it("answers over TLS by a certificate of the platform's authority, redirects, an
   );
 });
 
-it("splits by weight, keeps a client where it was, asks the unhealthy where nobody is healthy, and says 502 where nobody listens", async () => {
+it("splits by weight, keeps clients, fails open, and answers 502 for a closed port", async () => {
   const ecs = new ECSClient(client());
   const { taskArns } = await ecs.send(
     new ListTasksCommand({ cluster: "fileshare", serviceName: "fileshare" }),
@@ -213,7 +213,7 @@ it("splits by weight, keeps a client where it was, asks the unhealthy where nobo
   expect(failed.body).toContain("502 Bad Gateway");
 });
 
-it("shares one host port between load balancers by Host and SNI, and gives each name its own addresses inside the VPC", async () => {
+it("shares a host port between load balancers by Host and SNI, each with its own addresses in the VPC", async () => {
   const ec2 = new EC2Client(client());
   const acm = new ACMClient(client());
   const { LoadBalancers: [first] = [] } = await elb.send(

@@ -20,10 +20,14 @@ import { eventually, newInstance, routerPid, run } from "./helpers.ts";
 const SERVICES = 20;
 const EACH = 10;
 const LIFETIMES = 1_000;
-/** A short task ends within seconds; with thirty at a time on a busy machine, within minutes. */
-const SHORT_MS_MAX = 240_000;
-/** Bounds, in seconds, on two cores: more than twice what was measured. */
-const BOUNDS = { started: 90, rolled: 240, removed: 120 };
+/** Ends what hangs. */
+const LONGEST_MS = 600_000;
+/**
+ * How often each of the 200 tasks may take the time of a short task, of which many run at once before them:
+ * a busy machine slows down both. Measured: 0.8, 2.5 and 1.1.
+ */
+const RATIOS = { started: 3, rolled: 8, removed: 4 };
+const WARM_UP = 40;
 
 const instance = await newInstance();
 let ecs: ECSClient;
@@ -93,7 +97,7 @@ const taskContainers = async (): Promise<number> =>
     .split("\n")
     .filter(Boolean).length;
 
-/** All that grows where something is forgotten. Pauses that are kept ready come and go by design, and are taken off. */
+/** Counts what grows where something is not removed, less the pauses that are kept ready: their number changes. */
 async function census() {
   const status = await instance.status();
   const [controlPlane, agent] = [
@@ -148,7 +152,7 @@ async function census() {
   };
 }
 
-/** Once the pauses that are kept ready are made again and stand in the network: looks that say the same for a while. */
+/** The census once two in a row are equal: the pauses that are kept ready have been made again. */
 async function settledCensus() {
   let last = await census();
   await eventually(async () => {
@@ -157,7 +161,7 @@ async function settledCensus() {
     expect(Object.values(is).every((count) => count >= 0)).toBe(true);
     const steady = { "descriptors of the control plane": 0, "descriptors of the agent": 0 };
     expect({ ...is, ...steady }).toEqual({ ...was, ...steady });
-  }, 60_000);
+  });
   return last;
 }
 
@@ -186,15 +190,15 @@ async function runToEnd(count: number): Promise<void> {
     expect(answer.tasks?.map((task) => [task.lastStatus, task.containers?.[0]?.exitCode])).toEqual(
       tasks.map(() => ["STOPPED", 0]),
     );
-  }, SHORT_MS_MAX);
+  }, LONGEST_MS);
 }
 
 describe("two hundred tasks in twenty services on one machine", () => {
   it(
-    "start, are rolled and go within their bounds, and a thousand lifetimes leave nothing behind",
-    { timeout: 900_000 },
+    "start, are replaced and stop in proportion to a short task, and a thousand tasks leave nothing behind",
+    { timeout: 1_800_000 },
     async () => {
-      await runShort(40);
+      const shortSeconds = (await seconds(() => runShort(WARM_UP))) / WARM_UP;
       await eventually(async () => expect(await taskContainers()).toBe(0));
       const before = await settledCensus();
       let lifetimes = 0;
@@ -216,7 +220,7 @@ describe("two hundred tasks in twenty services on one machine", () => {
         await eventually(
           async () =>
             expect((await allServices()).every((service) => service.runningCount === EACH)).toBe(true),
-          BOUNDS.started * 1_000,
+          LONGEST_MS,
         );
       });
       lifetimes += SERVICES * EACH;
@@ -238,7 +242,7 @@ describe("two hundred tasks in twenty services on one machine", () => {
                   deployments[0]?.rolloutState === "COMPLETED",
               ),
             ).toBe(true),
-          BOUNDS.rolled * 1_000,
+          LONGEST_MS,
         );
       });
       lifetimes += SERVICES * EACH;
@@ -249,16 +253,16 @@ describe("two hundred tasks in twenty services on one machine", () => {
             ecs.send(new DeleteServiceCommand({ cluster: "many", service, force: true })),
           ),
         );
-        await eventually(async () => expect(await taskContainers()).toBe(0), BOUNDS.removed * 1_000);
+        await eventually(async () => expect(await taskContainers()).toBe(0), LONGEST_MS);
       });
       process.stdout.write(
-        `200 tasks: started in ${started.toFixed(1)} s, rolled in ${rolled.toFixed(1)} s, removed in ${removed.toFixed(1)} s\n`,
+        `200 tasks: started in ${started.toFixed(1)} s, rolled in ${rolled.toFixed(1)} s, removed in ` +
+          `${removed.toFixed(1)} s; a short task takes ${shortSeconds.toFixed(2)} s\n`,
       );
-      expect([started < BOUNDS.started, rolled < BOUNDS.rolled, removed < BOUNDS.removed]).toEqual([
-        true,
-        true,
-        true,
-      ]);
+      const base = shortSeconds * SERVICES * EACH;
+      expect(started).toBeLessThan(RATIOS.started * base);
+      expect(rolled).toBeLessThan(RATIOS.rolled * base);
+      expect(removed).toBeLessThan(RATIOS.removed * base);
 
       await runShort(LIFETIMES - lifetimes);
       const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: "many" }));
@@ -272,11 +276,12 @@ describe("two hundred tasks in twenty services on one machine", () => {
             : [];
         });
         expect(grown).toEqual([]);
-      }, 60_000);
+      });
       const after = await census();
       for (const who of ["the control plane", "the agent"] as const) {
         process.stdout.write(
-          `memory of ${who}: ${before.memory[who].toFixed(0)} MiB before, ${after.memory[who].toFixed(0)} MiB after ${LIFETIMES} lifetimes\n`,
+          `memory of ${who}: ${before.memory[who].toFixed(0)} MiB before, ` +
+            `${after.memory[who].toFixed(0)} MiB after ${LIFETIMES} lifetimes\n`,
         );
         // Stopped tasks are kept for hours, as people wish: a few kilobytes each.
         expect(after.memory[who] - before.memory[who], who).toBeLessThan(80);

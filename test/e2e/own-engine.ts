@@ -71,7 +71,8 @@ export function newOwnEngine(number: number) {
       await run("ip", ["link", "del", bridge]);
       await run("sh", [
         "-c",
-        `for i in 1 2 3; do awk '{print $2}' /proc/mounts | grep '^${folder}' | sort -r | xargs -r umount -l; done; rm -rf ${folder}`,
+        `for i in 1 2 3; do awk '{print $2}' /proc/mounts | grep '^${folder}' | sort -r | xargs -r ` +
+          `umount -l; done; rm -rf ${folder}`,
       ]);
     },
   };

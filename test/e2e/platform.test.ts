@@ -31,7 +31,7 @@ describe("the demo", () => {
     );
   });
 
-  it("changes nothing when it is run again, and says so", async () => {
+  it("changes nothing when it is run again, and reports it", async () => {
     const before = await taskContainers();
     expect(await instance.up("demo")).toContain("nothing was changed");
     expect(await taskContainers()).toEqual(before);
@@ -46,6 +46,7 @@ describe("the demo", () => {
       });
       try {
         const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+        page.setDefaultTimeout(120_000);
         const hosts = new Set<string>();
         page.on("request", (request) => void hosts.add(new URL(request.url()).host));
         await page.goto(`${url}users`);
@@ -112,14 +113,15 @@ describe("the demo", () => {
 });
 
 describe("the website", () => {
-  it("answers as the talk's table says: users, files in both places, and every refusal with its sentence", async () => {
+  it("answers as documented: users, files in both places, and every refusal with its message", async () => {
     const call = async (method: string, path: string, body?: unknown) => {
       const json =
         body === undefined
           ? {}
           : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
       const answer = await get(url, { method, path, ...json });
-      return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> }; // The website's answers are JSON.
+      // The website's answers are JSON.
+      return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> };
     };
     const upload = async (path: string, name: string, text: string) => {
       const part = `Content-Disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: text/plain`;
@@ -258,10 +260,10 @@ describe("isolation", () => {
         IpPermissions: [{ IpProtocol: "tcp", FromPort: 3306, ToPort: 3306, UserIdGroupPairs: [{ GroupId }] }],
       }),
     );
-    expect(await exitCode()).toBe(0);
+    await eventually(async () => expect(await exitCode()).toBe(0));
   });
 
-  it("gives a task its role's credentials and no more: S3 without s3:PutObject is denied", async () => {
+  it("gives a task only its role's credentials: S3 without s3:PutObject is denied", async () => {
     const [container = ""] = await taskContainers();
     const script = `
       const { request } = require("node:http");

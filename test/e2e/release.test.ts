@@ -40,6 +40,7 @@ describe("the npm package", () => {
       "-g",
       "--prefix",
       prefix,
+      "--prefer-offline",
       "--no-audit",
       "--fetch-retries=1",
       "--no-fund",
@@ -47,7 +48,7 @@ describe("the npm package", () => {
     );
   });
 
-  it("says its version and its commit, whether npm installs it or npx runs it", async () => {
+  it("prints its version and its commit, installed by npm or run by npx", async () => {
     const sentence = new RegExp(
       `^gantry ${release.version} \\(commit [0-9a-f]{12}(-modified)?, \\d{4}-\\d\\d-\\d\\d\\)\n$`,
     );
@@ -66,7 +67,7 @@ describe("the npm package", () => {
     ).toMatch(sentence);
   });
 
-  it("has the versions of package-lock.json, whatever npm would resolve today", () => {
+  it("has the versions of package-lock.json", () => {
     const root = join(prefix, "lib/node_modules/gantry");
     const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
       packages: Record<string, { version: string }>;
@@ -81,7 +82,7 @@ describe("the npm package", () => {
     }
   });
 
-  it("runs the example website and leaves nothing", async () => {
+  it("runs the example website and leaves nothing behind", async () => {
     const answer = await gantry("demo", "--json", "--port", String(await freeInstancePort()));
     const { url } = JSON.parse(answer.trim().split("\n").at(-1) ?? "") as { url: string }; // Our own output.
     for (const format of ["bash", "fish", "powershell", "dotenv", "json"])
@@ -91,12 +92,12 @@ describe("the npm package", () => {
     await gantry("env", "--profile", "local", "--undo");
     expect((await get(url)).body).toContain("<title>");
     expect((await get(url, { path: "/health" })).status).toBe(200);
-    expect(await gantry("down", "--purge")).toContain("everything it made is removed");
+    expect(await gantry("down", "--purge")).toContain("everything that it created is removed");
     expect(existsSync(join(folder, "home/.gantry"))).toBe(false);
     expect(readdirSync(join(folder, "home")).filter((name) => ![".npm", ".aws"].includes(name))).toEqual([]);
   });
 
-  it("opens the state of the previous release, after it said what changed", async () => {
+  it("opens the state of the previous release, and shows what changed", async () => {
     const state = join(folder, "state-of-0.1.0");
     mkdirSync(state);
     writeStateOf010(join(state, "state.db"));
@@ -141,14 +142,16 @@ describe("the npm package", () => {
   });
 
   it("completes commands in bash, and prints the environment of five kinds", async () => {
-    const script = `source <(${prefix}/bin/gantry completion bash); COMP_WORDS=(gantry upg); COMP_CWORD=1; _gantry; echo "\${COMPREPLY[*]}"`;
+    const script =
+      `source <(${prefix}/bin/gantry completion bash); COMP_WORDS=(gantry upg); COMP_CWORD=1; _gantry; ` +
+      `echo "\${COMPREPLY[*]}"`;
     expect(await inFolder("bash", "-c", script)).toBe("upgrade\n");
     expect(await gantry("completion", "zsh")).toContain("#compdef gantry");
     expect(await gantry("completion", "fish")).toContain("complete -c gantry");
     await expect(gantry("env", "tcsh")).rejects.toThrow("bash, fish, powershell, dotenv or json");
   });
 
-  it("has neither tests nor benchmarks, and says so as of any unknown command", async () => {
+  it("has neither tests nor benchmarks, which are unknown commands", async () => {
     expect(await gantry("help")).not.toMatch(/gantry (test|bench)/);
     await expect(gantry("bench")).rejects.toThrow('There is no command "bench"');
   });
@@ -180,7 +183,7 @@ describe("the container image", () => {
 
   afterAll(() => docker("rmi", `gantry:${release.version}`));
 
-  it("needs nothing for its version, and names the socket that everything else needs", async () => {
+  it("prints its version without a socket, and names the socket that everything else needs", async () => {
     expect(await docker("run", "--rm", "--network", "none", `gantry:${release.version}`, "version")).toMatch(
       new RegExp(`^gantry ${release.version} \\(commit `),
     );
@@ -189,7 +192,7 @@ describe("the container image", () => {
     );
   });
 
-  it("brings the packages of every image that the platform builds, and builds one without a network", async () => {
+  it("contains the packages of every image that the platform builds, and builds one without a network", async () => {
     const build = `import { buildDebianImage, pauseRecipe } from "/opt/gantry/packages/images/index.js";
       await buildDebianImage({ ...pauseRecipe, tag: "${volume}:pause" }, { cacheFolder: "/tmp/c", label: "gantry.test=1" });`;
     await docker(
@@ -221,7 +224,7 @@ describe("the container image", () => {
     await docker("exec", container, "/usr/bin/busybox", "kill", "-9", String(pid));
     await eventually(async () => expect(await pidOf()).not.toBe(pid));
     expect((await get(url, { path: "/health" })).status).toBe(200);
-    expect(await gantry("down", "--purge")).toContain("everything it made is removed");
+    expect(await gantry("down", "--purge")).toContain("everything that it created is removed");
     expect(await docker("ps", "-aq", "--filter", `volume=${volume}`)).toBe("");
     expect(await docker("volume", "ls", "-q", "--filter", `name=${volume}`)).toBe("");
   });
@@ -251,7 +254,8 @@ describe.skipIf(!isRoot || existsSync("/var/lib/gantry"))("the Debian package", 
       // docker.service is not on every machine that has the program.
       expect(
         await shell(
-          "systemd-analyze verify --man=no /lib/systemd/system/gantry.service 2>&1 | grep gantry.service: | grep -v docker.service || true",
+          "systemd-analyze verify --man=no /lib/systemd/system/gantry.service 2>&1 | grep " +
+            "gantry.service: | grep -v docker.service || true",
         ),
       ).toBe("");
     await shell(`gantry up --port ${await freeInstancePort()}`);
@@ -260,7 +264,8 @@ describe.skipIf(!isRoot || existsSync("/var/lib/gantry"))("the Debian package", 
     }; // Our own file.
     const traces = () =>
       shell(
-        `docker ps -aq --filter label=gantry.instance=${instance}; docker volume ls -q --filter label=gantry.instance=${instance}`,
+        `docker ps -aq --filter label=gantry.instance=${instance}; docker volume ls -q --filter ` +
+          `label=gantry.instance=${instance}`,
       );
     expect(await shell("gantry status")).toContain("is up");
     await execute("dpkg", ["-i", release.path(".deb")]);

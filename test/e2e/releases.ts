@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./helpers.ts";
 
@@ -27,7 +27,10 @@ export async function buildRelease(): Promise<ReleaseFiles> {
   };
 }
 
-/** The environment of a user who has never used npm or Gantry: an empty HOME, and nothing of this checkout on PATH. */
+/**
+ * The environment of a user who has never used Gantry: an empty HOME, and nothing of this checkout on PATH. The
+ * cache of npm is the machine's, so that packages that it has are not downloaded again.
+ */
 export function emptyEnvironment(folder: string): NodeJS.ProcessEnv {
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true });
@@ -35,5 +38,6 @@ export function emptyEnvironment(folder: string): NodeJS.ProcessEnv {
     ([name]) => !/^(npm_.*|NODE|NODE_(?!EXTRA_CA_CERTS).*|GANTRY_.*|AWS_.*|XDG_.*|VITEST.*)$/.test(name),
   );
   const path = (process.env["PATH"] ?? "").split(":").filter((each) => !each.includes("node_modules"));
-  return { ...Object.fromEntries(kept), HOME: home, PATH: path.join(":") };
+  const npm_config_cache = join(homedir(), ".npm");
+  return { ...Object.fromEntries(kept), npm_config_cache, HOME: home, PATH: path.join(":") };
 }

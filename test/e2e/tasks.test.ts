@@ -52,7 +52,7 @@ describe("a task", () => {
         'wget -qO- "$ECS_CONTAINER_METADATA_URI_V4/task"; echo; wget -qO- "$ECS_CONTAINER_METADATA_URI_V4"',
       ],
     });
-    const [whole = "", own = ""] = await tasks.messagesOf("metadata", task);
+    const [whole = "", own = ""] = await tasks.messagesOf("metadata", task, 2);
     expect(JSON.parse(whole)).toMatchObject({
       TaskARN: task?.taskArn,
       Family: "metadata",
@@ -67,7 +67,7 @@ describe("a task", () => {
     });
   });
 
-  it("gets no more memory than it is allowed, and says so", async () => {
+  it("gets no more memory than its limit, and reports it", async () => {
     const task = await tasks.runToEnd("hungry", { command: ["sh", "-c", "tail /dev/zero"], memory: 32 });
     expect(task).toMatchObject({
       stopCode: "EssentialContainerExited",
@@ -75,7 +75,7 @@ describe("a task", () => {
     });
   });
 
-  it("that cannot start says why in ECS's words", async () => {
+  it("that cannot start reports the reason in ECS's words", async () => {
     expect(
       await tasks.runToEnd("missing", {
         image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/no-such-repository:1`,
@@ -92,19 +92,25 @@ describe("a task", () => {
 });
 
 describe("the way out", () => {
-  const reach = () => ({ command: ["sh", "-c", `nc -w 3 ${OUTSIDE} 7777 < /dev/null`] });
+  const reach = (tries = 1) => ({
+    command: [
+      "sh",
+      "-c",
+      `for i in $(seq ${tries}); do nc -w 3 ${OUTSIDE} 7777 </dev/null 2>/dev/null && exit 0; done; exit 1`,
+    ],
+  });
 
-  it("is there behind a NAT gateway, and with a public address behind an internet gateway", async () => {
-    const behindNat = await tasks.runToEnd("nat", reach());
+  it("exists behind a NAT gateway, and with a public address behind an internet gateway", async () => {
+    const behindNat = await tasks.runToEnd("nat", reach(10));
     expect(await tasks.messagesOf("nat", behindNat)).toEqual(["outside"]);
-    const open = await tasks.runToEnd("public", reach(), {
+    const open = await tasks.runToEnd("public", reach(10), {
       subnet: await tasks.subnetOf("fileshare-public-a"),
       publicIp: true,
     });
     expect(await tasks.messagesOf("public", open)).toEqual(["outside"]);
   });
 
-  it("is not there without a public address, nor from a subnet without a route", async () => {
+  it("does not exist without a public address, nor from a subnet without a route", async () => {
     const closed = await tasks.runToEnd("private", reach(), {
       subnet: await tasks.subnetOf("fileshare-public-a"),
     });
@@ -127,12 +133,14 @@ describe("the way out", () => {
     expect(island?.containers?.[0]?.exitCode).not.toBe(0);
   });
 
-  it("leads not to the host: its own ports are out of reach, but for the names that tasks need", async () => {
+  it("does not lead to the host, except to the endpoints that tasks need", async () => {
     const task = await tasks.runToEnd("host", {
       command: [
         "sh",
         "-c",
-        `for a in 172.17.0.1 100.64.0.1; do for p in 22 ${demo.instance.port} 2375; do nc -w 2 $a $p </dev/null 2>/dev/null && echo "$a $p"; done; done; echo done`,
+        // At the same time, because each waits for its timeout.
+        `for a in 172.17.0.1 100.64.0.1; do for p in 22 ${demo.instance.port} 2375; do ` +
+          `(nc -w 2 $a $p </dev/null 2>/dev/null && echo "$a $p") & done; done; wait; echo done`,
       ],
     });
     expect(await tasks.messagesOf("host", task)).toEqual(["done"]);

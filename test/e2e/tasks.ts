@@ -88,8 +88,8 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
         return task;
       });
     },
-    /** What it wrote; lines may come a moment after its end. */
-    async messagesOf(family: string, task: Task | undefined): Promise<readonly string[]> {
+    /** What it wrote, of which `linesMin` is known; lines may come a moment after its end. */
+    async messagesOf(family: string, task: Task | undefined, linesMin = 1): Promise<readonly string[]> {
       // The stream is there since the container's start.
       const logStreamName = `${family}/main/${task?.taskArn?.split("/").at(-1)}`;
       const read = async () => {
@@ -102,11 +102,11 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
       return eventually(async () => {
         await new Promise((done) => setTimeout(done, 300));
         const now = await read();
-        const isQuiet = now.length === before.length && now.length > 0;
+        const isQuiet = now.length === before.length && now.length >= linesMin;
         before = now;
         expect(isQuiet, "the log is quiet").toBe(true);
         return now;
-      }, 10_000);
+      });
     },
   };
 }

@@ -15,11 +15,14 @@ type Demo = ReturnType<typeof openDemo>;
 /** A version that is healthy and answers 500. */
 export const FAILING = "failing";
 /** The server of busybox runs this program where a folder has no page. */
-const ANSWER_500 = String.raw`mkdir /tmp/w/cgi-bin && printf '%s\n' '#!/bin/sh' 'printf "Status: 500 Internal Server Error\r\n\r\n"' > /tmp/w/cgi-bin/index.cgi && chmod +x /tmp/w/cgi-bin/index.cgi`;
+const PRINT_500 = String.raw`'printf "Status: 500 Internal Server Error\r\n\r\n"'`;
+const ANSWER_500 =
+  `mkdir /tmp/w/cgi-bin && printf '%s\\n' '#!/bin/sh' ${PRINT_500} > /tmp/w/cgi-bin/index.cgi && ` +
+  "chmod +x /tmp/w/cgi-bin/index.cgi";
 
 /**
- * The container of a version: a web server of busybox that answers its version. A version that listens where nobody looks
- * for it never becomes healthy; one without a page answers 404.
+ * The container of a version: a web server of busybox that answers its version. A version that listens where
+ * nobody looks for it never becomes healthy; one without a page answers 404.
  */
 export function versionContainer(version: string | undefined, port = 8080) {
   const page =
@@ -109,13 +112,19 @@ export async function createServiceRole(
 /** Stops the clients of a test before that failed. */
 let stopAsking: (() => void) | undefined;
 
+/**
+ * Answers per second that make a test under load one: a moment without a target is then seen. An idle machine
+ * gives hundreds.
+ */
+export const PER_SECOND_MIN = 100;
+
 /** Clients with and without keep-alive that note when they got which version. */
-export function startAsking({ url }: Demo, host: string) {
+export function startAsking({ url }: Demo, host: string, { clients = 12, pauseMs = 15 } = {}) {
   stopAsking?.();
   const answers: { at: number; version: string }[] = [];
   const failures: string[] = [];
   const going = new AbortController();
-  const loops = Array.from({ length: 12 }, async (_, index) => {
+  const loops = Array.from({ length: clients }, async (_, index) => {
     const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
     while (!going.signal.aborted) {
       const answer = await get(url, { path: "/", agent, headers: { host } }).catch((thrown: Error) => ({
@@ -124,7 +133,7 @@ export function startAsking({ url }: Demo, host: string) {
       }));
       if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
       else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
-      await new Promise((done) => setTimeout(done, 5));
+      await new Promise((done) => setTimeout(done, pauseMs));
     }
     agent.destroy();
   });
@@ -145,16 +154,29 @@ export function startAsking({ url }: Demo, host: string) {
 export const versionsOf = (answers: readonly { version: string }[]) =>
   new Set(answers.map(({ version }) => version));
 
+/**
+ * The answers from the first of a new version to the last of the old one: those of a canary, however late
+ * its steps are noticed.
+ */
+export function answersOfCanary<T extends { version: string }>(
+  answers: readonly T[],
+  canary: string,
+): readonly T[] {
+  const first = answers.findIndex(({ version }) => version === canary);
+  return answers.slice(first, answers.findLastIndex(({ version }) => version !== canary) + 1);
+}
+
 /** Expects a share within four standard deviations of its weight. */
 export function expectShare(part: number, all: number, weight: number): void {
   const noise = 4 * Math.sqrt((weight * (1 - weight)) / all);
   expect(Math.abs(part / all - weight), `${part} of ${all}`).toBeLessThan(noise);
 }
 
-/** An AppSpec that deploys a version. */
-export const appSpecOf = (taskDefinition: string) =>
+/** An AppSpec that deploys a version. Hooks: each maps a lifecycle event to a function. */
+export const appSpecOf = (taskDefinition: string, ...hooks: readonly Readonly<Record<string, string>>[]) =>
   JSON.stringify({
     version: 0.0,
+    ...(hooks.length === 0 ? {} : { Hooks: hooks }),
     Resources: [
       {
         TargetService: {

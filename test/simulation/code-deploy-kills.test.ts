@@ -8,8 +8,8 @@ import {
 import { expect, it } from "vitest";
 import { VICTIMS } from "./victims.ts";
 
-// `kill -9` of the control plane, the agent and the proxy at every lifecycle event of CodeDeploy. The deployment goes on, or
-// it ends as it was asked to; it never does both, and it always ends.
+// `kill -9` of the control plane, the agent and the proxy at every lifecycle event of CodeDeploy. The
+// deployment goes on, or it ends as it was asked to; it never does both, and it always ends.
 
 const MINUTE_MS = 60_000;
 const LOOK_MS = 5_000;
@@ -98,7 +98,7 @@ async function runCell({ routing, moment, victim, ending }: Cell): Promise<strin
   world.codeDeploy.deploy("v2", { routing, hooks: HOOKS });
   const deadline = world.clock.now() + WAIT_MAX_MS;
   let isOver = false;
-  while (!isOver && world.clock.now() < deadline && world.laws.broken.length === 0) {
+  while (!isOver && world.clock.now() < deadline && world.invariants.broken.length === 0) {
     await world.clock.advance(LOOK_MS);
     if (first(world)?.status === "Ready") world.codeDeploy.continue("ready");
     isOver = world.codeDeploy.deployments().every(hasEnded);
@@ -108,7 +108,7 @@ async function runCell({ routing, moment, victim, ending }: Cell): Promise<strin
   const problems = [
     struck ? "" : "the moment never came",
     isOver ? "" : "it does not end",
-    ...world.laws.broken,
+    ...world.invariants.broken,
     ...world.bugs,
     ends.join() === ENDINGS[ending].status ? "" : `it ended as ${ends.join(" → ")}`,
     problemOfEnd(world, { ending, old }),
@@ -147,7 +147,6 @@ it.each([
   ["in equal steps", LINEAR, MOMENTS.filter(({ name }) => name === "AllowTraffic with traffic")],
 ] as const)(
   "a deployment of CodeDeploy, %s, survives a kill of each process at every event",
-  { timeout: 240_000 },
   async (_, routing, moments) => {
     const problems: string[] = [];
     for (const moment of moments)

@@ -56,7 +56,7 @@ describe("the image of a task", () => {
   });
 
   // Before: where the engine had the image, no role was asked.
-  it("is refused to a role that may no longer pull it, although the node has it", async () => {
+  it("is refused to a role that may no longer pull it, though the node has it", async () => {
     const registry = newRegistry("sha256:one");
     const world = newWorld({ findImage: registry.findImage });
     await world.clock.advance(5_000);

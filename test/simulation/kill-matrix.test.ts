@@ -8,8 +8,8 @@ import type {
 import { expect, it } from "vitest";
 import { VICTIMS } from "./victims.ts";
 
-// `kill -9` of the control plane, the agent and the proxy at every stage of every strategy. The deployment goes on, or it
-// is turned back where it was asked to be; it never does both, and it always ends.
+// `kill -9` of the control plane, the agent and the proxy at every stage of every strategy. The deployment
+// goes on, or it is turned back where it was asked to be; it never does both, and it always ends.
 
 const MINUTE_MS = 60_000;
 const LOOK_MS = 5_000;
@@ -174,10 +174,10 @@ async function runCell(cell: {
   world.deploy("v2");
   const deadline = world.clock.now() + WAIT_MAX_MS;
   let rest: readonly string[] = ["not begun"];
-  while (rest.length > 0 && world.clock.now() < deadline && world.laws.broken.length === 0) {
+  while (rest.length > 0 && world.clock.now() < deadline && world.invariants.broken.length === 0) {
     await world.clock.advance(LOOK_MS);
     const isOver = world.deployments().every((each) => each.finishedAt !== undefined);
-    rest = isOver ? await world.laws.unrest(world.service()) : ["under way"];
+    rest = isOver ? await world.invariants.unrest(world.service()) : ["under way"];
   }
   const running = world.runningTasks();
   const left = running.map((task) => task.arn).toSorted();
@@ -185,7 +185,7 @@ async function runCell(cell: {
   world.stop();
   return [
     struck ? "" : "the moment never came",
-    ...world.laws.broken,
+    ...world.invariants.broken,
     ...world.bugs,
     ...rest,
     ends.join() === status ? "" : `it ended as ${seen.join(" → ")}`,
@@ -198,7 +198,6 @@ async function runCell(cell: {
 
 it.each(Object.entries(ROLLOUTS))(
   "%s survives a kill of each process at every stage",
-  { timeout: 240_000 },
   async (strategy, rollout) => {
     const problems: string[] = [];
     for (const moment of momentsOf(strategy))

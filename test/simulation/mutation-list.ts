@@ -4,6 +4,8 @@ export interface Mutation {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** The test that finds the bug where random seeds do not. */
+  readonly directedTest?: string;
 }
 
 const SERVICE = "packages/controllers/service/plan-rolling.ts";
@@ -16,37 +18,37 @@ const ASSIGNMENTS = "packages/controllers/node/assignments-for.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
-    bug: "tasks are started without regard to the maximum",
+    bug: "tasks are started beyond the maximum",
     file: SERVICE,
     from: "Math.min(desiredCount - (own.length - unhealthy.length), maximum - active.length)",
     to: "desiredCount - (own.length - unhealthy.length)",
   },
   {
-    bug: "old tasks are stopped without regard to the minimum",
+    bug: "old tasks are stopped below the minimum",
     file: SERVICE,
     from: "if (healthy ? spare <= 0 : mayServe && spare < 0) continue;",
     to: "",
   },
   {
-    bug: "old tasks that may serve, but are not known to be healthy yet, are stopped at once",
+    bug: "old tasks whose health is not known yet are stopped at once",
     file: SERVICE,
     from: "if (healthy ? spare <= 0 : mayServe && spare < 0) continue;",
     to: "if (healthy && spare <= 0) continue;",
   },
   {
-    bug: "a deployment is complete while old tasks are still ending",
+    bug: "a deployment is completed while old tasks are still stopping",
     file: SERVICE,
     from: "const bake = settled && primary",
     to: "const bake = budget.own.length > 0 && primary",
   },
   {
-    bug: "an observation's status is taken as it is",
+    bug: "the status of an observation is recorded even where it moves backwards",
     file: "packages/controllers/task/fold-observation.ts",
     from: "return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;",
     to: "return b;",
   },
   {
-    bug: "a stopped task is changed by what its node says later",
+    bug: "later reports of its node change a stopped task",
     file: "packages/controllers/task/fold-observation.ts",
     from: '  if (task.lastStatus === "STOPPED") return task;\n',
     to: "",
@@ -58,61 +60,65 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "const ended =\n    task.stopCode",
   },
   {
-    bug: "targets of tasks that ended stay registered",
+    bug: "targets of stopped tasks stay registered",
     file: "packages/controllers/task/task-controller.ts",
     from: 'for (const target of targets) tx.delete("target", targetKeyOf(target));\n      tx.delete("taskSecrets"',
     to: 'tx.delete("taskSecrets"',
   },
   {
-    bug: "an address is given out without a look at who has it",
+    bug: "an address is assigned without checking whether it is in use",
     file: "packages/state/transactions/addresses.ts",
     from: "const start = tx.next(`address/${subnet.id}`);",
-    to: "const start = tx.next(`address/${subnet.id}`); if (start > 1) return formatIp(block.base + RESERVED_FIRST + (start % 3));",
+    to:
+      "const start = tx.next(`address/${subnet.id}`); if (start > 1) return formatIp(block.base + " +
+      "RESERVED_FIRST + (start % 3));",
   },
   {
-    bug: "a warm interface is given to one task and stays warm for the next",
+    bug: "a warm interface stays in the pool after it was assigned to a task",
     file: SCHEDULER,
     from: 'tx.put("networkInterface", warm.id, taken);',
     to: "",
   },
   {
-    bug: "interfaces whose removal nobody confirmed are never asked for again",
+    bug: "the removal of an interface is not requested again when it was not confirmed",
     file: "packages/controllers/node/node-gateway.ts",
     from: "    this.#releaseLeftovers(session);\n",
     to: "",
   },
   {
-    bug: "a new connection is told nothing of what was said before",
+    bug: "a new connection does not get the assignments that were sent before",
     file: "packages/controllers/node/node-gateway.ts",
     from: "    this.#sync(session);\n",
     to: "",
   },
   {
-    bug: "messages that were doubled or overtaken count again",
+    bug: "duplicated and reordered messages are processed",
     file: "packages/agent-protocol/framing.ts",
     from: "if ((this.#last.get(subject) ?? 0) >= sequence) return false;",
     to: "",
   },
   {
-    bug: "an agent says hello once, so that a lost message stays lost",
+    bug: "an agent sends hello only once, so that a lost message stays lost",
     file: "packages/agent/agent-session.ts",
     from: "this.#timer = this.#clock.after(HELLO_EVERY_MS, () => this.#greet());",
     to: "",
   },
   {
-    bug: "a pod is taken apart before the agent has written down that it goes",
+    bug: "a pod is removed before the agent has recorded that it is to be removed",
     file: AGENT,
     from: "    await this.#cache.written();\n",
     to: "",
   },
   {
-    bug: "a pod goes and its interface stays",
+    bug: "a pod is removed and its interface stays",
     file: "packages/agent/handlers/pod-handler.ts",
-    from: "    if (!isInterfaceWanted(this.#deps.cache, pod.interface.id)) await this.#interfaces.remove(pod.interface);\n",
+    from:
+      "    if (!isInterfaceWanted(this.#deps.cache, pod.interface.id)) await " +
+      "this.#interfaces.remove(pod.interface);\n",
     to: "",
   },
   {
-    bug: "why a pod could not start is forgotten with the agent",
+    bug: "the reason why a pod could not start is lost when the agent restarts",
     file: "packages/agent/assignment-cache.ts",
     from: "      problems: Object.fromEntries(this.problems),",
     to: "      problems: {},",
@@ -124,7 +130,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "if (Number.isNaN(view.now))",
   },
   {
-    bug: "a store's index keeps what a record was found by before",
+    bug: "an index of the store keeps the previous key of a record",
     file: "packages/state/memory-store.ts",
     from: "        values.get(was)?.delete(key);\n",
     to: "",
@@ -134,6 +140,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: STAGES,
     from: 'targetPlan?.isFull === true ? then(shift(staged, "production", next)) : WAIT,',
     to: 'then(shift(staged, "production", next)),',
+    directedTest: "staged.test.ts: waits with a step while a task of the new fleet is replaced",
   },
   {
     bug: "a new fleet registers with the target group that serves",
@@ -151,10 +158,12 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: "the old fleet is stopped while the new one bakes",
     file: STAGES,
     from: 'source === undefined || stage === "CLEAN_UP" ? undefined : planFleet(view, source)',
-    to: 'source === undefined || stage === "BAKE_TIME" || stage === "CLEAN_UP" ? undefined : { ...planFleet(view, source), actions: stopFleet(view, source, true) }',
+    to:
+      'source === undefined || stage === "BAKE_TIME" || stage === "CLEAN_UP" ? undefined : { ' +
+      "...planFleet(view, source), actions: stopFleet(view, source, true) }",
   },
   {
-    bug: "a deployment that is turned back leaves its traffic where it is",
+    bug: "a rollback does not move traffic back",
     file: "packages/state/transactions/staged-deployments.ts",
     from: "  giveAllTraffic(tx, source);\n",
     to: "",
@@ -178,13 +187,13 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "weight: 100 * scale",
   },
   {
-    bug: "a hook that times out with ROLLBACK lets the deployment wait for ever",
+    bug: "a hook that times out with ROLLBACK leaves the deployment waiting forever",
     file: "packages/controllers/service/plan-hooks.ts",
     from: "  const expired = waiting.filter((run) => leftMs(run) <= 0);",
     to: "  const expired = waiting.filter((run) => run.expiresAt <= now);",
   },
   {
-    bug: "whoever waits for time alone waits a day where the clock is set back",
+    bug: "waiters on the clock wait a day longer when the clock is set back",
     file: "packages/kernel/clock.ts",
     from: "return then > now ? Number.POSITIVE_INFINITY : now - then;",
     to: "return now - then;",
@@ -196,25 +205,25 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "const isOwn = task !== undefined;",
   },
   {
-    bug: "what tasks reserve is not recorded with their placement",
+    bug: "reservations are not recorded with the placement",
     file: SCHEDULER,
     from: "    reserved: spec && reservationOf(spec, task.overrides),\n",
     to: "",
   },
   {
-    bug: "a task is placed beside whatever is reserved on its node",
+    bug: "a task is placed regardless of what is reserved on its node",
     file: "packages/state/transactions/reservations.ts",
     from: "available: total.memoryMiB - reserved.memoryMiB,",
     to: "available: total.memoryMiB,",
   },
   {
-    bug: "a task takes an interface that stands ready on another node",
+    bug: "a task takes a warm interface of another node",
     file: "packages/controllers/scheduler/gather-candidates.ts",
     from: "warm: ready.filter((eni) => eni.nodeId === fact.node.id),",
     to: "warm: ready,",
   },
   {
-    bug: "tasks go to the first node alone",
+    bug: "tasks are placed on the first node only",
     file: SCHEDULER,
     from: 'tx.list("node")',
     to: 'tx.list("node").slice(0, 1)',
@@ -232,7 +241,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return then(move("TEST_TRAFFIC_SHIFT"));',
   },
   {
-    bug: "a hook that failed lets the deployment go on",
+    bug: "a failed hook does not stop the deployment",
     file: "packages/controllers/service/plan-hooks.ts",
     from: 'const broken = runs.find((run) => run.status === "FAILED");',
     to: "const broken = runs.find((run) => run.id === '');",
@@ -244,37 +253,37 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "if (Number.isNaN(now))",
   },
   {
-    bug: "production traffic moves in one step, whatever the strategy",
+    bug: "production traffic moves in one step for every strategy",
     file: STAGES,
     from: "percents.find((percent) => percent > production)",
     to: "percents.findLast((percent) => percent > production)",
   },
   {
-    bug: "a fleet that was turned back is never stopped",
+    bug: "the new fleet is not stopped after a rollback",
     file: STAGES,
     from: "...others.flatMap((set) => stopFleet(view, set, true))];",
     to: "];",
   },
   {
-    bug: "a deployment is complete while its old fleet still stops",
+    bug: "a deployment is completed while its old fleet is still stopping",
     file: STAGES,
     from: "if (source !== undefined && !hasStopped(view, source))\n    return",
     to: "if (source !== undefined && stopFleet(view, source, isFull).length > 0)\n    return",
   },
   {
-    bug: "a rollback ends as a success",
+    bug: "a rollback ends as SUCCESSFUL",
     file: "packages/controllers/service/perform-actions.ts",
     from: "if (rollback === undefined) this.#endDeployment",
     to: "if (this.#view.deployment !== undefined) this.#endDeployment",
   },
   {
-    bug: "the fleets that a deployment replaced stay in the records",
+    bug: "the records of replaced fleets are kept",
     file: "packages/controllers/service/perform-actions.ts",
     from: "if (set.id !== taskSetId) this.#tx.delete",
     to: "if (set.id === '') this.#tx.delete",
   },
   {
-    bug: "a deployment that is turned back keeps the new fleet as PRIMARY",
+    bug: "after a rollback the new fleet stays PRIMARY",
     file: "packages/state/transactions/staged-deployments.ts",
     from: 'status: isSource ? "PRIMARY" : "ACTIVE",',
     to: "",
@@ -292,37 +301,37 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return isFull ? then(shift(staged, "test", ALL), move("POST_SCALE_UP")) : WAIT;',
   },
   {
-    bug: "a task set of CodeDeploy counts as healthy whatever its tasks are",
+    bug: "a task set of CodeDeploy counts as healthy regardless of its tasks",
     file: "packages/controllers/code-deploy/code-deploy-view.ts",
     from: "taskSets.filter((set) => isSteady(view, set)).map((set) => set.id)",
     to: "taskSets.map((set) => set.id)",
   },
   {
-    bug: "CodeDeploy makes a task set while the test listener still sends requests to its group",
+    bug: "CodeDeploy creates a task set while the test listener still forwards to its target group",
     file: CODE_DEPLOY,
     from: 'return act(...shift(view, "production", 0), ...shift(view, "test", 0));',
     to: 'return act({ type: "recordTraffic", traffic: { shiftedAt: view.now } });',
   },
   {
-    bug: "a rollback of CodeDeploy leaves the traffic where it is",
+    bug: "a rollback of CodeDeploy does not move traffic back",
     file: CODE_DEPLOYMENTS,
     from: "  giveAllTraffic(tx, deployment);\n",
     to: "",
   },
   {
-    bug: "a rollback of CodeDeploy succeeds while the new task set is still there",
+    bug: "a rollback of CodeDeploy succeeds while the new task set still exists",
     file: CODE_DEPLOY,
     from: '  if (green === undefined) return act({ type: "succeed" });\n  return green',
     to: '  if (green?.status !== "ACTIVE") return act({ type: "succeed" });\n  return green',
   },
   {
-    bug: "a deployment of CodeDeploy succeeds while the old task set is still there",
+    bug: "a deployment of CodeDeploy succeeds while the old task set still exists",
     file: CODE_DEPLOY,
     from: 'if (blue.status === "DRAINING") return WAIT;',
     to: 'if (blue.status === "DRAINING") return act({ type: "succeed" });',
   },
   {
-    bug: "what an earlier deployment of CodeDeploy has left keeps its target group",
+    bug: "the leftover task set of an earlier CodeDeploy deployment keeps its target group",
     file: CODE_DEPLOY,
     from: "if (others.length === 0) return act",
     to: "if (others.length >= 0) return act",
@@ -340,7 +349,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return act(...shift(view, "production", next));',
   },
   {
-    bug: "CodeDeploy lets the old fleet go while the new one is not healthy",
+    bug: "CodeDeploy releases the old fleet while the new one is not healthy",
     file: CODE_DEPLOY,
     from: "return whenSteady(view, () => act(drain(blue)));",
     to: "return act(drain(blue));",
@@ -352,7 +361,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "",
   },
   {
-    bug: "a hook of CodeDeploy that was answered is answered again",
+    bug: "a hook of CodeDeploy accepts a second answer",
     file: CODE_DEPLOYMENTS,
     from: "if (hasEnded(deployment) || isDecided || ",
     to: "if (hasEnded(deployment) || ",

@@ -17,7 +17,8 @@ import { expect, it } from "vitest";
 
 const MINUTE = 60_000;
 
-// The API, the metric store, the alarm controller and the auto-scaling controller together; minutes pass on virtual time.
+// The API, the metric store, the alarm controller and the auto-scaling controller together; minutes pass on
+// virtual time.
 it("scales a service from two tasks to four on requests per target, and back when they end", async () => {
   const clock = new VirtualClock(Math.ceil(Date.now() / MINUTE) * MINUTE);
   const api = await startApi({ clock });

@@ -7,15 +7,17 @@ const waitingOf = (world: ReturnType<typeof newWorld>) =>
 const unplaced = (events: readonly string[]) => events.filter((each) => each.includes("unable to place"));
 
 // Before: all tasks started, and the machine had promised more than it has.
-describe("tasks that a node has no room for", () => {
-  it("wait, and the service says so once in the words of Fargate", async () => {
+describe("tasks without room on a node", () => {
+  it("wait, and the service reports it once in the words of Fargate", async () => {
     const world = newWorld({ overcommit: { cpu: 1, memory: 1 } });
     world.createService({ desiredCount: 20 });
     await world.clock.advance(60_000);
     expect(world.runningTasks()).toHaveLength(16);
     expect(waitingOf(world)).toHaveLength(4);
     expect(unplaced(world.events())).toEqual([
-      "(service s) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+      "(service s) was unable to place a task. Reason: Capacity is unavailable at this time. Please " +
+        "try again later or in a different availability zone. For more information, see the " +
+        "Troubleshooting section of the Amazon ECS Developer Guide.",
     ]);
     world.stop();
   });
@@ -41,7 +43,7 @@ describe("tasks that a node has no room for", () => {
     world.stop();
   });
 
-  it("never start where one alone exceeds the machine, and leave the version that runs alone", async () => {
+  it("never start if one alone exceeds the machine, and do not affect the running version", async () => {
     const world = newWorld({ overcommit: { cpu: 100, memory: 100 } });
     world.createService({ desiredCount: 2 });
     await world.clock.advance(30_000);
@@ -59,7 +61,7 @@ describe("tasks that a node has no room for", () => {
     world.stop();
   });
 
-  it("are counted as before after an upgrade, when placements say nothing of reservations", async () => {
+  it("are counted after an upgrade from placements without reservations", async () => {
     const world = newWorld({ overcommit: { cpu: 1, memory: 1 } });
     world.createService({ desiredCount: 16 });
     await world.clock.advance(30_000);

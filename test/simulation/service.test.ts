@@ -2,7 +2,7 @@ import { newWorld } from "@gantry/testkit";
 import { describe, expect, it } from "vitest";
 
 describe("a service, on virtual time", () => {
-  it("starts what is wanted and says when it is steady", async () => {
+  it("starts the desired tasks and reports its steady state", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 3 });
     await world.clock.advance(30_000);
@@ -51,7 +51,7 @@ describe("a service, on virtual time", () => {
   });
 
   // Before: the node's connection was closed at every hello, and the node was told nothing any more.
-  it("keeps a task whose assignment cannot be made from broken records, and goes on with the others", async () => {
+  it("keeps a task whose assignment cannot be made from broken records, and continues with the others", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 2 });
     await world.clock.advance(30_000);
@@ -71,7 +71,7 @@ describe("a service, on virtual time", () => {
   });
 
   // Before: such a task stayed PENDING, and nothing but the node's status said why.
-  it("stops a task whose assignment the node refuses, and says why", async () => {
+  it("stops a task whose assignment the node refuses, with the reason", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 1 }, { image: "an image" });
     await world.clock.advance(5_000);
@@ -86,7 +86,7 @@ describe("a service, on virtual time", () => {
     world.stop();
   });
 
-  it("keeps the old version while a new one never starts, slows down, and says why", async () => {
+  it("keeps the old version while a new one cannot start, slows down, and reports the reason", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 2 });
     await world.clock.advance(30_000);
@@ -117,7 +117,7 @@ describe("a service, on virtual time", () => {
     expect(world.events().some((message) => message.includes("rolling back to deployment"))).toBe(true);
   });
 
-  it("scales in and gives the addresses back", async () => {
+  it("scales in and releases the addresses", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 5 });
     await world.clock.advance(30_000);

@@ -13,7 +13,8 @@ while (performance.now() < durationMs) {
   if (problems.length > 0) {
     failed += 1;
     process.stdout.write(
-      `Seed ${seed} failed; commit it in test/simulation/schedules.test.ts once it is mended:\n${[...trace, ...problems].join("\n")}\n`,
+      `Seed ${seed} failed; commit it in test/simulation/schedules.test.ts once it is mended:\n` +
+        `${[...trace, ...problems].join("\n")}\n`,
     );
   }
   seed += 1;

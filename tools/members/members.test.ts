@@ -15,7 +15,10 @@ import { supportSections } from "./support-sections.ts";
 
 const API = resolve(import.meta.dirname, "../../packages/api");
 
-/** Members that are read where the check does not find it, as `service: member`, with the place: the list only shrinks. */
+/**
+ * Members that are read where the check does not find it, as `service: member`, with the place: the list only
+ * shrinks.
+ */
 const READ_ELSEWHERE: Readonly<Record<string, string>> = {
   "s3: ContentMD5": "s3/body-checksums.ts reads the header",
   "s3: ChecksumAlgorithm": "s3/body-checksums.ts reads the header of the algorithm",
@@ -46,7 +49,10 @@ async function serviceOf(name: string, descriptor: ServiceDescriptor): Promise<L
   return loadService(descriptor, await load());
 }
 
-/** Whether a list has the member, a structure that it is in, or members of it: then each of them is looked at by itself. */
+/**
+ * Whether a list has the member, a structure that it is in, or members of it: then each of them is looked at
+ * by itself.
+ */
 const covers = (paths: ReadonlySet<string>, member: string): boolean =>
   member.split(".").some((_, index, names) => paths.has(names.slice(0, index + 1).join("."))) ||
   [...paths].some((path) => path.startsWith(`${member}.`));
@@ -77,7 +83,7 @@ describe.each(Object.entries(DESCRIPTORS))("%s", (name, descriptor) => {
     expect(ignored).toEqual([]);
   });
 
-  it("lists members that there are, each once", async () => {
+  it("lists existing members, each once", async () => {
     const service = await serviceOf(name, descriptor);
     const { REFUSED, RECORDED } = await tablesOf(name);
     const wrong = [...new Set([...Object.keys(REFUSED), ...Object.keys(RECORDED)])].flatMap((operation) => {

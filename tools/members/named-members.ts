@@ -128,7 +128,10 @@ function isKey(child: SyntaxNode, parent: SyntaxNode): boolean {
   return parent.type === "Property" && child === parent["key"];
 }
 
-/** What a node says of members: it reads one, takes one out of a structure, or has a text that may be the name of one. */
+/**
+ * What a node says of members: it reads one, takes one out of a structure, or has a text that may be the name
+ * of one.
+ */
 function membersOf(node: SyntaxNode, isConstant: boolean): readonly string[] {
   if (node.type === "MemberExpression") return names(node["property"]);
   if (node.type === "ObjectPattern" || (node.type === "ObjectExpression" && isConstant))

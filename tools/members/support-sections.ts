@@ -1,4 +1,7 @@
-/** The sections of a SUPPORT.md about members of inputs: those that are refused, and those that have no effect, by reason. */
+/**
+ * The sections of a SUPPORT.md about members of inputs: those that are refused, and those that have no
+ * effect, by reason.
+ */
 export function supportSections(
   refused: Readonly<Record<string, readonly (string | readonly string[])[]>>,
   recorded: Readonly<Record<string, Readonly<Record<string, string>>>>,

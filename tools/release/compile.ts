@@ -9,6 +9,7 @@ export const ENTRY_POINTS = [
   "apps/control-plane/main.ts",
   "apps/agent/main.ts",
   "packages/content/hash-worker.ts",
+  "packages/content/metrics/metric-worker.ts",
 ] as const;
 
 /** What was compiled. */
@@ -62,7 +63,8 @@ export function compileModule(source: string, module: string): { text: string; i
     if (imported === undefined) continue;
     imports.add(imported);
     const relative = posix.relative(posix.dirname(module), asJavaScript(imported));
-    compiled = `${compiled.slice(0, start)}"${relative.startsWith(".") ? relative : `./${relative}`}"${compiled.slice(end)}`;
+    const specifier = relative.startsWith(".") ? relative : `./${relative}`;
+    compiled = `${compiled.slice(0, start)}"${specifier}"${compiled.slice(end)}`;
   }
   return { text: compiled, imports: [...imports] };
 }

@@ -7,6 +7,7 @@ import {
   buildDebianImage,
   closureKey,
   databaseRecipe,
+  machineRecipe,
   fetchPackages,
   nodeBaseRecipe,
   pauseRecipe,
@@ -139,6 +140,7 @@ async function addPackages(folder: string, program: string, cacheFolder: string)
     agentRecipe({ tag: "agent", node: process.execPath, sources: program }),
     nodeBaseRecipe(process.execPath),
     databaseRecipe,
+    machineRecipe,
     ...wellKnownRecipes,
   ];
   mkdirSync(folder, { recursive: true });

@@ -81,7 +81,10 @@ export function buildDebianPackage(
   return path;
 }
 
-/** The Node runtime needs the C and C++ libraries; images are built with apt-get, dpkg-deb and tar, which Debian has. */
+/**
+ * The Node runtime needs the C and C++ libraries; images are built with apt-get, dpkg-deb and tar, which
+ * Debian has.
+ */
 function renderControl(options: { version: string; architecture: string; kilobytes: number }): string {
   return `Package: gantry
 Version: ${options.version}

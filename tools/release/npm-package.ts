@@ -26,8 +26,9 @@ const SHIPPED = [
 ];
 
 /**
- * Lays out the npm package in `target`: the compiled program, the example website as it is built, documents, the
- * launcher, the npm packages that it imports, and their licences. The Node runtime is left to npm, which knows the machine. Errors: a licence that is not permissive.
+ * Lays out the npm package in `target`: the compiled program, the example website as it is built, documents,
+ * the launcher, the npm packages that it imports, and their licences. The Node runtime is left to npm, which
+ * knows the machine. Errors: a licence that is not permissive.
  */
 export function layOutPackage(sources: string, target: string): Manifest {
   mkdirSync(target, { recursive: true });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compileModule } from "./compile.ts";
+import { sources, text } from "../tidy/sources.ts";
+import { compileModule, ENTRY_POINTS } from "./compile.ts";
 import { closureOf } from "./dependencies.ts";
 import { checkLicenses, isPermissive, renderThirdParties } from "./third-party.ts";
 
@@ -29,6 +30,18 @@ const port = 1;`);
   });
 });
 
+describe("the files of worker threads", () => {
+  // Before: the thread of the metric store was neither compiled nor found by a release, which had no metrics.
+  it("are compiled, because no import names them", () => {
+    const workers = sources.filter((file) => /\bparentPort\b/.test(text(file)));
+    expect(workers.filter((file) => !ENTRY_POINTS.some((each) => each === file))).toEqual([]);
+  });
+
+  it("are named without the extension, which differs in a release", () => {
+    expect(sources.filter((file) => /new URL\(["'`][^"'`$]+\.ts["'`]/.test(text(file)))).toEqual([]);
+  });
+});
+
 describe("what ships with a release", () => {
   const lock = {
     "node_modules/a": { version: "1.0.0", license: "MIT", dependencies: { b: "^1" } },
@@ -52,7 +65,7 @@ describe("what ships with a release", () => {
     ).toBe(false);
   });
 
-  it("prints each text once, with the packages that it belongs to", () => {
+  it("prints each licence once, with its packages", () => {
     const party = (name: string) => ({ name, version: "1.0.0", license: "MIT", text: "The text." });
     const rendered = renderThirdParties([party("a"), party("b")]);
     expect(rendered).toContain("a 1.0.0: MIT\nb 1.0.0: MIT");

@@ -47,6 +47,27 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("eventDelivery"),
     writers: [`${TRANSACTIONS}events.ts`, `${CONTROLLERS}events/delivery-controller.ts`],
   },
+  "secret.rotating": {
+    pattern: /\brotating[,:] /,
+    writers: [
+      `${TRANSACTIONS}secret-rotation.ts`,
+      `${CONTROLLERS}secrets/rotation-controller.ts`, // Reads it.
+      "packages/api/secretsmanager/rotation.ts", // CancelRotateSecret leaves it out.
+    ],
+  },
+  "zoneCopy.*": { pattern: writesOf("zoneCopy"), writers: [`${TRANSACTIONS}zones.ts`] },
+  "topicMessage.*": {
+    pattern: writesOf("topicMessage", "topicDelivery"),
+    writers: [`${TRANSACTIONS}topics.ts`, `${CONTROLLERS}topics/topic-delivery-controller.ts`],
+  },
+  "ObjectMeta.replication": {
+    pattern: /\breplication: (?:status|"PENDING"|"REPLICA")/,
+    writers: ["packages/content/object-index.ts", "packages/api/s3/write-replica.ts"],
+  },
+  "imageReplication.*": {
+    pattern: writesOf("imageReplication"),
+    writers: [`${TRANSACTIONS}repositories.ts`, `${CONTROLLERS}registry/replication-controller.ts`],
+  },
   "eventRule.nextAt": {
     pattern: writesOf("eventRule", "schedule"),
     writers: ["packages/api/eventbridge/", "packages/api/scheduler/", `${CONTROLLERS}events/`],
@@ -118,6 +139,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       `${CONTROLLERS}node/record-balancers.ts`,
     ],
   },
+  "certificate.unvalidated": {
+    pattern: /\bunvalidated: left\b|: \{ unvalidated \}/,
+    writers: [`${TRANSACTIONS}certificate-validation.ts`, "packages/api/acm/index.ts"],
+  },
   "loadBalancer.ownCertificate": {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
@@ -130,6 +155,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("databaseInstance"),
     writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
   },
+  "flowLog.deliveryError": {
+    pattern: /\bdeliveryError \}/,
+    writers: ["apps/control-plane/flow-log-delivery.ts"],
+  },
   "networkInterface.ready": {
     pattern: /\bready: (?:message|true|false)/,
     writers: [`${TRANSACTIONS}addresses.ts`, GATEWAY],
@@ -140,7 +169,25 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "loadBalancer.nodeId": {
     pattern: /\bchooseHost\(/,
-    writers: [`${TRANSACTIONS}hosting.ts`, "packages/api/elbv2/", "packages/api/rds/", "packages/api/efs/"],
+    writers: [
+      `${TRANSACTIONS}hosting.ts`,
+      "packages/api/elbv2/",
+      "packages/api/rds/",
+      "packages/api/efs/",
+      "packages/api/ec2/",
+    ],
+  },
+  "ec2Instance.state": {
+    pattern: writesOf("ec2Instance"),
+    writers: ["packages/api/ec2/", `${CONTROLLERS}node/record-instance.ts`, `${CONTROLLERS}instance/`],
+  },
+  "ec2Instance.sessionId": {
+    pattern: /\.\.\.current, sessionId:/,
+    writers: [`${CONTROLLERS}instance/`],
+  },
+  "instanceConsole.*": {
+    pattern: writesOf("instanceConsole"),
+    writers: [`${CONTROLLERS}node/record-console.ts`, `${CONTROLLERS}instance/`],
   },
   "node.engine": {
     pattern: /"node", \w+, \{ \.\.\.node, engine:/,

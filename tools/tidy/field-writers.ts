@@ -13,7 +13,10 @@ export function writesOf(...kinds: readonly string[]): RegExp {
   return new RegExp(String.raw`\b(?:this\.#)?tx\.(?:put|delete)\(\s*"(?:${kinds.join("|")})"`);
 }
 
-/** The rows of the table, each by the first name in its first column, such as `task.placement`; a row without a name by the whole column. */
+/**
+ * The rows of the table, each by the first name in its first column, such as `task.placement`; a row without
+ * a name by the whole column.
+ */
 export function writerRows(architecture: string): readonly string[] {
   const table = /## Who writes what\n\n((?:\|.*\n)+)/.exec(architecture)?.[1] ?? "";
   return table

@@ -5,39 +5,8 @@ import { importActions } from "./import-actions.ts";
 import { importCircles, importsOf, resolveImport } from "./import-circles.ts";
 import { FUNCTION_LINES_MAX, longFunctions } from "./long-functions.ts";
 import { files, offenders, syntax, text } from "./sources.ts";
+import { COLUMNS_MAX, wideLines } from "./wide-lines.ts";
 
-/** Functions that are longer today, as `file: path of names`: the list only shrinks. */
-const LONG_FUNCTIONS = [
-  "packages/controllers/node/pod-assignment.ts: containerAssignment",
-  "packages/api/iam/decide.ts: policyDecider",
-  "apps/cli/demo/network.ts: createNetwork",
-  "apps/cli/demo/resources.ts: ensureBalancer",
-  "examples/fileshare/api/file-routes.ts: fileRoutes",
-  "examples/fileshare/web/files-page.tsx: FilesPage",
-  "packages/agent/pods/container-spec.ts: containerSpec",
-  "packages/api/ec2/permissions.ts: ec2Permissions",
-  "packages/api/ecr/policies.ts: policyOperations",
-  "packages/api/ecs/clusters.ts: clusterOperations",
-  "packages/api/ecs/permissions.ts: ecsPermissions",
-  "packages/api/ecs/task-definitions.ts: taskDefinitionOperations",
-  "packages/api/ecs/tasks.ts: taskOperations",
-  "packages/api/ecs/present-task.ts: composeTask",
-  "packages/api/efs/permissions.ts: efsPermissions",
-  "packages/api/iam/permissions.ts: iamPermissions",
-  "packages/content/write-frames.ts: writeFrames",
-  "packages/controllers/node/node-gateway.ts: NodeGateway.receive",
-  "packages/controllers/node/pod-assignment.ts: taskAssignment",
-  "packages/images/recipes.ts: agentRecipe",
-  "packages/kernel/checksum.ts: sliced",
-  "packages/state/transactions/new-task.ts: newTask",
-  "packages/testkit/api-server.ts: startApi",
-  "packages/testkit/simulation/fake-host.ts: fakeHost",
-  "packages/testkit/simulation/laws.ts: keepLaws",
-  "packages/testkit/simulation/records.ts: putBalancer",
-  "packages/testkit/world.ts: newWorld",
-  "packages/wire/decode.ts: decode",
-  "packages/wire/encode.ts: encodeErrorBody",
-];
 /** Files that look something up by an empty key where they have none: the list only shrinks. */
 const ABSENT_KEYS = ["packages/controllers/service/fleet.ts"];
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
@@ -62,7 +31,14 @@ describe("the structure of the code", () => {
     const long = code.flatMap((file) =>
       longFunctions(text(file), syntax(file)).map((name) => `${file}: ${name}`),
     );
-    expect(long.filter((each) => !LONG_FUNCTIONS.includes(each))).toEqual([]);
+    expect(long).toEqual([]);
+  });
+
+  it(`keeps every line within ${COLUMNS_MAX} columns`, () => {
+    const wide = files.flatMap((file) =>
+      wideLines(text(file), syntax(file)).map((line) => `${file}:${line}`),
+    );
+    expect(wide).toEqual([]);
   });
 
   it("has no files that import one another in a circle", () => {
@@ -75,7 +51,7 @@ describe("the structure of the code", () => {
     expect(importCircles(graph)).toEqual([]);
   });
 
-  it("looks nothing up by an empty key in place of an absent one", () => {
+  it("does not look up records by an empty key in place of an absent one", () => {
     const others = code.filter((file) => !ABSENT_KEYS.includes(file));
     expect(offenders(others, (file) => absentKeys(text(file), syntax(file)).length > 0)).toEqual([]);
   });
@@ -112,6 +88,19 @@ describe("the checks of the structure", () => {
     expect(longFunctions(long, parse(long))).toEqual([name]);
     expect(longFunctions(short, parse(short))).toEqual([]);
   });
+
+  it.each([`// ${"word ".repeat(30)}`, `call("${"word ".repeat(30)}");`, `call(\`${"word ".repeat(30)}\`);`])(
+    "reports a line that is too wide: %s",
+    (source) => expect(wideLines(source, parse(source))).toEqual([1]),
+  );
+
+  it.each([
+    `const arn = "${"x".repeat(130)}";`,
+    `const pattern = /${"word ".repeat(30)}/;`,
+    `const page = \`first\n${"word ".repeat(30)}\`;`,
+  ])("accepts a wide line that has no place to break it: %s", (source) =>
+    expect(wideLines(source, parse(source))).toEqual([]),
+  );
 
   it("reports files that import one another, and no others", () => {
     const imports = (file: string, source: string) =>

@@ -6,7 +6,8 @@ export async function run({ deps, folder, words }: Call): Promise<number> {
   const [file = ""] = words;
   await backUp(deps, folder, file);
   process.stdout.write(
-    `The backup is in ${file}. It holds the instance's keys: keep it as safe as them. "gantry restore ${file}" brings it back.\n`,
+    `The backup was written to ${file}. It contains the instance's keys: store it as safely as the ` +
+      `keys. "gantry restore ${file}" restores it.\n`,
   );
   return 0;
 }

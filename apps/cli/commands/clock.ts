@@ -19,12 +19,12 @@ export async function run({ folder, words, flag }: Call): Promise<number> {
 
 /** Parses the requested change; undefined where the words only request the status. Errors: UserError. */
 export function changeOf([what, amount, ...more]: readonly string[]): object | undefined {
-  if (more.length > 0) throw new UserError('Give one change: "gantry clock advance 5m".');
+  if (more.length > 0) throw new UserError('Name one change, such as "gantry clock advance 5m".');
   switch (what) {
     case undefined:
       return undefined;
     case "reset":
-      if (amount !== undefined) throw new UserError('"gantry clock reset" takes nothing more.');
+      if (amount !== undefined) throw new UserError('"gantry clock reset" takes no argument.');
       return { type: "reset" };
     case "speed": {
       const speed = Number(amount);
@@ -35,7 +35,7 @@ export function changeOf([what, amount, ...more]: readonly string[]): object | u
     case "advance":
       return { type: "advance", byMs: durationMs(amount) };
     default:
-      throw new UserError(`There is no "gantry clock ${what}": advance, speed and reset are there.`);
+      throw new UserError(`There is no "gantry clock ${what}": use advance, speed or reset.`);
   }
 }
 
@@ -63,7 +63,8 @@ export function describeClock(status: ClockStatus): string {
   const until =
     status.realAgainAt === undefined
       ? ""
-      : `; real again at ${new Date(status.realAgainAt).toISOString()}, in ${duration(status.realAgainAt - status.real)}`;
+      : `; real again at ${new Date(status.realAgainAt).toISOString()}, in ` +
+        duration(status.realAgainAt - status.real);
   return `${shown}${ahead}${speed}${until}`;
 }
 

@@ -30,7 +30,7 @@ describe("gantry install", () => {
 describe("gantry env", () => {
   const environment = { AWS_SECRET_ACCESS_KEY: `a'b\\c$d`, AWS_PAGER: "" };
 
-  it("speaks to shells without letting a value be more than a value", () => {
+  it("quotes values for each shell", () => {
     const script = `${renderEnvironment("bash", environment)}printf %s "$AWS_SECRET_ACCESS_KEY"`;
     expect(execFileSync("sh", ["-c", script], { encoding: "utf8" })).toBe(environment.AWS_SECRET_ACCESS_KEY);
     expect(renderEnvironment("fish", environment)).toContain(
@@ -43,7 +43,7 @@ describe("gantry env", () => {
     expect(renderEnvironment("dotenv", { AWS_REGION: "x" })).toBe("AWS_REGION='x'\n");
   });
 
-  it("writes a profile, writes it again, and undoes it, with everything else as it was", () => {
+  it("writes, rewrites and removes a profile, and leaves other profiles unchanged", () => {
     const folder = mkdtempSync(join(tmpdir(), "gantry-profile-"));
     const [config, credentials] = [join(folder, "config"), join(folder, "aws/credentials")];
     const before = { ...process.env };
@@ -113,7 +113,7 @@ describe("gantry logs, ps and status", () => {
     tasks: [task("abc1", "web"), task("abc2", "web", "STOPPED"), task("def1", undefined)],
   };
 
-  it("finds tasks by service, by id and by the beginning of an id", () => {
+  it("finds tasks by service, by id and by a prefix of an id", () => {
     expect(tasksNamed(status, "web").map((each) => each.id)).toEqual(["abc1"]);
     expect(tasksNamed(status, "c/web").map((each) => each.id)).toEqual(["abc1"]);
     expect(tasksNamed(status, "def")[0]?.id).toBe("def1");
@@ -126,7 +126,8 @@ describe("gantry logs, ps and status", () => {
   it("names an engine that does not answer, since when, and the remedy", () => {
     const node = { id: "n", hostname: "host", engine: { answers: false, since: Date.UTC(2026, 0, 1) } };
     expect(problemsOf([node], { agents: 1, now: Date.UTC(2026, 0, 1, 0, 5) })).toEqual([
-      'Docker Engine on host has not answered for 5m (since 2026-01-01T00:00:00.000Z): restart it, e.g. with "systemctl restart docker"',
+      "Docker Engine on host has not answered for 5m (since 2026-01-01T00:00:00.000Z): restart it, " +
+        'e.g. with "systemctl restart docker"',
     ]);
     expect(problemsOf([{ ...node, engine: undefined }], { agents: 0, now: 0 })[0]).toContain("not connected");
   });

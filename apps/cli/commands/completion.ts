@@ -77,7 +77,7 @@ function renderZsh(commands: readonly Command[]): string {
 # Completion of gantry for zsh:  source <(gantry completion zsh)
 _gantry() {
   local -a commands=(
-    'help:show how a command is used'
+    'help:show the usage of a command'
 ${names.join("\n")}
   )
   if (( CURRENT == 2 )); then
@@ -120,7 +120,7 @@ function renderFish(commands: readonly Command[]): string {
     ];
   });
   return `# Completion of gantry for fish:  gantry completion fish | source
-complete -c gantry -f -n __fish_use_subcommand -a help -d 'show how a command is used'
+complete -c gantry -f -n __fish_use_subcommand -a help -d 'show the usage of a command'
 ${lines.join("\n")}
 `;
 }

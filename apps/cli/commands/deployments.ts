@@ -57,7 +57,7 @@ async function follow(settings: InstanceSettings, path: string, isJson: boolean)
     known = report;
   }
   if (known?.finishedAt === undefined)
-    throw new UserError('The control plane has ended the connection: see "gantry status".');
+    throw new UserError('The control plane closed the connection: see "gantry status".');
   return known.hasSucceeded ? 0 : 1;
 }
 

@@ -88,7 +88,7 @@ async function engine(): Promise<Finding> {
       "Docker Engine",
       false,
       `${version === "" ? "running" : version}, but it did not answer within ${ENGINE_ANSWER_MS / 1000} s`,
-      'Restart it ("systemctl restart docker"): tasks come back by themselves.',
+      'Restart it ("systemctl restart docker"): the tasks are started again.',
     );
   if (version !== "")
     return finding(
@@ -101,7 +101,8 @@ async function engine(): Promise<Finding> {
   const asRoot = process.getuid?.() === 0;
   const remedy = asRoot
     ? 'Nothing to do: "gantry up" installs and starts it.'
-    : 'Start it and see that you may use it ("docker version"), or run "gantry up" as root, which installs and starts it.';
+    : 'Start it and check that you may use it ("docker version"), or run "gantry up" as root, which ' +
+      "installs and starts it.";
   return finding(
     "Docker Engine",
     false,
@@ -116,19 +117,19 @@ async function packages(): Promise<Finding> {
   return finding(
     "Debian's packages",
     there,
-    there ? "apt-get is there" : "no apt-get",
-    "Gantry's own images are built from Debian's packages: use Debian or a system made from it.",
+    there ? "apt-get is installed" : "no apt-get",
+    "Gantry builds its own images from Debian's packages: use Debian or a system derived from it.",
   );
 }
 
 async function networking(): Promise<Finding> {
   if (process.platform !== "linux")
-    return finding("network namespaces", true, "the engine's own machine has them", "");
+    return finding("network namespaces", true, "provided by the engine's machine", "");
   const there = existsSync("/proc/self/ns/net");
   return finding(
     "network namespaces",
     there,
-    there ? "the kernel has them" : "none",
+    there ? "supported by the kernel" : "none",
     "Use a kernel with network namespaces, veth and nf_tables.",
   );
 }
@@ -169,8 +170,8 @@ async function data(folder: string): Promise<readonly Finding[]> {
   if (readInstance(folder) === undefined) return [];
   const problems = await damageOf(folder);
   const remedy =
-    'Bring back a backup ("gantry down --purge", "gantry restore FILE"); a damaged object or image can be uploaded again instead.';
-  if (problems.length === 0) return [finding("stored data", true, "every byte is as it was written", remedy)];
+    'Restore a backup ("gantry down --purge", "gantry restore FILE"), or upload the damaged object or image again.';
+  if (problems.length === 0) return [finding("stored data", true, "all checksums match", remedy)];
   return problems.map((problem) => finding("stored data", false, `damaged: ${problem}`, remedy));
 }
 
@@ -188,21 +189,21 @@ async function ports(folder: string): Promise<readonly Finding[]> {
   const settings = readInstance(folder);
   if (settings !== undefined && (await healthOf(settings)) !== undefined)
     return [finding("ports", true, `this Gantry answers at http://127.0.0.1:${settings.port}`, "")];
-  const { port, tlsPort, linkPort, registryPort, consolePort } = settings ?? portsOf();
-  const wanted = [port, tlsPort, linkPort, registryPort, consolePort];
+  const { port, tlsPort, linkPort, dnsPort, registryPort, consolePort } = settings ?? portsOf();
+  const wanted = [port, tlsPort, linkPort, dnsPort, registryPort, consolePort];
   const [taken, busy] = [await takenOf(wanted), await takenOf([80, 443])];
   return [
     finding(
       "ports",
       taken.length === 0,
       taken.length === 0 ? `${wanted.join(", ")} are free` : `${taken.join(", ")} taken`,
-      "Stop what listens there, or choose others with --port.",
+      "Stop the programs that listen on them, or choose other ports with --port.",
     ),
     finding(
       "load balancers' ports",
       busy.length === 0,
       busy.length === 0 ? "80 and 443 are free" : `${busy.join(", ")} taken or not permitted`,
-      'Listeners on them answer on other ports of this host; "gantry status" says which.',
+      'Listeners on these ports are served on other ports of this host: see "gantry status".',
       true,
     ),
   ];
@@ -222,7 +223,8 @@ async function names(): Promise<Finding> {
     "names under .localhost",
     ["127.0.0.1", "::1"].includes(address),
     `name.elb.localhost is ${address}`,
-    "Browsers and curl resolve them by themselves; for other programs install libnss-myhostname, or send the name in the Host header.",
+    "Browsers and curl resolve these names themselves; for other programs install libnss-myhostname, " +
+      "or send the name in the Host header.",
     true,
   );
 }
@@ -233,7 +235,7 @@ async function client(): Promise<Finding> {
     "AWS CLI",
     version !== "",
     version === "" ? "not installed" : version,
-    "Gantry needs none; install awscli to talk to it by hand.",
+    "Gantry does not need it; install awscli to call the API from a shell.",
     true,
   );
 }

@@ -10,15 +10,16 @@ export async function run({ deps, folder, flag }: Call): Promise<number> {
   const { problems, foreign } = await takeDown(deps, folder, purge);
   if (problems.length > 0) {
     process.stderr.write(
-      `gantry: The control plane is stopped, but not everything could be ${purge ? "removed" : "stopped"}:\n${problems.map((problem) => `  - ${problem}\n`).join("")}`,
+      "gantry: The control plane is stopped, but not everything could be " +
+        `${purge ? "removed" : "stopped"}:\n${problems.map((problem) => `  - ${problem}\n`).join("")}`,
     );
-    process.stderr.write(`Solve this, then run "gantry down${purge ? " --purge" : ""}" again.\n`);
+    process.stderr.write(`Fix this, then run "gantry down${purge ? " --purge" : ""}" again.\n`);
     return 1;
   }
   process.stdout.write(
     purge
-      ? "Gantry is down, and everything it made is removed.\n"
-      : 'Gantry is down; its data is kept. "gantry up" brings it back.\n',
+      ? "Gantry is down, and everything that it created is removed.\n"
+      : 'Gantry is down; its data is kept. "gantry up" starts it again.\n',
   );
   if (foreign.length > 0)
     process.stdout.write(`Files in ${folder} that are not Gantry's are kept: ${foreign.join(", ")}.\n`);

@@ -33,15 +33,16 @@ export function run({ folder, words, flag, value }: Call): Promise<number> {
       caBundle: values.AWS_CA_BUNDLE,
     });
     process.stdout.write(
-      `The profile ${profile} is written: aws --profile ${profile} ecs list-clusters. "gantry env --profile ${profile} --undo" removes it.\n`,
+      `The profile ${profile} is written: aws --profile ${profile} ecs list-clusters. "gantry env ` +
+        `--profile ${profile} --undo" removes it.\n`,
     );
   }
   return Promise.resolve(0);
 }
 
 /**
- * The variables that point AWS clients at the instance, with the authority where the endpoint is https. Errors: UserError
- * where there is no instance, or the region in `given` has a wrong form.
+ * The variables that point AWS clients at the instance, with the authority where the endpoint is https.
+ * Errors: UserError where there is no instance, or the region in `given` has a wrong form.
  */
 export function environmentOf(
   folder: string,
@@ -52,7 +53,9 @@ export function environmentOf(
   const { accessKeyId, secretAccessKey } = rootCredentials(settings);
   const region = given["AWS_REGION"] ?? "us-east-1";
   if (!/^[a-z0-9-]+$/.test(region))
-    throw new UserError(`$AWS_REGION is "${region}", which is no region: set it to one.`);
+    throw new UserError(
+      `$AWS_REGION is "${region}", which is not a region: set it to one such as eu-south-1.`,
+    );
   const isTls = tls === "always" || (tls === "where-required" && settings.plainHttp === "insecure");
   const authority = join(folder, "ca.pem");
   return {

@@ -1,7 +1,7 @@
-import { namingOf } from "@gantry/agent";
+import { COMMAND_PREFIX_LABEL, commandPrefixOf, namingOf } from "@gantry/agent";
 import { presentInstance } from "../platform.ts";
 import { fetchPlatformStatus, taskNamed } from "../platform-status.ts";
-import { runVisibly, UserError } from "../run.ts";
+import { run as execute, runVisibly, UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
 /**
@@ -13,16 +13,19 @@ export async function run({ folder, words, rest, value }: Call): Promise<number>
   const running = task.containers.filter((container) => container.lastStatus === "RUNNING");
   const wanted = value("container");
   const names = running.map((container) => container.name);
-  if (names.length === 0) throw new UserError(`No container of the task ${task.id} runs.`);
+  if (names.length === 0)
+    throw new UserError(`No container of the task ${task.id} is running: see "gantry ps --all".`);
   if (wanted === undefined && names.length > 1)
     throw new UserError(
       `The task has several containers: choose one of ${names.join(", ")} with --container.`,
     );
   const name = wanted ?? names[0] ?? "";
   if (!names.includes(name))
-    throw new UserError(`No container "${name}" of the task runs: those that do are ${names.join(", ")}.`);
+    throw new UserError(`No container "${name}" of the task is running: choose one of ${names.join(", ")}.`);
   const container = namingOf(settings.instance).container(`pod/${task.id}`, name);
   const terminal = process.stdin.isTTY && process.stdout.isTTY ? ["-it"] : ["-i"];
   const command = rest.length === 0 ? ["sh"] : rest;
-  return runVisibly("docker", ["exec", ...terminal, container, ...command]);
+  const format = `{{with index .Config.Labels "${COMMAND_PREFIX_LABEL}"}}{{.}}{{end}}`;
+  const label = await execute("docker", ["inspect", "--format", format, container]);
+  return runVisibly("docker", ["exec", ...terminal, container, ...commandPrefixOf(label.trim()), ...command]);
 }

@@ -8,7 +8,8 @@ export function renderOverview(commands: readonly Command[]): string {
 
 ${renderRows(rows)}
 
-"gantry help COMMAND" or "gantry COMMAND --help" shows the options of a command. "gantry --version" prints the version.
+"gantry help COMMAND" or "gantry COMMAND --help" shows the options of a command.
+"gantry --version" prints the version.
 Every command takes --state-dir DIR: the folder of the instance (else $GANTRY_HOME, else ~/.gantry).
 `;
 }
@@ -18,13 +19,13 @@ export function renderHelp(command: Command): string {
   if (command.passesAll === true)
     return `gantry [--state-dir DIR] ${command.name} ${command.words?.usage ?? ""}
 
-${[sentence(command.summary), command.details].filter((part) => part !== undefined).join("\n")}
+${describe(command)}
 `;
   const options = Object.entries({ ...command.options, ...COMMON_OPTIONS });
   const form = `${usageOf(command)} [OPTIONS]${command.takesRest === true ? " [-- COMMAND…]" : ""}`;
   return `${form}
 
-${[sentence(command.summary), command.details].filter((part) => part !== undefined).join("\n")}
+${describe(command)}
 
 Options:
 ${renderRows(options.map(([name, option]) => [formOf(name, option), option.help] as const))}
@@ -40,20 +41,38 @@ function formOf(name: string, option: CommandOption): string {
   return option.short === undefined ? long : `-${option.short}, ${long}`;
 }
 
-function sentence(summary: string): string {
-  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+/** The summary as a sentence, and the details below it. */
+function describe({ summary, details }: Command): string {
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return [sentence, ...(details === undefined ? [] : wrap(details, COLUMNS))].join("\n");
 }
 
-const WIDTH_MAX = 34;
+/** The width of help texts. */
+const COLUMNS = 100;
+/** The width of the first column, at most. */
+const LEFT_MAX = 34;
 
-/** Renders two columns; a first column that is too long gets a line of its own. */
+/** Renders two columns. A first column that is too long gets a line of its own. */
 function renderRows(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.min(WIDTH_MAX, Math.max(...rows.map(([left]) => left.length)));
+  const width = Math.min(LEFT_MAX, Math.max(...rows.map(([left]) => left.length)));
+  const gap = " ".repeat(width + 4);
   return rows
-    .map(([left, right]) =>
-      left.length > width
-        ? `  ${left}\n  ${" ".repeat(width)}  ${right}`
-        : `  ${left.padEnd(width)}  ${right}`,
-    )
+    .map(([left, right]) => {
+      const text = wrap(right, COLUMNS - gap.length).join(`\n${gap}`);
+      return left.length > width ? `  ${left}\n${gap}${text}` : `  ${left.padEnd(width)}  ${text}`;
+    })
     .join("\n");
+}
+
+/** Breaks a text into lines between its words. */
+function wrap(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

@@ -4,7 +4,8 @@ import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
 const USAGE =
-  'Say who, what and on what: gantry iam explain fileshare-task s3:PutObject "arn:aws:s3:::bucket/key".';
+  "Name the principal, the action and the resource: gantry iam explain fileshare-task s3:PutObject " +
+  '"arn:aws:s3:::bucket/key".';
 
 /**
  * Reports whether a user or role is allowed an action and which statement decides. Exit status 0: allowed, 2:
@@ -26,7 +27,7 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/explain?${query.toString()}`, {
     headers: operatorHeaders(settings.folder),
   }).catch(() => undefined);
-  if (response?.ok !== true) throw new UserError('Gantry is down: "gantry up" brings it back.');
+  if (response?.ok !== true) throw new UserError('Gantry is down: run "gantry up" to start it.');
   const explanation = (await response.json()) as Explanation; // Our own control plane's answer.
   if (explanation.principal === undefined) throw new UserError(explanation.reason);
   if (flag("json")) process.stdout.write(`${JSON.stringify(explanation)}\n`);
@@ -38,7 +39,8 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
       );
     if (explanation.unknownKeys.length > 0)
       process.stdout.write(
-        `Unknown condition keys: ${explanation.unknownKeys.join(", ")}. A Deny that names one always applies, an Allow never does.\n`,
+        `Unknown condition keys: ${explanation.unknownKeys.join(", ")}. A Deny that names one always ` +
+          `applies, an Allow never does.\n`,
       );
   }
   return explanation.allowed ? 0 : 2;

@@ -44,8 +44,7 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
       })),
     );
   const sources = part !== undefined ? [part] : word === undefined ? parts : await containersOf(word);
-  if (sources.length === 0)
-    throw new UserError(`No task of "${word}" runs: "gantry status" says what the service does.`);
+  if (sources.length === 0) throw new UserError(`No task of "${word}" is running: see "gantry status".`);
   const width = Math.max(...sources.map((source) => source.name.length));
   const show = async (source: Source) => {
     const prefix = sources.length === 1 ? "" : `${source.name.padEnd(width)} `;

@@ -30,9 +30,9 @@ describe("the command line", () => {
     [["up", "--lines", "5"], '"gantry up" has no option --lines: it has --port, --allow-host-access'],
     [["up", "-x"], '"gantry up" has no option -x'],
     [["up", "--constructor"], '"gantry up" has no option --constructor'],
-    [["status", "extra"], '"gantry status" takes no words, but "extra" was given.'],
-    [["backup"], '"gantry backup" needs a word after it: gantry backup FILE.'],
-    [["backup", "a", "b"], '"gantry backup" takes no "b": gantry backup FILE.'],
+    [["status", "extra"], '"gantry status" takes no arguments, but "extra" was given.'],
+    [["backup"], '"gantry backup" needs an argument: gantry backup FILE.'],
+    [["backup", "a", "b"], '"gantry backup" takes one argument: gantry backup FILE.'],
     [["completion", "csh"], '"gantry completion" takes bash, zsh or fish, not "csh".'],
     [["up", "--port"], "--port needs a value: --port N."],
     [["up", "--port", "--allow-host-access"], "--port needs a value: --port N."],
@@ -50,6 +50,12 @@ describe("the command line", () => {
     expect(parse("--version")).toEqual({ type: "version" });
     expect(parse("help", "up")).toMatchObject({ type: "help", command: { name: "up" } });
     expect(parse("up", "--help")).toMatchObject({ type: "help", command: { name: "up" } });
+  });
+
+  it("keeps every line of the help within 100 columns", () => {
+    const helps = [renderOverview(COMMANDS), ...COMMANDS.map(renderHelp)];
+    const lines = helps.flatMap((help) => help.split("\n"));
+    expect(lines.filter((line) => line.length > 100)).toEqual([]);
   });
 
   it("names every command in the overview, and every option in the command's help", () => {
@@ -70,7 +76,7 @@ describe("the command line", () => {
   });
 });
 
-it("passes everything behind the name of a tool on, options and words alike", () => {
+it("passes every argument and option after the name of a tool to it", () => {
   const line = parseCommandLine(
     ["--state-dir", "/a", "terraform", "plan", "-out=x", "--help", "--", "-var", "state-dir=b"],
     COMMANDS,

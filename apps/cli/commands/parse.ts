@@ -9,7 +9,7 @@ export const COMMON_OPTIONS: Readonly<Record<string, CommandOption>> = {
     value: "DIR",
     help: "the folder of the instance (else $GANTRY_HOME, else ~/.gantry)",
   },
-  help: { type: "boolean", short: "h", help: "show how the command is used" },
+  help: { type: "boolean", short: "h", help: "show the usage of the command" },
 };
 
 /** The result of parsing: a command with its values, or a text to print. */
@@ -90,13 +90,13 @@ function checkWords(command: Command, words: readonly string[]): void {
   const form = ["gantry", command.name, usage].filter((part) => part !== "").join(" ");
   if (words.length < min)
     throw new UserError(
-      `"gantry ${command.name}" needs ${min === 1 ? "a word" : "words"} after it: ${form}.`,
+      `"gantry ${command.name}" needs ${min === 1 ? "an argument" : "arguments"}: ${form}.`,
     );
   if (words.length > max)
     throw new UserError(
       max === 0
-        ? `"gantry ${command.name}" takes no words, but "${words[0]}" was given.`
-        : `"gantry ${command.name}" takes no "${words[max]}": ${form}.`,
+        ? `"gantry ${command.name}" takes no arguments, but "${words[0]}" was given.`
+        : `"gantry ${command.name}" takes ${max === 1 ? "one argument" : `${max} arguments`}: ${form}.`,
     );
   const [first] = words;
   if (choices !== undefined && first !== undefined && !choices.includes(first))

@@ -5,6 +5,6 @@ import type { Call } from "./command.ts";
 export async function run({ deps, folder, words }: Call): Promise<number> {
   const [file = ""] = words;
   await restore(deps, folder, file);
-  process.stdout.write('The backup is restored: "gantry up" starts it.\n');
+  process.stdout.write('The backup is restored: run "gantry up" to start the platform.\n');
   return 0;
 }

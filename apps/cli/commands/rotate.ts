@@ -7,7 +7,7 @@ import type { Call } from "./command.ts";
 /** Replaces a key. The control plane restarts; tasks, load balancers and databases keep running. */
 export async function run({ deps, folder, words: [what = ""] }: Call): Promise<number> {
   if (!isRotation(what))
-    throw new UserError(`"${what}" is nothing to rotate: name one of ${Object.keys(ROTATIONS).join(", ")}.`);
+    throw new UserError(`"${what}" cannot be rotated: name one of ${Object.keys(ROTATIONS).join(", ")}.`);
   const settings = presentInstance(folder);
   const wasUp = (await healthOf(settings)) !== undefined;
   // This also stops a control plane that does not answer: two processes must not have the state open at the

@@ -16,6 +16,8 @@ interface Status extends Omit<PlatformStatus, "tasks" | "clock"> {
   readonly endpoint: string;
   readonly registry: string;
   readonly console: string;
+  /** Where public hosted zones are answered, over UDP and TCP. */
+  readonly dns: string;
   readonly credentialsFile: string;
   readonly caFile: string;
   readonly controlPlane: { readonly pid: number | undefined };
@@ -59,6 +61,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
     endpoint: `http://127.0.0.1:${settings.port}`,
     registry: `127.0.0.1:${settings.registryPort}`,
     console: `http://127.0.0.1:${settings.consolePort}`,
+    dns: `127.0.0.1:${settings.dnsPort}`,
     credentialsFile: join(settings.folder, "credentials"),
     caFile: join(settings.folder, "ca.pem"),
     controlPlane: { pid: health?.pid },
@@ -81,7 +84,8 @@ export function problemsOf(
   const silent = nodes.flatMap(({ hostname, engine }) =>
     engine?.answers === false
       ? [
-          `Docker Engine on ${hostname} has not answered for ${ago(engine.since, now)} (since ${new Date(engine.since).toISOString()}): restart it, e.g. with "systemctl restart docker"`,
+          `Docker Engine on ${hostname} has not answered for ${ago(engine.since, now)} (since ` +
+            `${new Date(engine.since).toISOString()}): restart it, e.g. with "systemctl restart docker"`,
         ]
       : [],
   );
@@ -91,7 +95,7 @@ export function problemsOf(
 }
 
 function renderStatus(status: Status, now: number): string {
-  if (!status.running) return 'Gantry is down: "gantry up" brings it back.\n';
+  if (!status.running) return 'Gantry is down: run "gantry up" to start it.\n';
   const balancers = status.loadBalancers.flatMap(({ dnsName, state, reason, listeners }) => [
     ...listeners.map((listener) => {
       const { port } = new URL(listener.url);
@@ -110,6 +114,7 @@ function renderStatus(status: Status, now: number): string {
     `  AWS endpoint   ${status.endpoint}\n`,
     `  registry       ${status.registry}\n`,
     `  console        ${status.console}\n`,
+    `  DNS            ${status.dns} (public hosted zones)\n`,
     `  credentials    ${status.credentialsFile}\n`,
     `  CA             ${status.caFile} ("gantry ca" says how to trust it)\n`,
     ...(status.clock === undefined || isReal(status.clock)
@@ -139,7 +144,12 @@ function renderNode(
     ...(state === "DISCONNECTED" ? [`not connected for ${ago(lastContactAt ?? now, now)}`] : []),
   ];
   const shown = traits.length === 0 ? hostname : `${hostname} (${traits.join(", ")})`;
-  return `  node           ${shown}: tasks reserve ${cores(reserved.cpuUnits)} of ${cores(allocatable.cpuUnits)} vCPU (${cores(capacity.cpuUnits)} × ${overcommit.cpu}) and ${reserved.memoryMiB} of ${allocatable.memoryMiB} MiB (${capacity.memoryMiB} × ${overcommit.memory})\n`;
+  return (
+    `  node           ${shown}: tasks reserve ${cores(reserved.cpuUnits)} of ` +
+    `${cores(allocatable.cpuUnits)} vCPU (${cores(capacity.cpuUnits)} × ${overcommit.cpu}) and ` +
+    `${reserved.memoryMiB} of ${allocatable.memoryMiB} MiB (${capacity.memoryMiB} × ` +
+    `${overcommit.memory})\n`
+  );
 }
 
 function renderServices(services: PlatformStatus["services"], now: number): string {
@@ -159,5 +169,6 @@ function renderServices(services: PlatformStatus["services"], now: number): stri
           `  ${cluster}/${name}: task ${lastStop.task} stopped ${ago(lastStop.at, now)} ago: ${lastStop.reason}\n`,
         ],
   );
-  return `\n${renderTable(["SERVICE", "RUNNING", "ROLLOUT", "LAST EVENT"], rows)}${stops.length === 0 ? "" : `\nLast stops:\n${stops.join("")}`}`;
+  const table = renderTable(["SERVICE", "RUNNING", "ROLLOUT", "LAST EVENT"], rows);
+  return `\n${table}${stops.length === 0 ? "" : `\nLast stops:\n${stops.join("")}`}`;
 }

@@ -43,29 +43,29 @@ const COMMANDS: readonly Command[] = [
       port: PORT,
       "allow-host-access": {
         type: "boolean",
-        help: "let task definitions ask for privileged containers and the host's folders and processes",
+        help: "allow task definitions to use privileged containers, host folders and host processes",
       },
-      "no-host-access": { type: "boolean", help: "take that permission back" },
+      "no-host-access": { type: "boolean", help: "revoke that permission" },
       "overcommit-cpu": {
         type: "string",
         value: "FACTOR",
-        help: "how many times its CPU the machine may promise to its tasks together (default 16)",
+        help: "how many times the machine's CPU all tasks together may reserve (default 16)",
       },
       "overcommit-memory": {
         type: "string",
         value: "FACTOR",
-        help: "how many times its memory the machine may promise to its tasks together (default 8)",
+        help: "how many times the machine's memory all tasks together may reserve (default 8)",
       },
       listen: {
         type: "string",
         value: "ADDRESS",
-        help: "also serve others at this address of the machine, over TLS alone; 127.0.0.1 takes it back",
+        help: "also serve other machines at this address, over TLS only; 127.0.0.1 turns this off",
       },
       "plain-http": {
         type: "string",
         value: "HOW",
         choices: ["secure", "insecure"],
-        help: "how policies see plain HTTP over loopback: as secure transport (default), or as what it is",
+        help: "whether plain HTTP over loopback counts as secure transport in policies (default: secure)",
       },
     },
     load: () => import("./up.ts"),
@@ -73,24 +73,24 @@ const COMMANDS: readonly Command[] = [
   {
     name: "down",
     summary: "stop the platform and keep its data",
-    options: { purge: { type: "boolean", help: "also remove everything that Gantry made" } },
+    options: { purge: { type: "boolean", help: "also remove everything that Gantry created" } },
     load: () => import("./down.ts"),
   },
   {
     name: "status",
-    summary: "show what runs, where, and what the services do",
+    summary: "show whether the platform runs, its addresses, nodes and services",
     options: { json: JSON_OUTPUT },
     load: () => import("./status.ts"),
   },
   {
     name: "logs",
     summary: "show the logs of a service, a task, or the platform itself",
-    details: "Parts of the platform are control-plane, agent and proxy; without a word, all three are shown.",
+    details: "PART is control-plane, agent or proxy; without an argument, the logs of all three are shown.",
     words: { usage: "[SERVICE|TASK|PART]", min: 0, max: 1 },
     options: {
-      follow: { type: "boolean", short: "f", help: "go on printing new lines" },
+      follow: { type: "boolean", short: "f", help: "keep printing new lines" },
       lines: { type: "string", value: "N", help: "the number of past lines (default 100)" },
-      json: { type: "boolean", help: "print the platform's log lines as they are, in JSON" },
+      json: { type: "boolean", help: "print the platform's log lines unformatted, as JSON" },
     },
     load: () => import("./logs.ts"),
   },
@@ -98,19 +98,20 @@ const COMMANDS: readonly Command[] = [
     name: "ps",
     summary: "list the tasks",
     options: {
-      all: { type: "boolean", short: "a", help: "also those that have stopped" },
+      all: { type: "boolean", short: "a", help: "include stopped tasks" },
       json: JSON_OUTPUT,
     },
     load: () => import("./ps.ts"),
   },
   {
     name: "deployments",
-    summary: "list the deployments of services, or show how one goes",
+    summary: "list the deployments of services, or show the progress of one",
     details:
-      "ID is the id of a deployment, or a service, whose newest deployment is shown. The exit status of --follow is 1 where the deployment ends without success.",
+      "ID is the id of a deployment, or the name of a service for its newest deployment. With " +
+      "--follow, the exit status is 1 if the deployment does not succeed.",
     words: { usage: "[show ID]", min: 0, max: 2, choices: ["show"] },
     options: {
-      follow: { type: "boolean", short: "f", help: "go on showing what changes until it has ended" },
+      follow: { type: "boolean", short: "f", help: "keep printing changes until the deployment has ended" },
       json: JSON_OUTPUT,
     },
     load: () => import("./deployments.ts"),
@@ -119,7 +120,10 @@ const COMMANDS: readonly Command[] = [
     name: "clock",
     summary: "show the platform's clock, move it ahead, or make it run faster",
     details:
-      "It drives everything that waits: bake and wait times, traffic steps, cooldowns, schedules, alarms and the minutes of metrics. Containers, health checks, draining and credentials stay in real time. TIME is a number with s, m, h or d, such as 5m. After a reset it runs at half speed until real time has caught up.",
+      "The clock drives bake and wait times, traffic steps, cooldowns, schedules, alarms and the " +
+      "minutes of metrics. Containers, health checks, connection draining and credentials stay on real " +
+      "time. TIME is a number with s, m, h or d, such as 5m. After a reset, the clock runs at half " +
+      "speed until real time has caught up.",
     words: {
       usage: "[advance TIME | speed FACTOR | reset]",
       min: 0,
@@ -132,18 +136,22 @@ const COMMANDS: readonly Command[] = [
   {
     name: "interrupt",
     summary: "interrupt a task of FARGATE_SPOT, as AWS does when it takes the capacity back",
-    details: "TASK is the id of a task, or the beginning of it. Its service replaces it.",
+    details: "TASK is the id of a task or a prefix of it. The service of the task replaces it.",
     words: { usage: "TASK", min: 1, max: 1 },
     load: () => import("./interrupt.ts"),
   },
   {
     name: "exec",
-    summary: "run a command in a container of a task, or a shell",
-    details: "TASK is the id of a task, or the beginning of it. The exit status is that of the command.",
+    summary: "run a command, or a shell, in a container of a task",
+    details: "TASK is the id of a task or a prefix of it. The exit status is that of the command.",
     words: { usage: "TASK", min: 1, max: 1 },
     takesRest: true,
     options: {
-      container: { type: "string", value: "NAME", help: "the container, where the task has several" },
+      container: {
+        type: "string",
+        value: "NAME",
+        help: "the name of the container, if the task has several",
+      },
     },
     load: () => import("./exec.ts"),
   },
@@ -155,17 +163,18 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "env",
-    summary: 'print how to point the AWS CLI at the instance: eval "$(gantry env)"',
+    summary: 'print the variables that point AWS tools at the instance: eval "$(gantry env)"',
     details:
-      "FORMAT is that of a shell (bash, which zsh reads too, fish, powershell) or of a file (dotenv, json); bash is the default.",
+      "FORMAT is a shell (bash, which also works in zsh, fish, powershell) or a file format (dotenv, " +
+      "json). The default is bash.",
     words: { usage: "[FORMAT]", min: 0, max: 1, choices: ["bash", "fish", "powershell", "dotenv", "json"] },
     options: {
       profile: {
         type: "string",
         value: "NAME",
-        help: "instead, write a profile of that name to the AWS CLI's own files",
+        help: "write a profile of this name to the AWS CLI's configuration files instead",
       },
-      undo: { type: "boolean", help: "remove the profile again" },
+      undo: { type: "boolean", help: "remove the profile" },
       tls: { type: "boolean", help: "use https, with the instance's certificate authority" },
     },
     load: () => import("./env.ts"),
@@ -174,13 +183,13 @@ const COMMANDS: readonly Command[] = [
   terraformCommand("tofu", "OpenTofu"),
   {
     name: "doctor",
-    summary: "check what this machine has and lacks, and whether all stored data is intact",
+    summary: "check the requirements of this machine and the integrity of all stored data",
     options: { json: JSON_OUTPUT },
     load: () => import("./doctor.ts"),
   },
   {
     name: "iam",
-    summary: "say whether a user or role may do something, and which statement decides",
+    summary: "explain whether a user or role may perform an action, and which policy statement decides",
     words: { usage: "explain PRINCIPAL ACTION [RESOURCE]", min: 3, max: 4, choices: ["explain"] },
     options: {
       context: { type: "string", value: "KEY=VALUE,…", help: "condition keys of the request" },
@@ -190,13 +199,13 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "backup",
-    summary: "write a copy of everything to a file, while the platform runs",
+    summary: "back up all data to a file, while the platform runs",
     words: FILE,
     load: () => import("./backup.ts"),
   },
   {
     name: "restore",
-    summary: "bring a backup back",
+    summary: "restore a backup",
     words: FILE,
     load: () => import("./restore.ts"),
   },
@@ -204,7 +213,8 @@ const COMMANDS: readonly Command[] = [
     name: "rotate",
     summary: "replace a key: of the authority, the link, the node, the operator, root or the vault",
     details:
-      "The control plane is away for a few seconds; tasks, load balancers and databases go on. docs/security.md says what to rotate when which key has leaked.",
+      "The control plane is unavailable for a few seconds; tasks, load balancers and databases keep " +
+      "running. docs/security.md says which key to rotate after a leak.",
     words: {
       usage: "KEY",
       min: 1,
@@ -227,7 +237,7 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "upgrade",
-    summary: "say what changed since the version that last used the state, and what to do",
+    summary: "show what changed since the version that last used the state, and how to upgrade",
     load: () => import("./upgrade.ts"),
   },
   {
@@ -244,7 +254,7 @@ const COMMANDS: readonly Command[] = [
       soak: {
         type: "string",
         value: "TIME",
-        help: "instead, simulation runs from new seeds for a time such as 10m",
+        help: "run the simulation with new seeds instead, for a time such as 10m",
       },
     },
     load: () => import("./test.ts"),
@@ -252,7 +262,7 @@ const COMMANDS: readonly Command[] = [
   {
     name: "bench",
     needsSources: true,
-    summary: "measure how fast it is, against a baseline of the same run",
+    summary: "measure performance against a baseline of the same run",
     words: { usage: "[NAME…]", min: 0, max: Number.POSITIVE_INFINITY },
     options: { json: JSON_OUTPUT },
     load: () => import("./bench.ts"),
@@ -263,7 +273,9 @@ function terraformCommand(name: string, product: string): Command {
   return {
     name,
     summary: `run ${product} in this folder against the instance`,
-    details: `The arguments are ${product}'s own and are passed on unchanged; the exit status is that of ${product}. The AWS provider needs no setting but a region.`,
+    details:
+      `The arguments are passed to ${product} unchanged, and the exit status is that of ${product}. The ` +
+      "AWS provider needs only a region.",
     words: { usage: "ARGUMENTS…", min: 0, max: Number.POSITIVE_INFINITY, choices: TERRAFORM_COMMANDS },
     passesAll: true,
     load: () => import("./terraform.ts"),

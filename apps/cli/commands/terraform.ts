@@ -8,10 +8,12 @@ import { environmentOf, withoutOtherEndpoints } from "./env.ts";
 const TERMINAL_SIGNALS = ["SIGINT", "SIGQUIT"] as const;
 
 /**
- * Runs Terraform, or OpenTofu, in the current folder against the instance. Configurations stay as they are: the provider
- * takes its endpoint and credentials from the environment, and an endpoint with an IP address makes it address buckets by
- * path. Returns the exit status of the tool. Errors: UserError where the tool is not installed.
- * Source: Terraform AWS provider, "Custom Service Endpoint Configuration"; "S3 backend", environment variables.
+ * Runs Terraform, or OpenTofu, in the current folder against the instance. Configurations stay as they are:
+ * the provider takes its endpoint and credentials from the environment, and an endpoint with an IP address
+ * makes it address buckets by path. Returns the exit status of the tool. Errors: UserError where the tool is
+ * not installed.
+ * Source: Terraform AWS provider, "Custom Service Endpoint Configuration"; "S3 backend", environment
+ * variables.
  */
 export function run({ folder, command, rest }: Call): Promise<number> {
   return runTool(command.name, rest, terraformEnvironment(folder, process.env));

@@ -10,11 +10,14 @@ export async function run(call: Call): Promise<number> {
   const given = { ...hostAccessOf(call), ...overcommitOf(call), ...listenOf(call), ...plainHttpOf(call) };
   const settings = await bringUp(call.deps, call.folder, portOf(call), given);
   process.stdout.write(
-    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(${programName()} env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
+    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval ` +
+      `"$(${programName()} env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ` +
+      `ca" says how to trust it.\n`,
   );
   if (settings.listen !== undefined)
     process.stdout.write(
-      `Others reach it at https://${urlHost(settings.listen)}:${settings.port} with the authority in ${join(settings.folder, "ca.pem")}. See docs/listen.md.\n`,
+      `Other machines reach it at https://${urlHost(settings.listen)}:${settings.port} with the ` +
+        `authority in ${join(settings.folder, "ca.pem")}. See docs/listen.md.\n`,
     );
   return 0;
 }

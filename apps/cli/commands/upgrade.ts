@@ -44,14 +44,15 @@ export function renderUpgrade(options: {
   const changes = changesBetween(changelog, { from, to });
   const backup = isRunning
     ? `${program} backup FILE    copies everything as of one moment, while the platform runs`
-    : `cp -a ${folder} FOLDER    copies the records and files of the stopped platform; databases' data is in Docker's volume`;
+    : `cp -a ${folder} FOLDER    copies the records and files of the stopped platform; databases' data ` +
+      "is in Docker's volume";
   return `The state in ${folder} was last used by gantry ${from}; this is gantry ${to}.
 
-${changes === "" ? "No change that a user would notice." : changes}
+${changes === "" ? "There are no changes that users notice." : changes}
 
 To upgrade:
   1. ${backup}
-  2. ${program} up    ${isRunning ? "replaces the control plane and the node agent; tasks, load balancers and databases go on" : "starts the platform"}
+  2. ${program} up    ${isRunning ? "replaces the control plane and the node agent; tasks, load balancers and databases keep running" : "starts the platform"}
 Records are migrated when the platform starts. To go back, install gantry ${from} again, "gantry down --purge", and
 "gantry restore FILE".
 `;

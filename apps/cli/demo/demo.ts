@@ -18,15 +18,14 @@ export async function runDemo(
   await ensureDatabaseImage(deps, settings);
   const clients = openClients(settings, REGION);
   const image = await ensureWebsiteImage(deps, settings, clients);
-  const changed = await deps.progress.step(
-    "Setting up the talk's infrastructure through the AWS API",
-    async () => {
-      const network = await ensureNetwork(clients, REGION);
-      const resources = await ensureResources(clients, network, settings.account);
-      return ensureService(clients, { image, region: REGION, network, resources });
-    },
+  const changed = await deps.progress.step("Creating the infrastructure through the AWS API", async () => {
+    const network = await ensureNetwork(clients, REGION);
+    const resources = await ensureResources(clients, network, settings.account);
+    return ensureService(clients, { image, region: REGION, network, resources });
+  });
+  await deps.progress.step("Waiting until the website is in a steady state", () =>
+    waitUntilSteady(deps, clients),
   );
-  await deps.progress.step("Waiting until the website is steady", () => waitUntilSteady(deps, clients));
   const status = await statusOf(settings, deps.clock.now());
   const listener = status.loadBalancers
     .find((balancer) => balancer.dnsName.startsWith("fileshare-"))
@@ -43,7 +42,7 @@ export async function runDemo(
       ? ` (port ${listener.port} of this host is taken)`
       : "";
   process.stdout.write(`
-${changed ? "The website is live." : "Everything was there already: nothing was changed."}
+${changed ? "The website is live." : "Everything exists already: nothing was changed."}
 
   Website   ${url}${moved}
   Console   ${status.console}
@@ -52,7 +51,7 @@ ${changed ? "The website is live." : "Everything was there already: nothing was 
 Try next:
   aws ecs describe-services --cluster fileshare --services fileshare --query 'services[0].events[:5].message'
   aws logs tail /ecs/fileshare-app --since 5m
-  docker kill $(docker ps -qf label=gantry.role=task | head -1)    # and watch it come back
-  ${programName()} down          # stops everything, keeps the data; "up" brings it back
+  docker kill $(docker ps -qf label=gantry.role=task | head -1)    # and watch the service replace it
+  ${programName()} down          # stops everything and keeps the data; "up" starts it again
 `);
 }

@@ -20,7 +20,10 @@ import {
 import { present } from "@gantry/kernel";
 import type { Clients } from "./clients.ts";
 
-/** The talk's network. Source: the talk's Terraform: VPC 172.16.15.0/24, three private and three public subnets. */
+/**
+ * The network of the example: VPC 172.16.15.0/24 with three private and three public subnets, as in
+ * examples/fileshare/terraform.
+ */
 export interface DemoNetwork {
   readonly vpcId: string;
   readonly privateSubnets: readonly string[];
@@ -46,7 +49,10 @@ const named = (type: ResourceType, name: string) => [
     ],
   },
 ];
-const law = "Gantry answers with the resource that it made.";
+/** The assertion about every Create operation. */
+const CREATED = "A response contains the resource that the request created.";
+
+type Ec2 = Clients["ec2"];
 
 /** Finds the network by its tags, or creates it. */
 export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<DemoNetwork> {
@@ -59,12 +65,13 @@ export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<D
     const subnet = (cidr: string) =>
       present(
         Subnets.find((each) => each.CidrBlock === cidr)?.SubnetId,
-        'The demo\'s subnets are there; run "gantry down --purge" to begin anew.',
+        'A subnet of the demo is missing: run "gantry down --purge" and "gantry demo" to create everything again.',
       );
     const group = (name: string) =>
       present(
         SecurityGroups.find((each) => each.GroupName === name)?.GroupId,
-        'The demo\'s security groups are there; run "gantry down --purge" to begin anew.',
+        'A security group of the demo is missing: run "gantry down --purge" and "gantry demo" to ' +
+          "create everything again.",
       );
     return {
       vpcId: known.VpcId,
@@ -81,107 +88,110 @@ export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<D
   return createNetwork(ec2, region);
 }
 
-async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoNetwork> {
-  const vpcId = present(
-    (
-      await ec2.send(
-        new CreateVpcCommand({ CidrBlock: "172.16.15.0/24", TagSpecifications: named("vpc", "fileshare") }),
-      )
-    ).Vpc?.VpcId,
-    law,
+async function createNetwork(ec2: Ec2, region: string): Promise<DemoNetwork> {
+  const { Vpc } = await ec2.send(
+    new CreateVpcCommand({ CidrBlock: "172.16.15.0/24", TagSpecifications: named("vpc", "fileshare") }),
   );
+  const vpcId = present(Vpc?.VpcId, CREATED);
   await ec2.send(new ModifyVpcAttributeCommand({ VpcId: vpcId, EnableDnsHostnames: { Value: true } }));
-  const gatewayId = present(
-    (
-      await ec2.send(
-        new CreateInternetGatewayCommand({ TagSpecifications: named("internet-gateway", "fileshare") }),
-      )
-    ).InternetGateway?.InternetGatewayId,
-    law,
+  const gatewayId = await createInternetGateway(ec2, vpcId);
+  const privateSubnets = await createSubnets(ec2, { vpcId, region, blocks: PRIVATE, kind: "private" });
+  const publicSubnets = await createSubnets(ec2, { vpcId, region, blocks: PUBLIC, kind: "public" });
+  const natId = await createNatGateway(ec2, publicSubnets[0]);
+  await createRouteTable(ec2, {
+    ...{ vpcId, kind: "private", subnets: privateSubnets },
+    target: { NatGatewayId: natId },
+  });
+  await createRouteTable(ec2, {
+    ...{ vpcId, kind: "public", subnets: publicSubnets },
+    target: { GatewayId: gatewayId },
+  });
+  return { vpcId, privateSubnets, publicSubnets, groups: await createGroups(ec2, vpcId) };
+}
+
+async function createInternetGateway(ec2: Ec2, vpcId: string): Promise<string> {
+  const { InternetGateway } = await ec2.send(
+    new CreateInternetGatewayCommand({ TagSpecifications: named("internet-gateway", "fileshare") }),
   );
+  const gatewayId = present(InternetGateway?.InternetGatewayId, CREATED);
   await ec2.send(new AttachInternetGatewayCommand({ InternetGatewayId: gatewayId, VpcId: vpcId }));
-  const subnets = async (blocks: readonly string[], kind: string) => {
-    const ids: string[] = [];
-    for (const [index, CidrBlock] of blocks.entries()) {
-      const zone = ZONES[index] ?? "a";
-      ids.push(
-        present(
-          (
-            await ec2.send(
-              new CreateSubnetCommand({
-                VpcId: vpcId,
-                CidrBlock,
-                AvailabilityZone: `${region}${zone}`,
-                TagSpecifications: named("subnet", `fileshare-${kind}-${zone}`),
-              }),
-            )
-          ).Subnet?.SubnetId,
-          law,
-        ),
-      );
-    }
-    return ids;
-  };
-  const [privateSubnets, publicSubnets] = [
-    await subnets(PRIVATE, "private"),
-    await subnets(PUBLIC, "public"),
-  ];
+  return gatewayId;
+}
+
+/** Creates one subnet for each block, each in a zone of its own. */
+async function createSubnets(
+  ec2: Ec2,
+  options: { vpcId: string; region: string; blocks: readonly string[]; kind: string },
+): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const [index, CidrBlock] of options.blocks.entries()) {
+    const zone = ZONES[index] ?? "a";
+    const { Subnet } = await ec2.send(
+      new CreateSubnetCommand({
+        VpcId: options.vpcId,
+        CidrBlock,
+        AvailabilityZone: `${options.region}${zone}`,
+        TagSpecifications: named("subnet", `fileshare-${options.kind}-${zone}`),
+      }),
+    );
+    ids.push(present(Subnet?.SubnetId, CREATED));
+  }
+  return ids;
+}
+
+async function createNatGateway(ec2: Ec2, SubnetId: string | undefined): Promise<string> {
   const { AllocationId } = await ec2.send(
     new AllocateAddressCommand({ Domain: "vpc", TagSpecifications: named("elastic-ip", "fileshare-nat") }),
   );
-  const natId = present(
-    (
-      await ec2.send(
-        new CreateNatGatewayCommand({
-          SubnetId: publicSubnets[0],
-          AllocationId,
-          TagSpecifications: named("natgateway", "fileshare"),
-        }),
-      )
-    ).NatGateway?.NatGatewayId,
-    law,
+  const { NatGateway } = await ec2.send(
+    new CreateNatGatewayCommand({
+      SubnetId,
+      AllocationId,
+      TagSpecifications: named("natgateway", "fileshare"),
+    }),
   );
-  for (const [kind, ids, target] of [
-    ["private", privateSubnets, { NatGatewayId: natId }],
-    ["public", publicSubnets, { GatewayId: gatewayId }],
-  ] as const) {
-    const RouteTableId = present(
-      (
-        await ec2.send(
-          new CreateRouteTableCommand({
-            VpcId: vpcId,
-            TagSpecifications: named("route-table", `fileshare-${kind}`),
-          }),
-        )
-      ).RouteTable?.RouteTableId,
-      law,
-    );
-    await ec2.send(new CreateRouteCommand({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0", ...target }));
-    for (const SubnetId of ids) await ec2.send(new AssociateRouteTableCommand({ RouteTableId, SubnetId }));
-  }
+  return present(NatGateway?.NatGatewayId, CREATED);
+}
+
+/** Creates a route table with a default route and associates it with the subnets. */
+async function createRouteTable(
+  ec2: Ec2,
+  options: {
+    vpcId: string;
+    kind: string;
+    subnets: readonly string[];
+    target: { NatGatewayId: string } | { GatewayId: string };
+  },
+): Promise<void> {
+  const { RouteTable } = await ec2.send(
+    new CreateRouteTableCommand({
+      VpcId: options.vpcId,
+      TagSpecifications: named("route-table", `fileshare-${options.kind}`),
+    }),
+  );
+  const RouteTableId = present(RouteTable?.RouteTableId, CREATED);
+  await ec2.send(
+    new CreateRouteCommand({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0", ...options.target }),
+  );
+  for (const SubnetId of options.subnets)
+    await ec2.send(new AssociateRouteTableCommand({ RouteTableId, SubnetId }));
+}
+
+/** Creates the security groups: each lets in the port that the tier before it needs. */
+async function createGroups(ec2: Ec2, vpcId: string): Promise<DemoNetwork["groups"]> {
   const group = async (name: string, description: string, permissions: readonly IpPermission[]) => {
-    const GroupId = present(
-      (
-        await ec2.send(
-          new CreateSecurityGroupCommand({
-            VpcId: vpcId,
-            GroupName: name,
-            Description: description,
-            TagSpecifications: named("security-group", name),
-          }),
-        )
-      ).GroupId,
-      law,
+    const created = await ec2.send(
+      new CreateSecurityGroupCommand({
+        VpcId: vpcId,
+        GroupName: name,
+        Description: description,
+        TagSpecifications: named("security-group", name),
+      }),
     );
+    const GroupId = present(created.GroupId, CREATED);
     await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [...permissions] }));
     return GroupId;
   };
-  const tcp = (port: number, from: Pick<IpPermission, "IpRanges" | "UserIdGroupPairs">): IpPermission => ({
-    IpProtocol: "tcp",
-    FromPort: port,
-    ToPort: port,
-    ...from,
-  });
   const anyone = { IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
   const balancer = await group("fileshare-alb", "Anyone to the load balancer", [
     tcp(80, anyone),
@@ -190,11 +200,12 @@ async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoN
   const app = await group("fileshare-app", "The load balancer to the website", [
     tcp(8080, { UserIdGroupPairs: [{ GroupId: balancer }] }),
   ]);
-  const database = await group("fileshare-db", "The website to the database", [
-    tcp(3306, { UserIdGroupPairs: [{ GroupId: app }] }),
-  ]);
-  const files = await group("fileshare-efs", "The website to its files", [
-    tcp(2049, { UserIdGroupPairs: [{ GroupId: app }] }),
-  ]);
-  return { vpcId, privateSubnets, publicSubnets, groups: { balancer, app, database, files } };
+  const fromApp = { UserIdGroupPairs: [{ GroupId: app }] };
+  const database = await group("fileshare-db", "The website to the database", [tcp(3306, fromApp)]);
+  const files = await group("fileshare-efs", "The website to its files", [tcp(2049, fromApp)]);
+  return { balancer, app, database, files };
+}
+
+function tcp(port: number, from: Pick<IpPermission, "IpRanges" | "UserIdGroupPairs">): IpPermission {
+  return { IpProtocol: "tcp", FromPort: port, ToPort: port, ...from };
 }

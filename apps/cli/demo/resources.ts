@@ -54,7 +54,9 @@ export interface DemoResources {
   readonly loadBalancer: { readonly arn: string; readonly dnsName: string };
 }
 
-const law = "Gantry answers with the resource that it made.";
+/** The assertion about every Create operation. */
+const CREATED = "A response contains the resource that the request created.";
+
 const missing = <T>(call: Promise<T>, ...names: readonly string[]): Promise<T | undefined> =>
   call.catch((thrown: Error) => {
     if (names.includes(thrown.name)) return undefined;
@@ -132,7 +134,7 @@ async function ensureFiles(
           }),
         )
       ).FileSystemId,
-      law,
+      CREATED,
     );
     for (const SubnetId of network.privateSubnets)
       await efs.send(
@@ -155,7 +157,7 @@ async function ensureFiles(
         RootDirectory: { Path: "/uploads", CreationInfo: { OwnerUid: 0, OwnerGid: 0, Permissions: "0755" } },
       }),
     ));
-  return { fileSystemId, accessPointId: present(point.AccessPointId, law) };
+  return { fileSystemId, accessPointId: present(point.AccessPointId, CREATED) };
 }
 
 async function ensureDatabase(rds: Clients["rds"], network: DemoNetwork): Promise<DemoResources["database"]> {
@@ -242,7 +244,7 @@ async function ensureRole(
       }),
     );
   }
-  return present(Role?.Arn, law);
+  return present(Role?.Arn, CREATED);
 }
 
 async function ensureBalancer(
@@ -258,10 +260,34 @@ async function ensureBalancer(
   if (there !== undefined) {
     const { TargetGroups = [] } = await elb.send(new DescribeTargetGroupsCommand({ Names: ["fileshare-a"] }));
     return {
-      targetGroupArn: present(TargetGroups[0]?.TargetGroupArn, law),
-      loadBalancer: { arn: present(there.LoadBalancerArn, law), dnsName: present(there.DNSName, law) },
+      targetGroupArn: present(TargetGroups[0]?.TargetGroupArn, CREATED),
+      loadBalancer: {
+        arn: present(there.LoadBalancerArn, CREATED),
+        dnsName: present(there.DNSName, CREATED),
+      },
     };
   }
+  const targetGroupArn = await createTargetGroup(elb, network);
+  const { LoadBalancers = [] } = await elb.send(
+    new CreateLoadBalancerCommand({
+      Name: "fileshare",
+      Subnets: [...network.publicSubnets],
+      SecurityGroups: [network.groups.balancer],
+    }),
+  );
+  const loadBalancer = {
+    arn: present(LoadBalancers[0]?.LoadBalancerArn, CREATED),
+    dnsName: present(LoadBalancers[0]?.DNSName, CREATED),
+  };
+  await createListeners(elb, {
+    loadBalancerArn: loadBalancer.arn,
+    targetGroupArn,
+    certificateArn: await ensureCertificate(acm, loadBalancer.dnsName),
+  });
+  return { targetGroupArn, loadBalancer };
+}
+
+async function createTargetGroup(elb: Clients["elb"], network: DemoNetwork): Promise<string> {
   const { TargetGroups = [] } = await elb.send(
     new CreateTargetGroupCommand({
       Name: "fileshare-a",
@@ -276,43 +302,44 @@ async function ensureBalancer(
       UnhealthyThresholdCount: 2,
     }),
   );
-  const targetGroupArn = present(TargetGroups[0]?.TargetGroupArn, law);
+  const targetGroupArn = present(TargetGroups[0]?.TargetGroupArn, CREATED);
   await elb.send(
     new ModifyTargetGroupAttributesCommand({
       TargetGroupArn: targetGroupArn,
       Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: "10" }],
     }),
   );
-  const { LoadBalancers = [] } = await elb.send(
-    new CreateLoadBalancerCommand({
-      Name: "fileshare",
-      Subnets: [...network.publicSubnets],
-      SecurityGroups: [network.groups.balancer],
-    }),
-  );
-  const loadBalancer = {
-    arn: present(LoadBalancers[0]?.LoadBalancerArn, law),
-    dnsName: present(LoadBalancers[0]?.DNSName, law),
-  };
+  return targetGroupArn;
+}
+
+async function ensureCertificate(acm: Clients["acm"], DomainName: string): Promise<string> {
   const { CertificateSummaryList = [] } = await acm.send(new ListCertificatesCommand({}));
-  const CertificateArn =
-    CertificateSummaryList[0]?.CertificateArn ??
-    (
-      await acm.send(
-        new RequestCertificateCommand({ DomainName: loadBalancer.dnsName, ValidationMethod: "DNS" }),
-      )
-    ).CertificateArn;
-  const forward = [{ Type: "forward" as const, TargetGroupArn: targetGroupArn }];
+  const known = CertificateSummaryList[0]?.CertificateArn;
+  if (known !== undefined) return known;
+  const requested = await acm.send(new RequestCertificateCommand({ DomainName, ValidationMethod: "DNS" }));
+  return present(requested.CertificateArn, CREATED);
+}
+
+/** Creates the listeners for HTTP and HTTPS, each with a rule that answers for the load balancer itself. */
+async function createListeners(
+  elb: Clients["elb"],
+  options: { loadBalancerArn: string; targetGroupArn: string; certificateArn: string },
+): Promise<void> {
+  const forward = [{ Type: "forward" as const, TargetGroupArn: options.targetGroupArn }];
   for (const listener of [
     { Protocol: "HTTP" as const, Port: 80 },
-    { Protocol: "HTTPS" as const, Port: 443, Certificates: [{ CertificateArn }] },
+    { Protocol: "HTTPS" as const, Port: 443, Certificates: [{ CertificateArn: options.certificateArn }] },
   ]) {
     const { Listeners = [] } = await elb.send(
-      new CreateListenerCommand({ LoadBalancerArn: loadBalancer.arn, ...listener, DefaultActions: forward }),
+      new CreateListenerCommand({
+        LoadBalancerArn: options.loadBalancerArn,
+        ...listener,
+        DefaultActions: forward,
+      }),
     );
     await elb.send(
       new CreateRuleCommand({
-        ListenerArn: present(Listeners[0]?.ListenerArn, law),
+        ListenerArn: present(Listeners[0]?.ListenerArn, CREATED),
         Priority: 10,
         Conditions: [{ Field: "path-pattern", Values: ["/balancer"] }],
         Actions: [
@@ -328,5 +355,4 @@ async function ensureBalancer(
       }),
     );
   }
-  return { targetGroupArn, loadBalancer };
 }

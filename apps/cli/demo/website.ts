@@ -27,7 +27,7 @@ import type { DemoResources } from "./resources.ts";
 const FOLDER = join(PROJECT, "examples/fileshare");
 const BASE_UPSTREAM = "node:22-slim";
 const STEADY_WAIT_MS = 180_000;
-const law = "Gantry answers with the resource that it made.";
+const law = "A response contains the resource that the request created.";
 
 /**
  * Builds the website's image and pushes it to this instance's registry if it is not there; returns its
@@ -132,7 +132,7 @@ export async function ensureService(
     container?.environment?.find((pair) => pair.name === "DB_PASSWORD")?.value;
   if (password === undefined)
     throw new UserError(
-      'The demo was interrupted when its database was made: run "gantry down --purge", then "gantry demo" again.',
+      'The demo was interrupted while it created its database: run "gantry down --purge", then "gantry demo" again.',
     );
   const taskDefinition = await register(ecs, { ...options, password });
   if (there !== undefined) {
@@ -242,7 +242,8 @@ export async function waitUntilSteady(deps: PlatformDeps, { ecs }: Clients): Pro
       return;
     if (deps.clock.now() > deadline)
       throw new UserError(
-        `The website did not become steady within ${STEADY_WAIT_MS / 60_000} minutes. The service says: ${service?.events?.[0]?.message ?? "nothing"}`,
+        `The website's service did not reach a steady state within ${STEADY_WAIT_MS / 60_000} minutes. ` +
+          `Its last event: ${service?.events?.[0]?.message ?? "nothing"}`,
       );
     await sleep(deps.clock, 200);
   }

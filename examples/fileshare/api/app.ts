@@ -36,7 +36,8 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
 
 function explain(thrown: unknown): { status: number; message: string } {
   if (thrown instanceof RequestError) return { status: thrown.status, message: thrown.message };
-  const { code = "", statusCode } = thrown as { code?: string; statusCode?: number }; // Errors of fastify and mysql2 carry these.
+  // Errors of fastify and mysql2 carry these.
+  const { code = "", statusCode } = thrown as { code?: string; statusCode?: number };
   if (code === "FST_REQ_FILE_TOO_LARGE") return { status: 413, message: "The file is larger than 100 MB." };
   if (
     /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|PROTOCOL_CONNECTION_LOST|ER_NO_SUCH_TABLE|EHOSTUNREACH)$/.test(

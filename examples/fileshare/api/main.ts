@@ -27,5 +27,6 @@ const app = await createApp({
   version: setting("APP_VERSION", "1"),
 });
 await app.listen({ host: "0.0.0.0", port: Number(setting("PORT", "8080")) });
-void migrateWhenReachable(database, (message) => app.log.warn(message)); // Never rejects: it retries until the database answers.
+// Never rejects: it retries until the database answers.
+void migrateWhenReachable(database, (message) => app.log.warn(message));
 process.on("SIGTERM", () => void app.close().then(() => process.exit(0))); // Requests under way are answered first.

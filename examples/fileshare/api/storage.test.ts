@@ -11,7 +11,7 @@ describe("files under a folder", () => {
   const folder = mkdtempSync(join(tmpdir(), "fileshare-"));
   const storage = openFileStorage(folder);
 
-  it("are there whole, are read back, and go", async () => {
+  it("are stored, read and deleted", async () => {
     await storage.save("ada", "a.txt", Readable.from([Buffer.from("one "), Buffer.from("two")]));
     const { body, size } = await storage.read("ada", "a.txt");
     expect(Buffer.concat(await body.toArray()).toString()).toBe("one two");
@@ -20,7 +20,7 @@ describe("files under a folder", () => {
     expect(readdirSync(join(folder, "ada"))).toEqual([]);
   });
 
-  it("keep what was stored where an upload of the same name is cut off", async () => {
+  it("are kept when an upload of the same name is cut off", async () => {
     await storage.save("ada", "kept.txt", Readable.from([Buffer.from("precious")]));
     const cut = Object.assign(Readable.from([Buffer.from("much too lo")]), { truncated: true });
     await expect(storage.save("ada", "kept.txt", Readable.from(wholeOf(cut)))).rejects.toThrow(
@@ -38,7 +38,7 @@ it.each(["../up", "a/b", "a\\b", ".hidden", "", "   ", "new\nline", "nul\u0000",
   },
 );
 
-it.each(["report.pdf", "Ünïcode – ñ.txt", "two words.tar.gz"])("takes the file name %j", (name) => {
+it.each(["report.pdf", "Ünïcode – ñ.txt", "two words.tar.gz"])("accepts the file name %j", (name) => {
   expect(checkFileName(name)).toBe(name);
 });
 

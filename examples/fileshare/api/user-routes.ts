@@ -56,11 +56,15 @@ export function userRoutes(app: FastifyInstance, { database }: AppDeps): void {
   });
 }
 
-/** A user name is also a folder's name and a key's first part: letters, digits, and a few signs that mean nothing there. */
+/**
+ * A user name is also a folder's name and a key's first part: letters, digits, and a few signs that mean
+ * nothing there.
+ */
 export const USERNAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?$/;
 
 function checkUser(body: unknown): NewUser {
-  const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>; // Each field is checked below.
+  // Each field is checked below.
+  const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   const text = (name: string, max: number): string => {
     const value = given[name];
     if (typeof value !== "string" || value.trim() === "" || value.length > max)

@@ -46,43 +46,65 @@ export function FilesPage({
       </p>
       <h1>Files of {username}</h1>
       {problem !== undefined && <p role="alert">{problem}</p>}
-      <form onSubmit={upload}>
-        <label>
-          File (100 MB at most)
-          <input name="file" type="file" required />
-        </label>
-        <fieldset>
-          <legend>Store it in</legend>
-          <label>
-            <input type="radio" name="place" value="s3" defaultChecked /> S3
-          </label>
-          <label>
-            <input type="radio" name="place" value="FS" /> Filesystem
-          </label>
-        </fieldset>
-        <button disabled={busy}>{busy ? "Working…" : "Upload"}</button>
-      </form>
+      <UploadForm busy={busy} onSubmit={upload} />
       {files === undefined ? <p>Loading…</p> : files.length === 0 ? <p>There are no files yet.</p> : null}
       <ul>
         {files?.map((file) => (
-          <li key={file.id}>
-            <a href={`/user-files/attachment/${file.id}/get`} download>
-              {file.file_name}
-            </a>
-            <small>
-              {file.upload_type === "s3" ? "S3" : "Filesystem"} · {new Date(file.date).toLocaleString()}
-            </small>
-            <button
-              className="quiet"
-              disabled={busy}
-              onClick={remove(file)}
-              aria-label={`Delete ${file.file_name}`}
-            >
-              Delete
-            </button>
-          </li>
+          <FileItem key={file.id} file={file} busy={busy} onRemove={remove(file)} />
         ))}
       </ul>
     </>
+  );
+}
+
+function UploadForm({
+  busy,
+  onSubmit,
+}: {
+  busy: boolean;
+  onSubmit: (event: FormEvent<HTMLFormElement>) => void;
+}): ReactNode {
+  return (
+    <form onSubmit={onSubmit}>
+      <label>
+        File (100 MB at most)
+        <input name="file" type="file" required />
+      </label>
+      <fieldset>
+        <legend>Store it in</legend>
+        <label>
+          <input type="radio" name="place" value="s3" defaultChecked /> S3
+        </label>
+        <label>
+          <input type="radio" name="place" value="FS" /> Filesystem
+        </label>
+      </fieldset>
+      <button disabled={busy}>{busy ? "Working…" : "Upload"}</button>
+    </form>
+  );
+}
+
+/** A file of the list: a link that downloads it, and a button that deletes it. */
+function FileItem({
+  file,
+  busy,
+  onRemove,
+}: {
+  file: Attachment;
+  busy: boolean;
+  onRemove: () => void;
+}): ReactNode {
+  return (
+    <li>
+      <a href={`/user-files/attachment/${file.id}/get`} download>
+        {file.file_name}
+      </a>
+      <small>
+        {file.upload_type === "s3" ? "S3" : "Filesystem"} · {new Date(file.date).toLocaleString()}
+      </small>
+      <button className="quiet" disabled={busy} onClick={onRemove} aria-label={`Delete ${file.file_name}`}>
+        Delete
+      </button>
+    </li>
   );
 }

@@ -14,8 +14,9 @@ const frame = object<NetworkAclRule>({
 });
 
 /**
- * The network ACLs that can be rendered. An ACL of which one rule cannot is left out as a whole, because the order of rules
- * decides: without a deny rule, a later one would allow. Subnets of an ACL that is left out are closed.
+ * The network ACLs that can be rendered. An ACL of which one rule cannot is left out as a whole, because the
+ * order of rules decides: without a deny rule, a later one would allow. Subnets of an ACL that is left out
+ * are closed.
  */
 export function checkAcls(given: Acls): { readonly acls: Acls; readonly problems: readonly string[] } {
   if (given === undefined) return { acls: undefined, problems: [] };

@@ -3,6 +3,7 @@ import type { Assignment, BalancerPartLeftOut, FolderKeptAssignment } from "@gan
 import { matching, object, oneOf, relativePath, wordOf, type Check } from "./check.ts";
 import { checkBalancers } from "./check-balancers.ts";
 import { checkPod, checkWarm } from "./check-pod.ts";
+import { checkZone } from "./check-zone.ts";
 import { checkVpc } from "./check-vpc.ts";
 
 /** The assignment is accepted, possibly without some of its parts, or refused as a whole. */
@@ -46,10 +47,12 @@ export function checkAssignment(value: unknown): CheckedAssignment {
     pod: checkPod,
     interface: checkWarm,
     folder,
+    zone: checkZone,
   };
   const kind = wordOf(value["kind"]);
   const check = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
   const problem = check === undefined ? "its kind is not known" : check(value, "");
   if (problem !== undefined) return { type: "refused", problem };
-  return { type: "accepted", assignment: value as unknown as Assignment, problems: [], leftOut: [] }; // Every member of its kind is checked.
+  // Every member of its kind is checked.
+  return { type: "accepted", assignment: value as unknown as Assignment, problems: [], leftOut: [] };
 }

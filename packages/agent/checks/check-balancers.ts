@@ -1,6 +1,7 @@
 import type {
   Balancer,
   BalancerAction,
+  BalancerAuthentication,
   BalancerClientRule,
   BalancerHeaders,
   BalancerListener,
@@ -95,6 +96,7 @@ const mutual = byMember("mode", {
 type MutualOf<T extends BalancerMutualTls["mode"]> = Extract<BalancerMutualTls, { mode: T }>;
 
 const listener = object<BalancerListener>({
+  id: optional(matching(/^[0-9a-z]{1,64}$/, "the id of a listener")),
   port,
   tls: boolean,
   alpn: optional(list(oneOf("h2", "http/1.1", "http/1.0"))),
@@ -118,7 +120,28 @@ const listener = object<BalancerListener>({
   ),
   rules: list(anything),
   defaultAction: anything,
+  defaultAuthentication: optional(anything),
 });
+
+const endpoint = matching(/^https:\/\/[^\s"\\@]+$/, "an HTTPS URL");
+const authentication = optional(
+  object<BalancerAuthentication>({
+    issuer: endpoint,
+    authorizationEndpoint: endpoint,
+    tokenEndpoint: endpoint,
+    userInfoEndpoint: endpoint,
+    clientId: text,
+    clientSecret: text,
+    sessionCookieName: matching(/^[A-Za-z0-9_.-]{1,128}$/, "the name of a cookie"),
+    scope: text,
+    sessionTimeoutSeconds: count,
+    extraParams: anything,
+    onUnauthenticatedRequest: oneOf("authenticate", "allow", "deny"),
+    sessionKey: text,
+    signingKey: text,
+    signingKeyId: matching(/^[0-9a-f-]{36}$/, "the id of a key"),
+  }),
+);
 
 const certificate = object<BalancerListener["certificates"][number]>({
   names: list(text),
@@ -264,7 +287,8 @@ function checkBalancer(value: unknown, leftOut: BalancerPartLeftOut[]): readonly
     const note = (part: string, reason: string) =>
       leftOut.push({ balancerArn: arn, part, reason: `${reason}.` });
     const wrong = listener(each, "");
-    if (wrong === undefined) return [checkListener(each as BalancerListener, place, note)]; // Checked, but for its parts.
+    // Checked, but for its parts.
+    if (wrong === undefined) return [checkListener(each as BalancerListener, place, note)];
     note(place, wrong);
     return [];
   });
@@ -284,25 +308,34 @@ function checkListener(given: BalancerListener, place: string, note: Note): Bala
   const actionOf = (each: BalancerAction, part: string) =>
     usable(action, `${part} (action)`)(each) ? each : UNAVAILABLE;
   const rules = given.rules.map((rule: unknown, index) => {
-    const { priority, conditions, action: wanted, transforms: changes } = isObject(rule) ? rule : {};
+    const { priority, conditions, action: wanted, transforms: changes, ...more } = isObject(rule) ? rule : {};
     const name = `rule ${typeof priority === "number" ? priority : index + 1} of ${place}`;
     const listed = Array.isArray(conditions) ? (conditions as readonly unknown[]) : [undefined];
     const kept = listed.filter(
       usable(condition, `${name} (condition)`),
     ) as BalancerListener["rules"][number]["conditions"]; // Checked.
-    const isWhole = kept.length === listed.length && usable(transforms, `${name} (transforms)`)(changes);
+    const isWhole =
+      kept.length === listed.length &&
+      usable(transforms, `${name} (transforms)`)(changes) &&
+      usable(authentication, `${name} (authentication)`)(more["authentication"]);
     return {
+      ...(isWhole && more["authentication"] !== undefined
+        ? { authentication: more["authentication"] as BalancerAuthentication } // Checked.
+        : {}),
       ...(typeof priority === "number" ? { priority } : {}),
       conditions: kept,
       ...(isWhole && changes !== undefined ? { transforms: changes as readonly BalancerTransform[] } : {}), // Checked.
       action: isWhole ? actionOf(wanted as BalancerAction, name) : UNAVAILABLE, // Checked by the function.
     };
   });
+  const isKnown = usable(authentication, `the default action of ${place}`)(given.defaultAuthentication);
+  const { defaultAuthentication, ...others } = given;
   return {
-    ...given,
+    ...others,
+    ...(isKnown && defaultAuthentication !== undefined ? { defaultAuthentication } : {}),
     certificates: given.certificates.filter(usable(certificate, `a certificate of ${place}`)),
     rules,
-    defaultAction: actionOf(given.defaultAction, `the default action of ${place}`),
+    defaultAction: isKnown ? actionOf(given.defaultAction, `the default action of ${place}`) : UNAVAILABLE,
   };
 }
 

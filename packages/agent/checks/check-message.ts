@@ -20,6 +20,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
       caPem: text,
       account: matching(/^\d{12}$/, "an account"),
       relayKey: optional(relayKey),
+      dnsPort: optional(integer(1, 65_535)),
     }),
     assignments: list(keyed),
     kept: optional(list(text)),
@@ -33,6 +34,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
     sequence: integer(1),
   }),
   balancerLogTaken: object<Message<"balancerLogTaken">>({ type: oneOf("balancerLogTaken"), id: text }),
+  flowsTaken: object<Message<"flowsTaken">>({ type: oneOf("flowsTaken"), id: text }),
   clock: object<Message<"clock">>({
     type: oneOf("clock"),
     segments: list(

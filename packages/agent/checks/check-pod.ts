@@ -1,6 +1,7 @@
 import type {
   ContainerAssignment,
   CredentialsAssignment,
+  InstanceMetadata,
   FileSystemVolume,
   InterfaceAssignment,
   LogDestination,
@@ -52,7 +53,10 @@ const interfaceChecks = object<InterfaceAssignment>({
   dnsSearches: optional(list(dnsName)),
 });
 
+const INSTANCE_ID = matching(/^i-[0-9a-f]{8,40}$/, "the id of an instance");
+
 const logDestination = object<LogDestination>({
+  instanceId: optional(INSTANCE_ID),
   region: matching(/^[a-z][a-z0-9-]{0,63}$/, "a region"),
   group: text,
   stream: text,
@@ -71,6 +75,15 @@ const container = object<ContainerAssignment>({
   workingDirectory: optional(text),
   user: optional(text),
   environment: list(text),
+  secretEnvironment: optional(list(matching(/^[^=\0]+=[^\0]*$/, "a variable"))),
+  secretFiles: optional(
+    list(
+      object<NonNullable<ContainerAssignment["secretFiles"]>[number]>({
+        path: matching(/^\/[^\0\n:]*$/, "a path in the container"),
+        value: text,
+      }),
+    ),
+  ),
   cpuShares: count,
   memoryMiB: optional(count),
   memoryReservationMiB: optional(count),
@@ -125,6 +138,18 @@ const container = object<ContainerAssignment>({
   arn: text,
 });
 
+type Identity<Type extends string> = Extract<FileSystemVolume["identity"], { type: Type }>;
+
+const userIdentity = object<Identity<"user">>({
+  type: oneOf("user"),
+  uid: count,
+  gid: count,
+  secondaryGids: list(count),
+});
+const rootSquash = object<Identity<"rootSquash">>({ type: oneOf("rootSquash") });
+const identity: Check = (value, path) =>
+  (isObject(value) && value["type"] === "user" ? userIdentity : rootSquash)(value, path);
+
 type Volume<Type extends VolumeAssignment["type"]> = Extract<VolumeAssignment, { type: Type }>;
 
 const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
@@ -154,6 +179,7 @@ const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
       }),
     ),
     accessPoint: boolean,
+    identity: optional(identity),
   }),
 };
 
@@ -187,20 +213,34 @@ const metadata = object<TaskMetadata>({
   subnetCidr: block,
 });
 
-/** Checks a pod: a task or a system task. */
+const nullableText: Check = (value, path) => (value === null ? undefined : text(value, path));
+
+const instance = object<InstanceMetadata>({
+  instanceId: INSTANCE_ID,
+  httpTokens: oneOf("optional", "required"),
+  tokenKey: matching(/^[0-9a-f]{32,}$/, "a key in hexadecimal"),
+  userData: optional(text),
+  categories: map(text, text),
+  document: map(text, nullableText),
+  roleName: optional(text),
+});
+
+/** Checks a pod: a task, an instance or a system task. */
 export const checkPod: Check = object<PodAssignment>({
   kind: oneOf("pod"),
   key: KEY,
-  role: oneOf("task", "database"),
+  role: oneOf("task", "database", "instance"),
   desired: oneOf("RUNNING", "STOPPED"),
   interface: interfaceChecks,
   cpuUnits: optional(count),
   memoryMiB: optional(count),
   containers: list(container),
+  containerMetrics: optional(boolean),
   volumes: list(volume),
   purge: list(relativePath),
   restart: boolean,
   metadata: optional(metadata),
+  instance: optional(instance),
   credentials: list(credentials),
   trustBundle: boolean,
 });

@@ -1,4 +1,4 @@
-import type { SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
+import type { AssignedFlowLog, AssignedPeering, SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
 import { cidrsOverlap, isObject, parseCidr, present } from "@gantry/kernel";
 import { checkAcls } from "./check-acls.ts";
 import {
@@ -22,6 +22,9 @@ import { nameOf, vethOf } from "../network/names.ts";
 type Interface = VpcAssignment["interfaces"][number];
 type Group = VpcAssignment["groups"][number];
 
+/** The name of a peering's link is made of it. */
+const peeringId = matching(/^pcx-[0-9a-f]{8,17}$/, "the id of a peering");
+
 /**
  * The parts that must be valid for the VPC to have a router. Interfaces, groups and names are checked one by
  * one.
@@ -41,10 +44,46 @@ const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "ac
       natPublicIp: optional(address),
       aclId: optional(id),
       natAclId: optional(id),
+      egressBlocks: optional(list(block)),
+      hasGatewayEndpoint: optional(boolean),
+      peerRoutes: optional(
+        list(
+          object<{ cidr: string; peeringId: string; natIp: string }>({
+            cidr: block,
+            peeringId: optional(peeringId),
+            natIp: optional(address),
+          }),
+        ),
+      ),
     }),
   ),
   secondaryCidrs: optional(list(block)),
   dnsSupport: optional(boolean),
+  peerings: optional(
+    list(
+      object<AssignedPeering>({
+        id: peeringId,
+        side: oneOf("requester", "accepter"),
+        peerVpcId: id,
+        blocks: list(block),
+      }),
+    ),
+  ),
+  remoteGroups: optional(
+    list(object<{ id: string; members: readonly string[] }>({ id, members: list(address) })),
+  ),
+  hasEndpoints: optional(boolean),
+  hostNameBlocks: optional(list(block)),
+  flowLogs: optional(
+    list(
+      object<AssignedFlowLog>({
+        id,
+        resourceId: id,
+        trafficType: oneOf("ACCEPT", "REJECT", "ALL"),
+        aggregationSeconds: oneOf(60, 600),
+      }),
+    ),
+  ),
 });
 
 const networkInterface = object<Interface>({
@@ -55,6 +94,7 @@ const networkInterface = object<Interface>({
   publicIp: optional(address),
   local: boolean,
   endpoint: optional(boolean),
+  metadataHops: optional(integer(1, 64)),
 });
 
 const name = map(dnsName, list(address));

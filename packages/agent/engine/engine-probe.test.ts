@@ -20,7 +20,7 @@ function newProbe(probe: (label: string, turn: number) => Promise<void>) {
   return { clock, reports, retries, start: clock.now() };
 }
 
-it("reports an engine that hangs, since its last answer, and its return", async () => {
+it("reports an engine that hangs since its last answer, and its recovery", async () => {
   // Regression: nothing detected that every inspect hung; `gantry status` said "up" and `gantry doctor` "ok".
   let waiting: (() => void) | undefined;
   let hangs = false;

@@ -26,13 +26,13 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.list(LABEL)).toHaveLength(1);
     });
 
-    it("is probed with containers and without", async () => {
+    it("can be probed with and without containers", async () => {
       await engine.probe(LABEL, 1);
       await engine.createContainer(spec("probed"));
       for (const turn of [1, 2, 3]) await engine.probe(LABEL, turn);
     });
 
-    it("shows an image under each of its names, and none that it does not have", async () => {
+    it("finds an image by each of its names, and by no other", async () => {
       const { image } = spec("any");
       await engine.tagImage(image, "gantry/engine-suite:1");
       const there = await engine.image(image);
@@ -41,7 +41,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.image("gantry/engine-suite:none")).toBeUndefined();
     });
 
-    it("samples what a running container uses, and nothing of one that there is not", async () => {
+    it("samples the usage of a running container, and none of a missing one", async () => {
       const id = await engine.createContainer(spec("measured"));
       await engine.startContainer(id);
       expect(await engine.stats(id)).toMatchObject({
@@ -52,7 +52,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.stats("gantry-suite-none")).toBeUndefined();
     });
 
-    it("moves a container from created over running to exited", async () => {
+    it("moves a container from created through running to exited", async () => {
       const id = await engine.createContainer(spec("life"));
       expect((await engine.inspect(id))?.state).toBe("created");
       await engine.startContainer(id);
@@ -65,7 +65,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(ended?.exitCode).not.toBe(0);
     });
 
-    it("takes starting what runs, stopping what stands and removing what is gone as done", async () => {
+    it("treats starting a running, stopping a stopped and removing a missing container as success", async () => {
       const id = await engine.createContainer(spec("again"));
       await engine.startContainer(id);
       await engine.startContainer(id);
@@ -77,7 +77,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.inspect(id)).toBeUndefined();
     });
 
-    it("does not start a container in the network of one that has ended", async () => {
+    it("does not start a container in the network of an exited one", async () => {
       const pause = await engine.createContainer(spec("network"));
       await engine.startContainer(pause);
       const id = await engine.createContainer({
@@ -89,7 +89,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect((await engine.inspect(id))?.state).not.toBe("running");
     });
 
-    it("says in ECS's words that an image is not there", async () => {
+    it("reports a missing image in ECS's words", async () => {
       await expect(
         engine.createContainer({ ...spec("none"), image: "gantry/missing:1" }),
       ).rejects.toMatchObject({
@@ -97,7 +97,7 @@ export function describeEngine(name: string, open: () => Engine): void {
       });
     });
 
-    it("tells watchers of what happens to containers with the label", async () => {
+    it("notifies watchers of events of containers with the label", async () => {
       const seen: string[] = [];
       const abort = new AbortController();
       engine.watch(LABEL, (labels) => seen.push(labels["part"] ?? ""), abort.signal);

@@ -32,6 +32,9 @@ export interface EngineImage {
   readonly digest: string | undefined;
   /** Names with their tags. */
   readonly names: readonly string[];
+  /** What a container of the image executes by itself. */
+  readonly entryPoint: readonly string[];
+  readonly command: readonly string[];
   /** Whether Gantry built it from Debian packages. */
   readonly isBuilt: boolean;
 }
@@ -49,18 +52,10 @@ export interface ContainerSpec {
   readonly hostname: string | undefined;
   readonly interactive: boolean;
   readonly pseudoTerminal: boolean;
-  /** `none`, `host`, or `container:ID`. */
+  /** `none` (a network namespace with a loopback interface only), `host`, or `container:ID`. */
   readonly network: string;
   readonly pidHost: boolean;
   readonly privileged: boolean;
-  readonly dns:
-    | {
-        readonly servers: readonly string[];
-        readonly search: readonly string[];
-        readonly options: readonly string[];
-      }
-    | undefined;
-  readonly extraHosts: readonly string[];
   readonly mounts: readonly MountSpec[];
   readonly cpuShares: number;
   readonly memoryMiB: number | undefined;

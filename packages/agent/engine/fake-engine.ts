@@ -58,6 +58,8 @@ export class FakeEngine implements Engine {
           id: reference,
           digest: reference.split("@")[1],
           names: [...(this.#tags.get(reference) ?? [])],
+          entryPoint: [],
+          command: [],
           isBuilt: this.isBuilt(reference),
         }
       : undefined;
@@ -195,7 +197,7 @@ export class FakeEngine implements Engine {
     const all = [...this.#containers.values()];
     const pause = all.find(
       ({ spec, state }) =>
-        state.state === "running" && spec.extraHosts.some((entry) => entry.endsWith(`:${address}`)),
+        state.state === "running" && spec.hostname === `ip-${address.replaceAll(".", "-")}`,
     );
     if (pause === undefined) return undefined;
     const inside = all.filter(

@@ -3,10 +3,13 @@ import { elapsedSince, messageOf } from "@gantry/kernel";
 import { withLeftOut } from "../checks/check-balancers.ts";
 import type { Host } from "../host.ts";
 import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
+import { CHANGING_MS, observeAgainIn, STEADY_MS } from "./observation-interval.ts";
 import type { VpcHandler } from "./vpc-handler.ts";
 
 type Balancers = Extract<Assignment, { kind: "balancers" }>;
 
+/** The key that calls `observe`. */
+export const OBSERVE_BALANCERS = "observe-balancers";
 const REPEAT_MS = 1_000;
 /** How long a new agent waits for routers before it gives the proxy a configuration. */
 const START_MS = 15_000;
@@ -21,17 +24,22 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
   /** Parts of load balancers that did not pass the agent's checks. */
   #leftOut: readonly BalancerPartLeftOut[] = [];
   #reported = { text: "", at: 0 };
+  #changedAt: number;
 
   constructor(deps: HandlerDeps, vpcs: VpcHandler) {
     this.#deps = deps;
     this.#vpcs = vpcs;
     this.#proxy = deps.host.proxy(deps.cache.portAccess());
     this.#startedAt = deps.clock.now();
+    this.#changedAt = this.#startedAt;
   }
 
   async reconcile(assignment: Balancers): Promise<number | undefined> {
     if (this.#awaitsRouters()) return ROUTER_POLL_MS;
+    this.#changedAt = this.#deps.clock.now();
+    this.#deps.enqueue(OBSERVE_BALANCERS);
     await this.#proxy.apply(assignment, this.#vpcs.routers.all);
+    this.#changedAt = this.#deps.clock.now();
     return undefined;
   }
 
@@ -47,12 +55,15 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
     this.#leftOut = parts;
   }
 
-  /** Reports the proxy's state of targets and listeners, where it changed. */
-  async observe(): Promise<void> {
-    const wanted = this.#deps.cache.wanted.get("balancers");
+  /**
+   * Reports the proxy's state of targets and listeners, where it changed. Returns the ms until it is to be observed
+   * again.
+   */
+  async observe(): Promise<number> {
     await this.#sendLogs();
+    const wanted = this.#deps.cache.wanted.get("balancers");
     const hasBalancers = wanted?.kind === "balancers" && wanted.balancers.length > 0;
-    if (!hasBalancers && this.#leftOut.length === 0) return;
+    if (!hasBalancers && this.#leftOut.length === 0) return STEADY_MS;
     const observed = await this.#proxy.observe();
     const observation = observed === undefined ? undefined : withLeftOut(observed, this.#leftOut);
     const text = JSON.stringify(observation);
@@ -61,8 +72,12 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
     const again =
       observation?.targets.some((target) => target.health !== "healthy" || target.draining) &&
       elapsedSince(this.#reported.at, now) >= REPEAT_MS;
-    if (observation === undefined || (text === this.#reported.text && !again)) return;
-    if (this.#deps.report({ type: "balancers", observation })) this.#reported = { text, at: now };
+    if (observation === undefined) return CHANGING_MS;
+    if (text !== this.#reported.text || again) {
+      if (text !== this.#reported.text) this.#changedAt = now;
+      if (this.#deps.report({ type: "balancers", observation })) this.#reported = { text, at: now };
+    }
+    return observeAgainIn(observation.targets, elapsedSince(this.#changedAt, now));
   }
 
   /** Returns the requests that the proxy counted, like `Proxy.traffic`. */

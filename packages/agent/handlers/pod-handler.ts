@@ -31,6 +31,7 @@ export class PodHandler implements AssignmentHandler<PodAssignment> {
       log,
       logs,
       problems: cache.problemAccess(),
+      restarts: cache.restartAccess(),
       requestImage: (image) => images.request(image),
       report: (observation) => void deps.report({ type: "pod", observation }),
     });

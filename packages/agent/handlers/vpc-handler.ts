@@ -1,4 +1,5 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
+import type { Zones } from "@gantry/kernel/dns/zones";
 import type { AssignmentProblems } from "../assignment-problems.ts";
 import { isVpcInUse, podsOf } from "../interface-users.ts";
 import { VpcRouters, type FirewallState, type Router } from "../network/vpc-router.ts";
@@ -9,14 +10,23 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
   readonly routers: VpcRouters;
   readonly #deps: HandlerDeps;
   readonly #problems: AssignmentProblems;
+  readonly #zones: Zones;
   readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
   readonly #reported = new Map<string, string>();
 
-  constructor(deps: HandlerDeps, problems: AssignmentProblems) {
+  /** `beforeRules` is called before the rules of a VPC are replaced. */
+  constructor(
+    deps: HandlerDeps,
+    problems: AssignmentProblems,
+    { beforeRules, zones }: { beforeRules: (vpcId: string) => Promise<void>; zones: Zones },
+  ) {
+    this.#zones = zones;
     const { engine, programs, naming, log } = deps;
     this.#deps = deps;
     this.#problems = problems;
-    this.routers = new VpcRouters({ engine, programs, naming, log, report: (state) => this.#report(state) });
+    const report = (state: FirewallState): void => this.#report(state);
+    const joined = (vpcId: string): void => deps.enqueue(`vpc/${vpcId}`);
+    this.routers = new VpcRouters({ engine, programs, naming, log, report, beforeRules, joined });
   }
 
   async reconcile(vpc: VpcAssignment): Promise<number | undefined> {
@@ -75,6 +85,8 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
       pods: () => podsOf(cache.wanted).filter((pod) => pod.interface.vpcId === vpc.vpcId),
       router,
       settings: () => cache.settings,
+      zones: this.#zones,
+      restartsOf: (id) => cache.restarts.get(id) ?? 0,
     });
     this.#endpoints.set(vpc.vpcId, { pid: router.pid, close: () => served.close() });
   }

@@ -38,7 +38,7 @@ const assignment: BalancersAssignment = {
 };
 const options = { hostPortOf: () => undefined, namespaces: new Set(["vpc-1"]), connectionsMax: 10 };
 
-it("reports a part while it is left out, and takes it in again once the proxy accepts it", async () => {
+it("reports an omitted part, and restores it once the proxy accepts it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-acceptance-"));
   const clock = new VirtualClock();
   let isPoisonous = true;

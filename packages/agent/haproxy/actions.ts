@@ -1,8 +1,10 @@
-import type { Balancer, BalancerAction, BalancerListener } from "@gantry/agent-protocol";
+import type { Balancer, BalancerAction, BalancerListener, BalancerRule } from "@gantry/agent-protocol";
+import { renderAuthentication } from "./authentication/render-authentication.ts";
 import { quote, renderCondition } from "./conditions.ts";
-import { hash } from "./names.ts";
+import { frontendName, hash } from "./names.ts";
 import { keyOf } from "./parts.ts";
 import { isLogged, matchedRule } from "./request-details.ts";
+import { renderIndexed, segmentsOf } from "./rule-index.ts";
 import { renderTransform } from "./transforms.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 import {
@@ -39,38 +41,11 @@ const IS_TAKEN = "{ var(txn.tg) -m found }";
  */
 export function renderRules(place: Place, context: Context): readonly string[] {
   const { balancer, listener, prefix, guard } = place;
-  const lines = listener.rules.flatMap((rule, index) => {
-    const name = `${prefix}${index}`;
-    const usable = rule.conditions.filter((each) => !isLeftOut(context, () => keyOf.condition(each)));
-    const acls = usable.map((condition, part) => ({ acl: `${name}_${part}`, condition }));
-    const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
-    const when = tests.filter((test) => test !== "").join(" ");
-    const { transforms = [] } = rule;
-    // A transform changes the values that the conditions test, so the conditions are evaluated once. A log
-    // names the rule.
-    const isNamed = transforms.length > 0 || isLogged(balancer);
-    const known = matchedRule(name, rule.priority ?? index + 1, rule.action);
-    const matched = isNamed ? `{ var(txn.rule) -m str ${known} }` : when;
-    const weights = weightsName(balancer, listener, rule, index);
-    return [
-      ...acls.flatMap(({ acl, condition }) =>
-        mark(
-          context,
-          () => keyOf.condition(condition),
-          renderCondition(condition).map((test) => `  acl ${acl} ${test}`),
-        ),
-      ),
-      ...(usable.length < rule.conditions.length ||
-      transforms.some((each) => isLeftOut(context, () => keyOf.transform(each)))
-        ? renderUnavailable(when)
-        : [
-            ...(isNamed ? [`  http-request set-var(txn.rule) str(${known})${ifAll(when)}`] : []),
-            ...renderAction({ action: rule.action, when: matched, weights }, place, context),
-            ...transforms.flatMap((each) =>
-              mark(context, () => keyOf.transform(each), renderTransform(each, matched)),
-            ),
-          ]),
-    ];
+  const lines = segmentsOf(listener.rules, context).flatMap((segment, at) => {
+    if (segment.type === "one") return renderRule(segment.rule, segment.index, place, context);
+    const when = [guard, at === 0 ? "" : `!${IS_TAKEN}`].filter((test) => test !== "").join(" ");
+    const name = frontendName(balancer, listener);
+    return renderIndexed(segment.rules, { name, prefix, when, isLogged: isLogged(balancer) }, context);
   });
   const fallback = [guard, listener.rules.length === 0 ? "" : `!${IS_TAKEN}`].filter((test) => test !== "");
   const last = {
@@ -83,10 +58,48 @@ export function renderRules(place: Place, context: Context): readonly string[] {
   const all = [
     ...lines,
     ...(isLogged(balancer) ? [`  http-request set-var(txn.rule) str(${byDefault})${ifAll(last.when)}`] : []),
+    ...renderAuthentication(balancer, listener.defaultAuthentication, last.when),
     ...renderAction(last, place, context),
   ];
   const takes = all.some((line) => line.includes("set-var(txn.tg)"));
   return takes ? [...all, `  use_backend %[var(txn.tg)] if ${IS_TAKEN}`] : all;
+}
+
+/** Renders a rule that is tested by itself. */
+function renderRule(rule: BalancerRule, index: number, place: Place, context: Context): readonly string[] {
+  const { balancer, listener, prefix, guard } = place;
+  const name = `${prefix}${index}`;
+  const usable = rule.conditions.filter((each) => !isLeftOut(context, () => keyOf.condition(each)));
+  const acls = usable.map((condition, part) => ({ acl: `${name}_${part}`, condition }));
+  const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
+  const when = tests.filter((test) => test !== "").join(" ");
+  const { transforms = [] } = rule;
+  // A transform changes the values that the conditions test, so the conditions are evaluated once. A log
+  // names the rule.
+  const isNamed = transforms.length > 0 || isLogged(balancer);
+  const known = matchedRule(name, rule.priority ?? index + 1, rule.action);
+  const matched = isNamed ? `{ var(txn.rule) -m str ${known} }` : when;
+  const weights = weightsName(balancer, listener, rule, index);
+  return [
+    ...acls.flatMap(({ acl, condition }) =>
+      mark(
+        context,
+        () => keyOf.condition(condition),
+        renderCondition(condition).map((test) => `  acl ${acl} ${test}`),
+      ),
+    ),
+    ...(usable.length < rule.conditions.length ||
+    transforms.some((each) => isLeftOut(context, () => keyOf.transform(each)))
+      ? renderUnavailable(when)
+      : [
+          ...(isNamed ? [`  http-request set-var(txn.rule) str(${known})${ifAll(when)}`] : []),
+          ...renderAuthentication(balancer, rule.authentication, matched),
+          ...renderAction({ action: rule.action, when: matched, weights }, place, context),
+          ...transforms.flatMap((each) =>
+            mark(context, () => keyOf.transform(each), renderTransform(each, matched)),
+          ),
+        ]),
+  ];
 }
 
 interface Case<A extends BalancerAction = BalancerAction> {
@@ -128,7 +141,8 @@ function renderFixedResponse(
   const file = `body_${hash(action.body)}`;
   context.files[file] = action.body;
   return [
-    `  http-request return status ${action.statusCode} content-type ${quote(action.contentType)} file ${context.options.folder}/${file}${ifAll(when)}`,
+    `  http-request return status ${action.statusCode} content-type ${quote(action.contentType)} file ` +
+      `${context.options.folder}/${file}${ifAll(when)}`,
   ];
 }
 
@@ -164,7 +178,8 @@ function renderRedirect(
   context: Context,
 ): readonly string[] {
   const line = (port: string, ...tests: readonly string[]) =>
-    `  http-request redirect code ${action.statusCode} location "${redirectLocation({ ...action, port })}"${ifAll(...tests)}`;
+    `  http-request redirect code ${action.statusCode} location ` +
+    `"${redirectLocation({ ...action, port })}"${ifAll(...tests)}`;
   const named = place.balancer.listeners.find((listener) => String(listener.port) === action.port);
   const hostPort = named === undefined ? undefined : context.options.hostPortOf(place.balancer, named);
   return hostPort === undefined || String(hostPort) === action.port

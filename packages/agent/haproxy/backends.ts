@@ -8,6 +8,11 @@ const IDLE_SECONDS = 60;
 /** Source: "Listeners for your Network Load Balancers", connection idle timeout. */
 const NETWORK_IDLE_SECONDS = 350;
 const RETRIES_MAX = 3;
+/**
+ * Requests of a second beyond which a request that its target leaves unanswered is not sent again: a retry needs
+ * a copy of every request, which takes a seventh of the request's processor time (docs/decisions/0049).
+ */
+const RETRIED_RATE_MAX = 1_000;
 /** Source: API_Matcher, GrpcCode. */
 const GRPC_CODES = 100;
 
@@ -84,20 +89,33 @@ function renderSettings(
     // A second attempt at the same target would wait for a second, so there are as many attempts as other
     // targets.
     `  retries ${Math.max(1, Math.min(RETRIES_MAX, receiving - 1))}`,
+    ...renderRetries(`{ be_sess_rate gt ${RETRIED_RATE_MAX} }`),
     ...(group.stickySeconds === undefined ? [] : renderStickiness(group, group.stickySeconds)),
     // Where no target is healthy all are used. Source: "Target group health", fail open.
     "  option allbackups",
-    "  http-response set-var(txn.answered) bool(true)",
+    "  http-response set-var(txn.answered) bool(true) if { status 503 }",
     // A target that cannot be connected to gives 502; a group without targets gives 503.
-    '  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } { nbsrv gt 0 } !{ var(txn.answered) -m found }',
+    '  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } { nbsrv gt 0 } !{ ' +
+      "var(txn.answered) -m found }",
     `  http-error status 503 content-type text/html lf-string "${UNAVAILABLE_PAGE}"`,
     // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; each response
     // sets the cookie again.
     ...(keepsClients ? ["AWSALBTG", "AWSALBTGCORS"] : []).map(
       (name) =>
-        `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if { var(txn.sticky) -m found }`,
+        `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; ` +
+        `Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if ` +
+        "{ var(txn.sticky) -m found }",
     ),
   ];
+}
+
+/**
+ * A GET request that a server leaves unanswered is sent again, where `unless` does not hold. A request that
+ * changes state is never sent again.
+ */
+export function renderRetries(unless?: string): readonly string[] {
+  const never = unless === undefined ? "" : ` or ${unless}`;
+  return ["  retry-on conn-failure empty-response", `  http-request disable-l7-retry if !METH_GET${never}`];
 }
 
 /** The page has the same status as the status line, because `nbsrv` determines both. */
@@ -121,12 +139,15 @@ function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly
   if (stickyCookie !== undefined)
     return [
       ...keeping,
-      `  http-request replace-header Cookie '(.*)${name}=[^;]*(.*)' '\\1\\2' if !{ req.cook(${quote(stickyCookie)}) -m found }`,
+      `  http-request replace-header Cookie '(.*)${name}=[^;]*(.*)' '\\1\\2' if !{ ` +
+        `req.cook(${quote(stickyCookie)}) -m found }`,
     ];
   return [
     ...keeping,
-    '  http-request add-header Cookie "AWSALB=%[req.cook(AWSALBCORS)]" if { req.cook(AWSALBCORS) -m found } !{ req.cook(AWSALB) -m found }',
-    '  http-after-response add-header Set-Cookie "AWSALBCORS=%[res.cook(AWSALB)]; Path=/; SameSite=None; Secure" if { res.cook(AWSALB) -m found }',
+    '  http-request add-header Cookie "AWSALB=%[req.cook(AWSALBCORS)]" if { req.cook(AWSALBCORS) -m ' +
+      "found } !{ req.cook(AWSALB) -m found }",
+    '  http-after-response add-header Set-Cookie "AWSALBCORS=%[res.cook(AWSALB)]; Path=/; ' +
+      'SameSite=None; Secure" if { res.cook(AWSALB) -m found }',
   ];
 }
 
@@ -137,11 +158,14 @@ function renderCheck(group: BalancerTargetGroup): readonly string[] {
       ? []
       : [
           "  option httpchk",
-          `  http-check send ${renderCheckRequest(group)} hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0`,
+          `  http-check send ${renderCheckRequest(group)} hdr Host ${hash(group.arn)} hdr User-Agent ` +
+            "ELB-HealthChecker/2.0",
           ...renderExpectation(group),
         ]),
     `  timeout check ${check.timeoutSeconds}s`,
-    `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
+    `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s ` +
+      `rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight ` +
+      `100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
   ];
 }
 

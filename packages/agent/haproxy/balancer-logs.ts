@@ -1,5 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Balancer, BalancersAssignment, BalancerTargetGroup } from "@gantry/agent-protocol";
+import { parseConnection } from "./connection-details.ts";
+import { failedHandshakeLine, flowLine } from "./connection-lines.ts";
 import { accessLine, connectionLine } from "./log-lines.ts";
 import { LogSpool, type LogSpoolDeps } from "./log-spool.ts";
 import { backendName, balancerName } from "./names.ts";
@@ -49,7 +51,10 @@ export class BalancerLogs {
     );
   }
 
-  /** Writes the log line of a request from the two halves of the proxy's line: its figures and the details behind them. */
+  /**
+   * Writes the log line of a request from the two halves of the proxy's line: its figures and the details
+   * behind them.
+   */
   take(figures: RequestFigures, details: readonly string[]): void {
     const balancer = this.#balancers.get(figures.balancer);
     const parsed = parseDetails(details);
@@ -59,7 +64,7 @@ export class BalancerLogs {
     const [, a, b, c, d, port] = SERVER.exec(figures.server) ?? [];
     const request = {
       ...figures,
-      balancer: balancer.arn.slice(balancer.arn.indexOf(":loadbalancer/") + ":loadbalancer/".length),
+      balancer: nameOf(balancer),
       targetGroupArn: group?.arn,
       isGrpc: group?.protocolVersion === "GRPC",
       target: port === undefined ? undefined : `${a}.${b}.${c}.${d}:${port}`,
@@ -70,6 +75,23 @@ export class BalancerLogs {
     if (balancer.logs?.connection === true && parsed.isFirst === "1")
       this.spool.add(balancer.arn, "connection", connectionLine(request));
   }
+
+  /** Writes the log line of a connection from the proxy's line: see `connection-details.ts`. */
+  takeConnection(line: string): void {
+    const details = parseConnection(line);
+    const balancer = details === undefined ? undefined : this.#balancers.get(details.balancer);
+    if (details === undefined || balancer === undefined) return;
+    const connection = {
+      balancer: nameOf(balancer),
+      dnsName: balancer.dnsName,
+      certificateArn: this.#certificates.get(details.certificate.toUpperCase()),
+      details,
+    };
+    if (balancer.isNetwork === true) {
+      if (balancer.logs?.access === true) this.spool.add(balancer.arn, "access", flowLine(connection));
+    } else if (balancer.logs?.connection === true)
+      this.spool.add(balancer.arn, "connection", failedHandshakeLine(connection));
+  }
 }
 
 /** The SHA-1 fingerprint of the first certificate of a PEM, in hexadecimal digits; undefined where there is none. */
@@ -79,4 +101,9 @@ function fingerprintOf(pem: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `app/NAME/ID` or `net/NAME/ID`. */
+function nameOf({ arn }: Balancer): string {
+  return arn.slice(arn.indexOf(":loadbalancer/") + ":loadbalancer/".length);
 }

@@ -1,12 +1,16 @@
 import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 import { FROM_HOST, renderRules } from "./actions.ts";
+import { renderCallback } from "./authentication/render-authentication.ts";
+import { renderRetries } from "./backends.ts";
+import { renderHandshakeLog } from "./connection-details.ts";
 import { renderClients } from "./clients.ts";
 import { matcher } from "./conditions.ts";
 import { balancerName, frontendName } from "./names.ts";
-import { renderHeaders, requestsOf, type ListenerUse as Use } from "./headers.ts";
+import { RANDOM_DIGITS, renderHeaders, requestsOf, type ListenerUse as Use } from "./headers.ts";
 import { keyOf } from "./parts.ts";
 import { DETAILS_LINE_MAX, detailsFormat, isLogged, renderDetails } from "./request-details.ts";
 import { requestFormat } from "./request-log.ts";
+import { REQUEST_DESCRIPTOR } from "./request-pipe.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 import { renderTls, servedNames, usableCertificates } from "./tls.ts";
 
@@ -67,6 +71,9 @@ function renderFrontend(
             `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
           ]),
       ...renderLog(balancerName(balancer.arn), { balancers: [balancer], port: listener.port }),
+      ...(listener.tls && balancer.logs?.connection === true
+        ? [renderHandshakeLog(balancerName(balancer.arn), listener.port)]
+        : []),
       ...renderTimeouts(idle),
       ...renderNames([balancer]),
       ...clients.acls,
@@ -79,6 +86,7 @@ function renderFrontend(
       ...renderLeaving(name),
       ...renderHeaders([{ balancer, listener }], [""]),
       ...(isLogged(balancer) ? renderDetails() : []),
+      ...renderCallback(balancer, listener, ""),
       ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
     ]),
     "",
@@ -122,9 +130,13 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
       ...clients.flatMap(({ test }, index) =>
         test === undefined ? [] : [`  http-request reject if { var(txn.lb) -m str ${index} } ${test}`],
       ),
-      ...users.flatMap((use, index) =>
-        renderRules({ ...use, prefix: `r${index}_`, guard: `{ var(txn.lb) -m str ${index} }` }, context),
-      ),
+      ...users.flatMap(({ balancer, listener }, index) => {
+        const guard = `{ var(txn.lb) -m str ${index} }`;
+        return [
+          ...renderCallback(balancer, listener, guard),
+          ...renderRules({ balancer, listener, prefix: `r${index}_`, guard }, context),
+        ];
+      }),
     ]),
     "",
   ];
@@ -159,7 +171,8 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
         .flatMap((certificate) => servedNames(certificate))
         .map(
           (served) =>
-            `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } { ssl_fc_sni,lower ${matcher(served.toLowerCase())} }`,
+            `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } { ` +
+            `ssl_fc_sni,lower ${matcher(served.toLowerCase())} }`,
         ),
     ),
     "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
@@ -179,9 +192,9 @@ function renderLog(
   { balancers, port }: { readonly balancers: readonly Balancer[]; readonly port: number },
 ): readonly string[] {
   if (!balancers.some(isLogged))
-    return ["  log ring@requests local0 info", `  log-format ${requestFormat(name)}`];
+    return [`  log fd@${REQUEST_DESCRIPTOR} format raw local0 info`, `  log-format ${requestFormat(name)}`];
   return [
-    `  log ring@requests len ${DETAILS_LINE_MAX} local0 info`,
+    `  log fd@${REQUEST_DESCRIPTOR} len ${DETAILS_LINE_MAX} format raw local0 info`,
     `  log-format ${requestFormat(name, detailsFormat(port))}`,
   ];
 }
@@ -208,6 +221,9 @@ function keepAliveOf(balancer: Balancer): number {
 function renderConnectionAge(balancer: Balancer): readonly string[] {
   return [
     "  tcp-request connection set-var(sess.since) date",
+    `  tcp-request connection set-var-fmt(sess.trace) ${RANDOM_DIGITS}${RANDOM_DIGITS}`,
+    // Text: each request would convert the address anew. A connection from a leaving worker has it only here.
+    "  tcp-request session set-var-fmt(sess.client) %[src]",
     `  http-after-response set-header Connection close if { date,sub(sess.since) -m int ge ${keepAliveOf(balancer)} }`,
   ];
 }
@@ -230,6 +246,7 @@ function renderHandover(name: string, idleSeconds: number, context: Context): re
     `backend handover_${name}`,
     `  timeout server ${idleSeconds}s`,
     `  timeout tunnel ${idleSeconds}s`,
+    ...renderRetries(),
     `  server next ${handoverSocket(name, context)} send-proxy-v2`,
     "",
   ];

@@ -29,7 +29,7 @@ const forwarded = (...balancers: readonly Balancer[]) =>
     balancers.map((_, index) => `{ lb ${index} }`),
   ).filter((line) => line.includes("X-Forwarded-For"));
 
-it("asks which load balancer a request is for only where their attributes differ", () => {
+it("determines the load balancer of a request only where the attributes differ", () => {
   const same = forwarded(balancer({}), balancer({ http2: false }));
   expect(same).toEqual(forwarded(balancer({})));
   expect(same.join()).not.toContain("{ lb");

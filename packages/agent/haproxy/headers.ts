@@ -16,6 +16,9 @@ const INITIAL: BalancerRequests = {
   tellsTls: false,
 };
 
+/** Eight random hexadecimal digits. */
+export const RANDOM_DIGITS = "%[rand,hex,bytes(8,8),lower]";
+
 /** A listener of a load balancer. */
 export interface ListenerUse {
   readonly balancer: Balancer;
@@ -44,9 +47,10 @@ export function renderHeaders(uses: readonly ListenerUse[], guards: readonly str
     ),
     `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
     `  http-request set-header X-Forwarded-Port ${port}`,
-    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]" if !{ req.hdr(x-amzn-trace-id) -m found }',
-    // A request that changes state is never retried.
-    "  http-request disable-l7-retry if !METH_GET",
+    // The first 16 random digits are the connection's: each further conversion of a request costs time. So the
+    // others have no letters. There is no header to replace, so the headers are not searched for it again.
+    `  http-request add-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[var(sess.trace)]` +
+      `%[rand(90000000),add(10000000)]" if !{ req.hdr(x-amzn-trace-id) -m found }`,
   ];
 }
 
@@ -59,13 +63,15 @@ interface HeaderChange {
 function ownHeaders(requests: BalancerRequests, listener: BalancerListener): readonly HeaderChange[] {
   const { forwardedFor, forwardsClientPort, tellsTls } = requests;
   const { headers, mutual } = listener;
-  const client = forwardsClientPort ? "%[src]:%[src_port]" : "%[src]";
-  const isGiven = "{ req.fhdr(x-forwarded-for) -m found }";
+  const client = forwardsClientPort ? "%[var(sess.client)]:%[src_port]" : "%[var(sess.client)]";
   const setHeader = "http-request set-header";
   const forwarded: Record<BalancerRequests["forwardedFor"], readonly HeaderChange[]> = {
     append: [
-      { line: `${setHeader} X-Forwarded-For "%[req.fhdr(x-forwarded-for)], ${client}"`, test: isGiven },
-      { line: `${setHeader} X-Forwarded-For ${client}`, test: `!${isGiven}` },
+      // The first expression is empty where there is no header.
+      {
+        line: `${setHeader} X-Forwarded-For "%[req.fhdr(x-forwarded-for),concat(', ')]${client}"`,
+        test: "",
+      },
     ],
     preserve: [],
     remove: [{ line: "http-request del-header X-Forwarded-For", test: "" }],

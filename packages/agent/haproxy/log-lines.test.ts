@@ -24,6 +24,8 @@ const VALUES = {
   certificate: "AB12",
   rule: "r0:10:forward",
   location: "-",
+  error: "-",
+  classification: "-",
   connectionId: "3180a730-13c8-ca4b-ac2f-731159d4b0fe",
   isFirst: "1",
   handshakeMs: "4",
@@ -50,13 +52,19 @@ const request = (more: Partial<LoggedRequest> = {}, details: Partial<typeof VALU
 });
 
 describe("an access log line", () => {
-  it("has ELB's fields in their order, and no text of a client that could be taken for a field", () => {
+  it("has ELB's fields in order, and escapes text of clients", () => {
     expect(accessLine(request())).toBe(
-      'https 2026-10-26T07:33:20.274000Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.001 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=\\x22c HTTP/1.1" "curl/7 \\x22\\x0Aevil\\xC3\\xA4" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/1" 10 2026-10-26T07:33:20.186641Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_3180a73013c8ca4bac2f731159d4b0fe "-" "-" "-"',
+      "https 2026-10-26T07:33:20.274000Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 " +
+        '10.0.0.1:80 0.001 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=\\x22c ' +
+        'HTTP/1.1" "curl/7 \\x22\\x0Aevil\\xC3\\xA4" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 ' +
+        "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 " +
+        '"Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" ' +
+        '"arn:aws:acm:us-east-2:123456789012:certificate/1" 10 2026-10-26T07:33:20.186641Z "forward" "-" ' +
+        '"-" "10.0.0.1:80" "200" "-" "-" TID_3180a73013c8ca4bac2f731159d4b0fe "-" "-" "-"',
     );
   });
 
-  it("has hyphens where the load balancer answered itself", () => {
+  it("has hyphens for responses of the load balancer itself", () => {
     const redirect = request(
       { target: undefined, targetGroupArn: undefined, status: 301, isAnswered: false, latencyMs: -1 },
       { rule: "rdefault:0:redirect", location: "https%3A%2F%2Fb%2F", protocol: "-", cipher: "-" },
@@ -66,9 +74,20 @@ describe("an access log line", () => {
     );
     const unread = request({ target: undefined, status: 400 }, { method: "<BADREQ>", host: "-", rule: "-" });
     expect(accessLine(unread)).toContain('"- https://-:443- -"');
+    expect(accessLine(unread)).toContain('"Severe" "-" TID_');
   });
 
-  it("tells HTTP/2, gRPC and WebSocket apart", () => {
+  it("says why a sign-in was refused, and how a request does not comply", () => {
+    const refused = {
+      error: "AuthInvalidStateParam",
+      classification: "Ambiguous:UndefinedContentLengthSemantics",
+    };
+    expect(accessLine(request({ target: undefined, status: 401, isAnswered: false }, refused))).toMatch(
+      / "-" "AuthInvalidStateParam" "-" "-" "Ambiguous" "UndefinedContentLengthSemantics" TID_/,
+    );
+  });
+
+  it("distinguishes HTTP/2, gRPC and WebSocket", () => {
     expect(accessLine(request({}, { version: "HTTP/2.0" }))).toMatch(/^h2 /);
     expect(accessLine(request({ isGrpc: true }, { version: "HTTP/2.0" }))).toMatch(/^grpcs /);
     expect(accessLine(request({ status: 101 }))).toMatch(/^wss /);
@@ -76,15 +95,17 @@ describe("an access log line", () => {
 });
 
 describe("a connection log line", () => {
-  it("has ELB's fields in their order", () => {
+  it("has ELB's fields in order", () => {
     expect(connectionLine(request())).toBe(
-      '2026-10-26T07:33:20.186641Z 192.168.131.39 2817 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 0.004 "/C=US/CN=a" NotBefore=2023-09-21T22:43:21Z;NotAfter=2026-06-17T22:43:21Z FEF257372D5C14D4 Success TID_3180a73013c8ca4bac2f731159d4b0fe',
+      "2026-10-26T07:33:20.186641Z 192.168.131.39 2817 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 0.004 " +
+        '"/C=US/CN=a" NotBefore=2023-09-21T22:43:21Z;NotAfter=2026-06-17T22:43:21Z FEF257372D5C14D4 ' +
+        "Success TID_3180a73013c8ca4bac2f731159d4b0fe",
     );
   });
 });
 
 describe("the details of a request", () => {
-  it("are read as they are written, and not at all where some are missing", () => {
+  it("are read as they are written, and are ignored if some are missing", () => {
     const values = Object.values(VALUES);
     expect(detailsFormat(443).split(" ")).toHaveLength(values.length);
     expect(parseDetails(values)).toEqual(VALUES);

@@ -26,7 +26,8 @@ export function accessLine(request: LoggedRequest): string {
   const endedAt = micros(details.endedAt) ?? 0;
   const [, priority = "-", action = "-"] = details.rule === "-" ? [] : details.rule.split(":");
   const targetStatus = isAnswered ? String(status) : "-";
-  const location = decoded(details.location);
+  // Of redirects of the load balancer alone, not of those of its targets.
+  const location = isAnswered ? "-" : decoded(details.location);
   return [
     typeOf(request),
     timestamp(endedAt),
@@ -52,11 +53,10 @@ export function accessLine(request: LoggedRequest): string {
     timestamp(micros(details.createdAt) ?? endedAt),
     `"${action}"`,
     `"${location}"`,
-    '"-"',
+    `"${details.error}"`,
     `"${target}"`,
     `"${targetStatus}"`,
-    '"-"',
-    '"-"',
+    ...classification(request).map((each) => `"${each}"`),
     connectionId(details),
     '"-"',
     '"-"',
@@ -94,6 +94,16 @@ function typeOf({ details, isGrpc, status }: LoggedRequest): string {
   return isTls ? "https" : "http";
 }
 
+/**
+ * The classification and its reason. A request that could not be read was refused as a severe one; the proxy does
+ * not say for which of the reasons.
+ */
+function classification({ details, status }: LoggedRequest): readonly [string, string] {
+  if (details.method.startsWith("<")) return [status === 400 ? "Severe" : "-", "-"];
+  const [name = "-", reason = "-"] = details.classification.split(":");
+  return [name, reason];
+}
+
 /** A request that could not be read has a hyphen for its method and for its version. */
 function requestLine({ details }: LoggedRequest): string {
   const { method, version, listenerPort, protocol } = details;
@@ -124,7 +134,7 @@ function asn1Time(text: string): string {
  * The client's text. Quotes, backslashes and bytes that are not printable ASCII are written as `\xHH`, so that
  * a client cannot forge a field or a line. Source: "Access log entries", user_agent.
  */
-function decoded(encoded: string): string {
+export function decoded(encoded: string): string {
   if (encoded === "-" || encoded === "") return "-";
   const bytes = encoded.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) =>
     String.fromCharCode(parseInt(digits, 16)),
@@ -139,7 +149,7 @@ function micros(text: string): number | undefined {
   return /^\d{10,20}$/.test(text) ? Number(text) : undefined;
 }
 
-function timestamp(microseconds: number): string {
+export function timestamp(microseconds: number): string {
   const whole = Math.floor(microseconds / 1_000);
   const rest = String(Math.floor(microseconds % 1_000)).padStart(3, "0");
   return new Date(whole).toISOString().replace("Z", `${rest}Z`);

@@ -20,7 +20,7 @@ const open = (clock: VirtualClock, folder: string) =>
   new LogSpool({ clock, ids: randomIds(), log: silentLogger, folder });
 const textOf = (content = "") => gunzipSync(Buffer.from(content, "base64")).toString();
 
-it("finishes a file at the end of its five minutes, and keeps it until it is taken", async () => {
+it("finishes a file after its five minutes, and keeps it until it is delivered", async () => {
   const clock = new VirtualClock();
   const spool = open(clock, newFolder());
   spool.add(LB, "access", "one");
@@ -42,7 +42,7 @@ it("finishes a file at the end of its five minutes, and keeps it until it is tak
   expect((await spool.next())?.log).toBe("connection");
 });
 
-it("loses no written line by a kill, writes none twice, and drops a line that is cut", async () => {
+it("keeps every complete line once when it is killed, and drops an incomplete line", async () => {
   const clock = new VirtualClock();
   const folder = newFolder();
   const killed = open(clock, folder);
@@ -71,4 +71,24 @@ it("adopts the files of a period that ended while no agent ran", async () => {
   const next = open(clock, folder);
   await next.flush();
   expect(textOf((await next.next())?.content)).toBe("one\n");
+});
+
+// Before: the limit counted lines before their compression and gave back the compressed size, so that it was
+// reached for good after 512 MiB of lines, however few bytes were on the disk.
+it("counts what is on the disk against its limit", async () => {
+  const clock = new VirtualClock();
+  const folder = newFolder();
+  const spool = new LogSpool({ clock, ids: randomIds(), log: silentLogger, folder, bytesMax: 20_000 });
+  const line = "x".repeat(9_999);
+  const period = async () => {
+    spool.add(LB, "access", line);
+    await spool.flush();
+    await clock.advance(300_000);
+    await spool.flush();
+  };
+  for (let each = 0; each < 10; each += 1) await period();
+  const files = [];
+  for (let file = await spool.next(); file !== undefined; file = await spool.next()) files.push(file);
+  expect(files.map(({ content }) => textOf(content))).toEqual(files.map(() => `${line}\n`));
+  expect(files).toHaveLength(10);
 });

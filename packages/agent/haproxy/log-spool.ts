@@ -26,6 +26,8 @@ export interface LogSpoolDeps {
   readonly ids: Ids;
   readonly log: Logger;
   readonly folder: string;
+  /** Room on the disk for files that the control plane has not taken; 512 MiB by default. */
+  readonly bytesMax?: number;
 }
 
 interface OpenFile {
@@ -88,6 +90,8 @@ export class LogSpool {
       const path = join(this.#deps.folder, name);
       if (!name.endsWith(".log") || open.has(path)) continue;
       const content = await compress(await readFile(path));
+      // The limit counts what is on disk: the compressed file takes the place of the lines.
+      this.#bytes += content.length - statSync(path).size;
       await writeFile(`${path}.tmp`, content, { mode: 0o600 });
       await rename(`${path}.tmp`, `${path}.gz`);
       await rm(path, { force: true });
@@ -120,6 +124,7 @@ export class LogSpool {
       const path = join(this.#deps.folder, name);
       this.#bytes -= existsSync(path) ? statSync(path).size : 0;
       await rm(path, { force: true });
+      this.#hasWarned = false;
     }
     this.#sent.delete(id);
   }
@@ -134,8 +139,8 @@ export class LogSpool {
     const text = file.held;
     file.held = "";
     const size = Buffer.byteLength(text);
-    if (this.#bytes + size > SPOOL_BYTES_MAX) {
-      if (!this.#hasWarned) this.#deps.log.warn("Lines of load balancer logs are lost: no room is left");
+    if (this.#bytes + size > (this.#deps.bytesMax ?? SPOOL_BYTES_MAX)) {
+      if (!this.#hasWarned) this.#deps.log.warn("Lines of load balancer logs are lost: their spool is full");
       this.#hasWarned = true;
       return;
     }
@@ -154,6 +159,7 @@ export class LogSpool {
     ensurePrivateFolder(this.#deps.folder);
     const names = await this.#names();
     const now = this.#deps.clock.now();
+    this.#bytes = 0;
     for (const name of names) {
       const path = join(this.#deps.folder, name);
       const [, until, log, , arn = "", end] = NAME.exec(name) ?? [];

@@ -1,7 +1,8 @@
 import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 import { FROM_HOST } from "./actions.ts";
 import { renderClients } from "./clients.ts";
-import { frontendName } from "./names.ts";
+import { renderConnectionLog } from "./connection-details.ts";
+import { balancerName, frontendName } from "./names.ts";
 import { keyOf } from "./parts.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 import { DICE_SIDES, NETWORK_UNAVAILABLE_BACKEND, renderWeights, weightsName } from "./render-weights.ts";
@@ -37,7 +38,9 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, context:
     ...mark(context, () => keyOf.listener(balancer, listener), [
       `frontend ${frontendName(balancer, listener)}`,
       "  mode tcp",
-      "  no log",
+      ...(listener.tls && balancer.logs?.access === true
+        ? renderConnectionLog(balancerName(balancer.arn), listener.id ?? "-", listener.port)
+        : ["  no log"]),
       ...balancer.addresses.map(
         (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
       ),

@@ -21,3 +21,30 @@ describe("what the proxy's checks say of a target", () => {
     expect(healthOf(status, checkStatus)).toBe(health);
   });
 });
+
+// Source: API_TargetHealth, and "Health checks for your target groups", target health reason codes.
+describe("the words of a target's health", () => {
+  const stat = (status: string, checkStatus: string, checkCode = "") => ({
+    ...{ status, checkStatus, checkCode, lastCheck: "", sessions: 0 },
+  });
+  it.each([
+    [undefined, "initial", "Elb.RegistrationInProgress", "Target registration is in progress"],
+    [stat("DOWN", "INI"), "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"],
+    [stat("DOWN 1/3", "L7OK"), "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"],
+    [stat("UP", "L7OK"), "healthy", undefined, undefined],
+    [
+      stat("DOWN", "L7STS", "404"),
+      "unhealthy",
+      "Target.ResponseCodeMismatch",
+      "Health checks failed with these codes: [404]",
+    ],
+    [stat("DOWN", "L4TOUT"), "unhealthy", "Target.Timeout", "Request timed out"],
+    [stat("DOWN", "L6TOUT"), "unhealthy", "Target.Timeout", "Request timed out"],
+    [stat("DOWN", "L7TOUT"), "unhealthy", "Target.Timeout", "Request timed out"],
+    [stat("DOWN", "L4CON"), "unhealthy", "Target.FailedHealthChecks", "Health checks failed"],
+    [stat("DOWN", "L6RSP"), "unhealthy", "Target.FailedHealthChecks", "Health checks failed"],
+    [stat("DOWN", "L7RSP"), "unhealthy", "Target.FailedHealthChecks", "Health checks failed"],
+  ])("%j is %s for %s", (given, health, reason, description) => {
+    expect(observeTarget("tg", target, given, false)).toMatchObject({ health, reason, description });
+  });
+});

@@ -1,9 +1,6 @@
-import { connect, type Socket } from "node:net";
-import { DETAILS_LINE_MAX } from "./request-details.ts";
+import { connect } from "node:net";
 
 const ANSWER_TIMEOUT_MS = 5_000;
-/** A longer line of a ring does not come from this platform's log format. */
-const LINE_MAX = DETAILS_LINE_MAX;
 /** The codes of connections to a process that has exited. */
 const GONE = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
@@ -37,29 +34,6 @@ export async function isProcessThere(socketPath: string): Promise<boolean> {
     const { code } = thrown as NodeJS.ErrnoException; // Node adds the code to its errors.
     return code === undefined || !GONE.has(code);
   }
-}
-
-/** Calls back for each new line of a ring, until the returned socket is destroyed. */
-export function followEvents(
-  socketPath: string,
-  ring: string,
-  onLine: (line: string) => void,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    let rest = "";
-    const socket = connect(socketPath, () => {
-      socket.write(`show events ${ring} -w -n\n`);
-      resolve(socket);
-    });
-    socket.unref();
-    socket.setEncoding("latin1");
-    socket.on("data", (chunk: string) => {
-      const lines = (rest + chunk).split("\n");
-      rest = (lines.pop() ?? "").slice(0, LINE_MAX);
-      for (const line of lines) onLine(line);
-    });
-    socket.on("error", reject);
-  });
 }
 
 /** One server in `show stat`. */

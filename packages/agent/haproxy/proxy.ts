@@ -3,30 +3,31 @@ import { mkdir, readdir, rename, rm, symlink, readlink } from "node:fs/promises"
 import { join } from "node:path";
 import type { BalancersAssignment, BalancersObservation, TrafficSample } from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Ids, type Logger } from "@gantry/kernel";
-import type { ContainerSpec, Engine } from "../engine/engine.ts";
+import type { ContainerSpec, Engine, EngineContainer } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
 import type { Router } from "../network/vpc-router.ts";
 import { askProxy, isProcessThere, parseFrontends, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { Acceptance, writeAtomically } from "./acceptance.ts";
+import { AuthenticationServer } from "./authentication/authentication-server.ts";
+import { issuerFetch, type Fetch } from "./authentication/issuer-fetch.ts";
 import { BalancerLogs } from "./balancer-logs.ts";
 import { runHaproxyCheck, type RunCheck } from "./check.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import { HostPorts, type PortMemory } from "./host-ports.ts";
 import { backendName, serverName } from "./names.ts";
 import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
-import { followWorker } from "./leaving-worker.ts";
 import type { LogSpool } from "./log-spool.ts";
 import { keyOf } from "./parts.ts";
+import { LOOP_LABEL, LOOP_VERSION, proxyEntryPoint } from "./proxy-loop.ts";
 import { RequestLog } from "./request-log.ts";
 import type { ProxyConfiguration } from "./render.ts";
 import { isWeightsFile } from "./render-weights.ts";
 import { Weights } from "./weights.ts";
 
-/** How long a configuration may take to be in effect, and a proxy that exited to be back. */
-const LOAD_WAIT_MS = 5_000;
-/** Runs HAProxy from the folder that is its first argument, and restarts it whenever it exits. */
-const PROXY_LOOP =
-  'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
+/** How long a proxy that exited may take to be back. */
+const RESTART_WAIT_MS = 5_000;
+/** How long a configuration may take to be in effect: on a busy machine, a reload waits for a processor. */
+const LOAD_WAIT_MS = 20_000;
 /** Well below the descriptor limit of 20,000 that small machines have. */
 const CONNECTIONS_MAX = 8_000;
 
@@ -48,6 +49,8 @@ export interface ProxyDeps {
   readonly ports: PortMemory;
   /** The check of a configuration; HAProxy's own by default. */
   readonly runCheck?: RunCheck;
+  /** How issuers of authentications are asked; over the network by default. */
+  readonly askIssuer?: Fetch;
 }
 
 /**
@@ -63,6 +66,7 @@ export class Proxy {
   readonly logs: LogSpool;
   readonly #balancerLogs: BalancerLogs;
   readonly #requests: RequestLog;
+  readonly #authentication: AuthenticationServer;
   readonly #connections = new ConnectionCounts();
   readonly #weights: Weights;
   #applied = "";
@@ -77,10 +81,11 @@ export class Proxy {
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
     this.#hostPorts = new HostPorts(deps.ports, deps.log);
-    const { clock, ids, log, folder, dataFolder, runCheck = runHaproxyCheck } = deps;
+    const { clock, ids, log, folder, dataFolder, runCheck = runHaproxyCheck, askIssuer = issuerFetch } = deps;
     this.#balancerLogs = new BalancerLogs({ clock, ids, log, folder: join(dataFolder, LOGS_FOLDER) });
     this.logs = this.#balancerLogs.spool;
     this.#requests = new RequestLog(log, this.#balancerLogs);
+    this.#authentication = new AuthenticationServer({ clock, ids, log, fetch: askIssuer });
     this.#weights = new Weights(folder);
     this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
@@ -95,7 +100,7 @@ export class Proxy {
   }
 
   async #apply(assignment: BalancersAssignment, routers: readonly Router[]): Promise<void> {
-    const container = await this.#deps.engine.inspect(this.#deps.naming.proxy());
+    const container = await this.#currentContainer();
     if (assignment.balancers.length === 0) {
       if (container !== undefined) await this.#deps.engine.removeContainer(container.id);
       this.#applied = "";
@@ -117,7 +122,7 @@ export class Proxy {
     let fingerprint = fingerprintOf(rendered, routers);
     await mkdir(join(this.#deps.folder, "run"), { recursive: true });
     this.#balancerLogs.use(assignment);
-    await this.#requests.listen(this.#deps.folder);
+    await this.#authentication.use(assignment, this.#deps.folder);
     if (await isInEffect(fingerprint)) await this.#weights.apply(rendered.files);
     else {
       const configuration = await this.#acceptance.accept(assignment, options);
@@ -125,8 +130,22 @@ export class Proxy {
       if (await isInEffect(fingerprint)) await this.#weights.apply(configuration.files);
       else await this.#load(configuration, fingerprint, isRunning);
     }
+    this.#requests.read(this.#deps.folder, this.#deps.clock);
     this.#applied = fingerprint;
     this.#assignment = assignment;
+  }
+
+  /**
+   * The proxy's container. One of an earlier version is removed, because its loop does not open the pipe that
+   * request lines are written to.
+   */
+  async #currentContainer(): Promise<EngineContainer | undefined> {
+    const { engine, naming, log } = this.#deps;
+    const container = await engine.inspect(naming.proxy());
+    if (container === undefined || container.labels[LOOP_LABEL] === LOOP_VERSION) return container;
+    log.info("The proxy of an earlier version is replaced");
+    await engine.removeContainer(container.id);
+    return undefined;
   }
 
   /** Returns the requests and connections counted since the previous call. */
@@ -136,6 +155,8 @@ export class Proxy {
 
   async #load(configuration: ProxyConfiguration, fingerprint: string, isRunning: boolean): Promise<void> {
     this.#handovers += 1;
+    // Should loading fail, it is not known which configuration is in effect.
+    this.#applied = "";
     this.#weights.forget();
     try {
       await this.#write(configuration, fingerprint, isRunning);
@@ -242,7 +263,7 @@ export class Proxy {
     await rename(next, join(folder, "haproxy.cfg"));
     const kept = new Set(Object.keys(configuration.files));
     for (const name of await readdir(folder))
-      if (/^(body|ca|cert|crl|crtlist|weights|sticky)_/.test(name) && !kept.has(name))
+      if (/^(body|ca|cert|crl|crtlist|lua|rules|weights|sticky)_/.test(name) && !kept.has(name))
         await rm(join(folder, name), { force: true });
   }
 
@@ -253,7 +274,10 @@ export class Proxy {
   async #writeServerState(configuration: ProxyConfiguration, running: boolean): Promise<void> {
     const known = new Map<string, string>();
     let head =
-      "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+      "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight " +
+      "srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health " +
+      "srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord " +
+      "srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
     if (running) {
       const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "show servers state").catch(
         () => "",
@@ -271,7 +295,10 @@ export class Proxy {
       const id = (ids.get(backend) ?? 0) + 1;
       ids.set(backend, id);
       if (there !== undefined) return there;
-      return `1 ${backend} ${id} ${server} ${target.address} 0 0 100 100 0 1 2 ${Math.max(0, rise - 1)} 6 0 0 0 - ${target.port} - 0 0 - - 0`;
+      return (
+        `1 ${backend} ${id} ${server} ${target.address} 0 0 100 100 0 1 2 ${Math.max(0, rise - 1)} 6 0 0 ` +
+        `0 - ${target.port} - 0 0 - - 0`
+      );
     });
     await writeAtomically(join(this.#deps.folder, "servers.state"), `${head}\n${lines.join("\n")}\n`);
   }
@@ -282,10 +309,10 @@ export class Proxy {
    */
   async #isServing(containerId: string): Promise<boolean> {
     const { clock, engine, folder, log } = this.#deps;
-    const deadline = clock.now() + LOAD_WAIT_MS;
+    const deadline = clock.now() + RESTART_WAIT_MS;
     while (!(await isProcessThere(join(folder, "run/admin.sock")))) {
       if (clock.now() > deadline) {
-        log.warn("The proxy does not stay up and is started anew");
+        log.warn("The proxy exited and is restarted");
         await engine.removeContainer(containerId);
         return false;
       }
@@ -304,19 +331,9 @@ export class Proxy {
   }
 
   async #reload(fingerprint: string): Promise<void> {
-    const { clock, folder, log } = this.#deps;
-    const leaving = await followWorker({ clock, log, folder, requests: this.#requests }).catch(
-      () => undefined,
-    );
-    let hasReloaded = false;
-    try {
-      await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
-      await this.#untilInEffect(fingerprint, "The proxy did not take its new configuration in time.");
-      hasReloaded = true;
-    } finally {
-      // The call is not awaited: the worker exits with its last request.
-      void leaving?.release(hasReloaded);
-    }
+    // The master may close this connection seconds after the new worker serves: its answer says nothing more.
+    void askProxy(join(this.#deps.folder, "run/master.sock"), "reload").catch(() => "");
+    await this.#untilInEffect(fingerprint, "The proxy did not take its new configuration in time.");
   }
 
   async #untilInEffect(fingerprint: string, problem: string): Promise<void> {
@@ -342,10 +359,10 @@ export class Proxy {
       ...pauseSpec(naming),
       name: naming.proxy(),
       image,
-      labels: { ...naming.labels, "gantry.role": "proxy" },
+      labels: { ...naming.labels, "gantry.role": "proxy", [LOOP_LABEL]: LOOP_VERSION },
       // The master does not restart a killed worker: it exits, and this loop restarts it within a tenth of a
       // second.
-      entryPoint: ["/usr/bin/busybox", "sh", "-c", PROXY_LOOP, "sh", folder],
+      entryPoint: proxyEntryPoint(folder),
       network: "host",
       pidHost: true,
       mounts: [

@@ -1,7 +1,7 @@
 import type { Balancer, BalancerAction, BalancerListener, BalancerRule } from "@gantry/agent-protocol";
 import { backendName, hash } from "./names.ts";
 
-type Forward = Extract<BalancerAction, { type: "forward" }>;
+export type Forward = Extract<BalancerAction, { type: "forward" }>;
 
 /** A forward selects its target group by a random number below this: one millionth is the smallest share. */
 export const DICE_SIDES = 1_000_000;
@@ -26,8 +26,11 @@ export function weightsName(
   return hash(JSON.stringify([balancer.arn, listener.port, place]));
 }
 
-/** Maps numbers to backends: each target group gets a share of the numbers by its weight. */
-export function renderWeights({ targets }: Forward, known: ReadonlySet<string>): string {
+/**
+ * Maps the numbers from `first` on to backends: each target group gets a share of `DICE_SIDES` numbers by its
+ * weight.
+ */
+export function renderWeights({ targets }: Forward, known: ReadonlySet<string>, first = 0): string {
   const live = liveTargets(targets, known);
   const total = live.reduce((sum, target) => sum + target.weight, 0);
   let sum = 0;
@@ -36,7 +39,7 @@ export function renderWeights({ targets }: Forward, known: ReadonlySet<string>):
       const from = Math.round((sum / total) * DICE_SIDES);
       sum += target.weight;
       const end = Math.round((sum / total) * DICE_SIDES);
-      return `${from}:${end - 1} ${backendName(target.targetGroupArn)}\n`;
+      return `${first + from}:${first + end - 1} ${backendName(target.targetGroupArn)}\n`;
     })
     .join("");
 }

@@ -83,7 +83,7 @@ describe("a listener", () => {
     expect(weightsOf(0, 0)).toEqual([""]);
   });
 
-  it("is rendered the same whatever its weights, also with clients that are kept", () => {
+  it("is rendered the same for all weights, also with stickiness", () => {
     const rule = { conditions: [{ field: "path-pattern" as const, values: ["/a"] }] };
     const textOf = (stickySeconds: number | undefined, ...weights: readonly number[]) => {
       const action = { ...forward(...weights), stickySeconds };
@@ -100,7 +100,7 @@ describe("a listener", () => {
     ]);
   });
 
-  it("keeps a path from being read as anything else", () => {
+  it("escapes a path", () => {
     const rules = [
       {
         conditions: [{ field: "path-pattern" as const, values: ["/a'; accept", "/img/*", "/?.png"] }],
@@ -113,7 +113,7 @@ describe("a listener", () => {
     expect(text).toContain("-m reg -- '^/.\\.png$'");
   });
 
-  it("hands over what reaches a worker that is leaving, before any rule is asked", () => {
+  it("forwards requests that reach a terminating worker, before any rule applies", () => {
     const frontend = section(render(listener()).text, "frontend");
     const lines = frontend.split("\n").map((line) => line.trim());
     expect(lines.findIndex((line) => line.startsWith("http-request"))).toBe(
@@ -133,6 +133,14 @@ it("gives a draining target no new clients and no part in failing open", () => {
     new RegExp(`${serverName({ address: "10.0.0.4", port: 8080 })} .* check weight 0$`),
   );
   expect(servers[2]).toMatch(/\.open 10\.0\.0\.5:8080 .* backup$/);
+});
+
+it("sends a request again that is unanswered, without a limit where a terminating worker forwards it", () => {
+  const { text } = render(listener());
+  const retriesOf = (backend: string) =>
+    /disable-l7-retry if (.*)/.exec(section(text, `backend ${backend}`))?.[1];
+  expect(retriesOf(backendName("group-0"))).toBe("!METH_GET or { be_sess_rate gt 1000 }");
+  expect(retriesOf("handover_")).toBe("!METH_GET");
 });
 
 it("renders the same text for the same assignment", () => {

@@ -1,17 +1,11 @@
 import type { BalancersAssignment, BalancerTarget } from "@gantry/agent-protocol";
+import { authenticationScript } from "./authentication/render-authentication.ts";
 import { renderBackend, usableTargets } from "./backends.ts";
 import { renderFrontends } from "./frontends.ts";
 import { renderNetworkFrontends } from "./network-frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
-import { DETAILS_LINE_MAX, isLogged } from "./request-details.ts";
-import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
 import { keepsClients, NETWORK_UNAVAILABLE_BACKEND, UNAVAILABLE_BACKEND } from "./render-weights.ts";
-
-/** The longest line without details. */
-const LINE_MAX = 1_024;
-/** Room for about 40,000 requests, or 6,000 with the details that logs need. */
-const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export type { RenderOptions } from "./render-context.ts";
 
@@ -44,8 +38,10 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
     .toSorted((a, b) => compare(a.arn, b.arn));
   const known = new Set(groups.map((group) => group.arn));
   const context: Context = { options, files, known, keeping: keepingGroups(balancers) };
+  const authentication = authenticationScript(balancers, options.folder);
+  Object.assign(files, authentication.files);
   const text = [
-    ...renderGlobal(options, balancers.some(isLogged) ? DETAILS_LINE_MAX : LINE_MAX),
+    ...renderGlobal(options, authentication.lines),
     ...renderFrontends(
       balancers.filter(({ isNetwork }) => isNetwork !== true),
       context,
@@ -87,13 +83,10 @@ function keepingGroups(balancers: BalancersAssignment["balancers"]): ReadonlySet
   );
 }
 
-function renderGlobal(options: RenderOptions, lineMax: number): readonly string[] {
+function renderGlobal(options: RenderOptions, scripts: readonly string[]): readonly string[] {
   return [
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
-    // The maximum time of a leaving worker, because the agent reads its last request lines through this
-    // socket.
-    "  stats timeout 70s",
     `  server-state-file ${options.folder}/servers.state`,
     // Health changes and failures are logged: `docker logs` of the proxy shows why a request failed.
     "  log stdout format raw daemon notice",
@@ -105,21 +98,15 @@ function renderGlobal(options: RenderOptions, lineMax: number): readonly string[
     `  maxconn ${options.connectionsMax}`,
     "  tune.ssl.default-dh-param 2048",
     "  ssl-default-bind-options ssl-min-ver TLSv1.2",
-    "",
-    // Lines are buffered here while the agent is not running; the agent counts them (request-log.ts).
-    "ring requests",
-    "  format raw",
-    `  maxlen ${lineMax}`,
-    `  size ${REQUEST_BUFFER_BYTES}`,
-    "  timeout connect 1s",
-    "  timeout server 1h",
-    `  server agent unix@${requestSocket(options.folder)}`,
+    ...scripts,
     "",
     "defaults",
     "  mode http",
     "  log global",
     "  option log-separate-errors",
-    "  timeout connect 1s",
+    // Longer than Linux takes to send a SYN again that was dropped, one second. A second attempt may come too
+    // late: a leaving worker cannot make one (docs/decisions/0006).
+    "  timeout connect 3s",
     "  timeout client 60s",
     "  timeout server 60s",
     "  timeout tunnel 60s",
@@ -129,7 +116,6 @@ function renderGlobal(options: RenderOptions, lineMax: number): readonly string[
     "  option redispatch 1",
     "  option http-keep-alive",
     "  retries 3",
-    "  retry-on conn-failure empty-response",
     "  load-server-state-from-file global",
     "",
   ];

@@ -32,6 +32,10 @@ const DETAILS = {
   /** NAME:PRIORITY:ACTION, see `matchedRule`. */
   rule: "%[var(txn.rule)]",
   location: "%[var(txn.location),url_enc]",
+  /** The reason of a refused sign-in, see `authentication/authenticate.ts`. */
+  error: "%[var(txn.error)]",
+  /** CLASSIFICATION:REASON of a request that does not comply with RFC 7230. */
+  classification: "%[var(txn.class)]",
   connectionId: "%[var(sess.id)]",
   isFirst: "%[var(txn.first)]",
   handshakeMs: "%Th",
@@ -59,8 +63,19 @@ export function detailsFormat(port: number): string {
 /** Reads the values that `detailsFormat` wrote; undefined where some are missing, as in a cut line. */
 export function parseDetails(values: readonly string[]): RequestDetails | undefined {
   if (values.length !== NAMES.length) return undefined;
-  return Object.fromEntries(NAMES.map((name, index) => [name, values[index]])) as RequestDetails; // Every name has its value.
+  // Every name has its value.
+  return Object.fromEntries(NAMES.map((name, index) => [name, values[index]])) as RequestDetails;
 }
+
+/**
+ * The classifications of a GET or HEAD request that has a body, or says that it has an empty one. Source: "Access
+ * logs for your Application Load Balancer", classification reasons.
+ */
+const CLASSES = [
+  ["Acceptable:GetHeadZeroContentLength", "req.hdr(content-length) -m str 0"],
+  ["Ambiguous:UndefinedContentLengthSemantics", "req.hdr_val(content-length) gt 0"],
+  ["Ambiguous:UndefinedTransferEncodingSemantics", "req.fhdr(transfer-encoding) -m found"],
+] as const;
 
 /**
  * Renders the lines that keep the values of a request that its log line needs: the proxy writes the line when
@@ -76,7 +91,10 @@ export function renderDetails(): readonly string[] {
     "  http-request set-var(sess.id) uuid if !{ var(sess.id) -m found }",
     "  http-request set-var(txn.first) bool(true) if !{ var(sess.seen) -m found }",
     "  http-request set-var(sess.seen) bool(true)",
-    "  http-after-response set-var(txn.location) res.hdr(location) if !{ var(txn.answered) -m found }",
+    ...CLASSES.map(
+      ([value, test]) => `  http-request set-var(txn.class) str(${value}) if METH_GET { ${test} }`,
+    ),
+    "  http-after-response set-var(txn.location) res.hdr(location) if { status 300:399 }",
   ];
 }
 

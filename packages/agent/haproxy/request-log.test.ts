@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BalancersAssignment } from "@gantry/agent-protocol";
-import { silentLogger } from "@gantry/kernel";
+import { silentLogger, SystemClock } from "@gantry/kernel";
 import { afterEach, describe, expect, it } from "vitest";
 import { backendName, balancerName } from "./names.ts";
-import { RequestLog, requestSocket } from "./request-log.ts";
+import { nextInterval, RequestLog } from "./request-log.ts";
+import { requestPipe } from "./request-pipe.ts";
 
 const ASSIGNMENT = {
   balancers: [{ arn: "lb" }],
@@ -15,16 +16,9 @@ const ASSIGNMENT = {
 const LB = balancerName("lb");
 const TG = backendName("tg");
 const SERVER = "t_10_0_0_5_80";
-const line = (more: {
-  backend?: string;
-  server?: string;
-  status?: number;
-  ms?: number;
-  end?: string;
-  answered?: boolean;
-  id?: string;
-}) =>
-  `${more.id ?? "7:1"} ${LB} ${more.backend ?? TG} ${more.server ?? SERVER} ${more.status ?? 200} ${more.ms ?? 3} 100 20 ${more.end ?? "--"} ${more.answered === false ? "-" : "1"}`;
+const line = (more: { backend?: string; server?: string; status?: number; ms?: number; end?: string }) =>
+  `${LB} ${more.backend ?? TG} ${more.server ?? SERVER} ${more.status ?? 200} ` +
+  `${more.ms ?? 3} 100 20 ${more.end ?? "--"}`;
 const counted = (...lines: readonly string[]) => {
   const log = new RequestLog(silentLogger);
   for (const each of lines) log.count(each);
@@ -49,37 +43,27 @@ describe("the lines of the proxy", () => {
     ]);
   });
 
-  it("tell what the load balancer answered itself from what a target did", () => {
-    const redirect = line({ backend: `${LB}_80`, server: "<NOSRV>", status: 301, ms: -1, answered: false });
-    const refused = line({ status: 502, ms: -1, end: "SC", answered: false });
+  it("distinguish responses of the load balancer from those of targets", () => {
+    const redirect = line({ backend: `${LB}_80`, server: "<NOSRV>", status: 301, ms: -1 });
+    const refused = line({ status: 502, ms: -1, end: "SC" });
     expect(counted(redirect, refused)).toMatchObject([
       { targetGroup: undefined, requests: 0, generated: { 301: 1 } },
       { targetGroup: "tg", requests: 1, generated: { 502: 1 }, connectionErrors: 1, latencies: [] },
     ]);
   });
 
-  it("are not counted where a worker that leaves passes the request on", () => {
+  it("are not counted where a terminating worker forwards the request", () => {
     expect(counted(line({ backend: `handover_${LB}_80`, server: "next" }))).toEqual([]);
-  });
-
-  it("are counted once where they may come twice, while a worker leaves", () => {
-    const log = new RequestLog(silentLogger);
-    const countEach = (...ids: readonly string[]) => {
-      for (const id of ids) log.count(line({ id }));
-      return log.drain(ASSIGNMENT).reduce((sum, each) => sum + each.requests, 0);
-    };
-    log.expectTwice("7");
-    expect(countEach("7:1", "7:2", "7:1", "7:2", "8:1")).toBe(3);
-    log.expectOnce("7");
-    expect(countEach("7:1", "8:1")).toBe(2);
   });
 
   it("count nothing that is malformed, aborted or of no load balancer", () => {
     expect(counted("", "nonsense", line({ status: -1 }), line({}).replace(LB, "-"))).toEqual([]);
     expect(counted(line({}).replace(LB, "lb_unknown"))).toEqual([]);
+    // A line that was cut, and the next one behind it.
+    expect(counted(`${line({}).slice(0, -9)}${line({})}`)).toEqual([]);
   });
 
-  it("stay few however many different latencies there are", () => {
+  it("are aggregated, however many different latencies there are", () => {
     const lines = Array.from({ length: 20_000 }, (_, ms) => line({ ms }));
     const [sample] = counted(...lines);
     expect(sample?.requests).toBe(20_000);
@@ -87,32 +71,45 @@ describe("the lines of the proxy", () => {
   });
 });
 
-describe("the socket", () => {
+describe("the interval of the reads", () => {
+  it("lets an eighth of the pipe fill up, and the pipe is never full", () => {
+    for (const bytesPerMs of [0, 1, 75, 1_500, 5_000]) {
+      let delay = 200;
+      for (let reads = 0; reads < 50; reads += 1) delay = nextInterval(delay, delay * bytesPerMs);
+      expect(delay).toBeLessThanOrEqual(200);
+      expect(delay * bytesPerMs).toBeLessThan(200 * 1024);
+      expect(delay).toBeGreaterThanOrEqual(bytesPerMs === 0 ? 200 : 20);
+    }
+    expect(nextInterval(200, 600 * 1024)).toBe(0);
+    expect(nextInterval(0, 0)).toBe(20);
+  });
+});
+
+describe("the pipe", () => {
   const folders: string[] = [];
   afterEach(() => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   });
 
-  it("takes lines in whatever pieces they come, and is taken over from an agent that died", async () => {
+  it("keeps lines while no agent reads, and gives them in whatever pieces they come", () => {
     const folder = mkdtempSync(join(tmpdir(), "gantry-requests-"));
     folders.push(folder);
-    mkdirSync(join(folder, "run"));
-    const left = new RequestLog(silentLogger);
-    await left.listen(folder);
-    const log = new RequestLog(silentLogger);
-    await log.listen(folder);
-    await log.listen(folder);
+    execFileSync("mkfifo", [requestPipe(folder)]);
+    const proxy = openSync(requestPipe(folder), "r+");
+    const clock = new SystemClock();
     const text = `${line({})}\n${line({ status: 404 })}\n`;
-    await new Promise<void>((resolve) => {
-      const socket = connect(requestSocket(folder), () => {
-        socket.write(text.slice(0, 74));
-        setTimeout(() => socket.end(text.slice(74)), 20);
-      });
-      socket.on("close", () => resolve());
-    });
-    expect(log.drain(ASSIGNMENT)).toMatchObject([{ requests: 2, answered: [1, 0, 1, 0] }]);
+    writeSync(proxy, text.slice(0, 74));
+    const left = new RequestLog(silentLogger);
+    left.read(folder, clock);
+    left.close();
+    const log = new RequestLog(silentLogger);
+    log.read(folder, clock);
+    log.read(folder, clock);
+    expect(log.drain(ASSIGNMENT)).toHaveLength(1);
+    writeSync(proxy, text.slice(74));
+    expect(log.drain(ASSIGNMENT)).toMatchObject([{ requests: 1, answered: [0, 0, 1, 0] }]);
     expect(log.drain(ASSIGNMENT)).toEqual([]);
     log.close();
-    left.close();
+    closeSync(proxy);
   });
 });

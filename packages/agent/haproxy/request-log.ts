@@ -1,11 +1,10 @@
-import { createServer, type Server } from "node:net";
-import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { BalancersAssignment, TrafficSample } from "@gantry/agent-protocol";
-import { messageOf, type Logger } from "@gantry/kernel";
+import { messageOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import type { BalancerLogs } from "./balancer-logs.ts";
 import { balancerName, backendName, serverName } from "./names.ts";
 import { DETAILS_LINE_MAX } from "./request-details.ts";
+import { CONNECTION_MARK, REQUEST_PIPE_BYTES, requestPipe } from "./request-pipe.ts";
 
 /**
  * Beyond this number of different latencies they are rounded, so that a minute's distribution stays small.
@@ -17,7 +16,18 @@ const LATENCIES_MAX = 400;
 const ROUND_FROM_MS = 100;
 /** The number of names in a line: the load balancer, the backend and the server. */
 const NAMES = 3;
-const FIGURES = 6;
+const FIGURES = 5;
+/** The characters of %ts: how the request ended, and in which state it was. */
+const END_LENGTH = 2;
+
+/** The most that one read takes. A read that fills it is followed by another. */
+const CHUNK_BYTES = 256 * 1024;
+/**
+ * The pipe is read in intervals that let about an eighth of it fill up: a wake-up of the agent costs as much as
+ * counting some hundred lines.
+ */
+const INTERVAL_MAX_MS = 200;
+const INTERVAL_BYTES = REQUEST_PIPE_BYTES / 8;
 
 /** The counters of one target of one target group behind one load balancer. */
 interface Tally {
@@ -33,86 +43,91 @@ interface Tally {
 }
 
 /**
- * The socket that the proxy writes a line to for each request. It is outside `run`, whose sockets the proxy
- * removes at start.
- */
-export function requestSocket(folder: string): string {
-  return join(folder, "requests.sock");
-}
-
-/**
- * HAProxy's `log-format` of the lines that are counted here: the worker and its request number, then numbers
- * and names that the platform chose. `balancer` is the name of the load balancer, or an HAProxy expression
- * that gives it. `details` is the format of what the load balancer's logs need (`request-details.ts`), or
- * empty: without it a line contains no text from a client.
+ * HAProxy's `log-format` of the lines that are counted here: names and numbers that the platform chose.
+ * `balancer` is the name of the load balancer, or an HAProxy expression that gives it. `details` is the
+ * format of what the load balancer's logs need (`request-details.ts`), or empty: without it a line contains
+ * no text from a client. A request without a response of a target has -1 for the time until it began (%Tr).
  */
 export function requestFormat(balancer: string, details = ""): string {
-  const figures = `%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]`;
+  const figures = `${balancer} %b %s %ST %Tr %B %U %ts`;
   return details === "" ? `"${figures}"` : `'${figures} ${details}'`;
 }
 
 /**
- * Counts the requests of the load balancers, one line of the proxy for each. The proxy buffers lines while no
- * agent listens, so a restart of the agent loses no count. A leaving worker closes its buffer immediately;
- * its last lines arrive through another connection (see `leaving-worker.ts`), and some through both. They are
- * lost where the agent is killed while a worker leaves.
+ * Counts the requests of the load balancers, one line of the proxy for each. Lines are read from a pipe in
+ * intervals, because a wake-up for each line would cost more than counting it. All workers of the proxy write
+ * to the pipe, a leaving worker too. It keeps lines while no agent reads; when it is full, the proxy drops
+ * further lines and never waits.
  */
 export class RequestLog {
   readonly #log: Logger;
-  readonly #logs: Pick<BalancerLogs, "take"> | undefined;
-  #server: Server | undefined;
-  #path = "";
+  readonly #logs: Pick<BalancerLogs, "take" | "takeConnection"> | undefined;
+  readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  #pipe: { readonly path: string; readonly descriptor: number } | undefined;
+  #timer: Timer | undefined;
+  /** The beginning of a line whose end is not read yet. */
+  #rest = "";
   #tallies = new Map<string, Tally>();
-  /** Lines that were already counted, of workers whose lines may arrive twice, by the worker's process id. */
-  readonly #counted = new Map<string, Set<string>>();
 
-  constructor(log: Logger, logs?: Pick<BalancerLogs, "take">) {
+  constructor(log: Logger, logs?: Pick<BalancerLogs, "take" | "takeConnection">) {
     this.#log = log;
     this.#logs = logs;
   }
 
-  /** Listens in the proxy's folder. Repeating it changes nothing. */
-  async listen(folder: string): Promise<void> {
-    const path = requestSocket(folder);
-    if (this.#server !== undefined && this.#path === path) return;
+  /** Reads from the pipe in the proxy's folder from now on. Repeating it changes nothing. */
+  read(folder: string, clock: Clock): void {
+    const path = requestPipe(folder);
+    if (this.#pipe?.path === path) return;
     this.close();
-    await rm(path, { force: true });
-    const server = createServer((socket) => {
-      let rest = "";
-      socket.setEncoding("latin1");
-      socket.on("data", (chunk: string) => {
-        const text = rest + chunk;
-        let from = 0;
-        for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
-          this.count(text.slice(from, end));
-          from = end + 1;
-        }
-        rest = text.length - from > DETAILS_LINE_MAX ? "" : text.slice(from);
-      });
-      socket.on("error", () => socket.destroy());
-    });
-    server.on("error", (thrown) =>
-      this.#log.warn("Requests cannot be counted", { folder: dirname(path), reason: messageOf(thrown) }),
-    );
-    server.listen(path);
-    server.unref();
-    this.#server = server;
-    this.#path = path;
+    try {
+      this.#pipe = { path, descriptor: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) };
+    } catch (thrown) {
+      this.#log.warn("Requests cannot be counted", { folder, reason: messageOf(thrown) });
+      return;
+    }
+    this.#readLater(clock, INTERVAL_MAX_MS);
   }
 
   close(): void {
-    this.#server?.close();
-    this.#server = undefined;
+    this.#timer?.cancel();
+    if (this.#pipe !== undefined) closeSync(this.#pipe.descriptor);
+    this.#pipe = undefined;
+    this.#rest = "";
   }
 
-  /** From now on each line of the worker may arrive through two connections. */
-  expectTwice(pid: string): void {
-    this.#counted.set(pid, new Set());
+  #readLater(clock: Clock, delayMs: number): void {
+    this.#timer = clock.after(delayMs, () => {
+      const bytes = this.#readAll();
+      if (this.#pipe !== undefined) this.#readLater(clock, nextInterval(delayMs, bytes));
+    });
   }
 
-  /** No further line of the worker arrives. */
-  expectOnce(pid: string): void {
-    this.#counted.delete(pid);
+  /** Counts the lines that the pipe holds, and returns how many bytes they had. */
+  #readAll(): number {
+    let total = 0;
+    try {
+      while (this.#pipe !== undefined && total < REQUEST_PIPE_BYTES) {
+        const size = readNow(this.#pipe.descriptor, this.#buffer);
+        if (size === 0) break;
+        total += size;
+        this.#take(this.#rest + this.#buffer.toString("latin1", 0, size));
+        // Another read of an empty pipe would throw, which costs more than the read.
+        if (size < CHUNK_BYTES) break;
+      }
+    } catch (thrown) {
+      this.#log.warn("Requests cannot be counted", { reason: messageOf(thrown) });
+      this.close();
+    }
+    return total;
+  }
+
+  #take(text: string): void {
+    let from = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      this.count(text.slice(from, end));
+      from = end + 1;
+    }
+    this.#rest = text.length - from > DETAILS_LINE_MAX ? "" : text.slice(from);
   }
 
   /**
@@ -120,44 +135,39 @@ export class RequestLog {
    * split.
    */
   count(line: string): void {
-    const idEnd = line.indexOf(" ");
-    let namesEnd = idEnd;
-    for (let each = 0; each < NAMES && namesEnd >= 0; each += 1) namesEnd = line.indexOf(" ", namesEnd + 1);
+    if (line.startsWith(CONNECTION_MARK)) return this.#logs?.takeConnection(line);
+    let namesEnd = line.indexOf(" ");
+    for (let each = 1; each < NAMES && namesEnd >= 0; each += 1) namesEnd = line.indexOf(" ", namesEnd + 1);
     if (namesEnd < 0) return;
-    const names = line.slice(idEnd + 1, namesEnd);
+    const names = line.slice(0, namesEnd);
     const values = line.slice(namesEnd + 1).split(" ");
-    const [status = "", latency = "", down = "", up = "", end = "", answered = ""] = values;
+    const [status = "", latency = "", down = "", up = "", end = ""] = values;
     const code = Number(status);
-    if (!(code >= 100)) return;
-    if (this.#counted.size > 0 && this.#isCounted(line.slice(0, idEnd))) return;
+    const size = Number(down) + Number(up);
+    const ms = Number(latency);
+    // A line is cut where the pipe was full.
+    if (!(code >= 100 && size >= 0) || Number.isNaN(ms) || end.length !== END_LENGTH) return;
+    const isAnswered = ms >= 0;
     let tally = this.#tallies.get(names);
     if (tally === undefined) this.#tallies.set(names, (tally = newTally(names)));
     if (tally.isForwarded) tally.requests += 1;
-    tally.bytes += Number(down) + Number(up);
+    tally.bytes += size;
     if (end === "SC") tally.connectionErrors += 1;
     const group = Math.floor(code / 100);
-    if (answered === "1") tally.answered[group] = (tally.answered[group] ?? 0) + 1;
+    if (isAnswered) tally.answered[group] = (tally.answered[group] ?? 0) + 1;
     else tally.generated.set(code, (tally.generated.get(code) ?? 0) + 1);
-    const ms = Number(latency);
-    if (answered === "1" && ms >= 0) addLatency(tally.latencies, ms);
+    if (isAnswered) addLatency(tally.latencies, ms);
     if (values.length > FIGURES && this.#logs !== undefined) {
       const [balancer = "", backend = "", server = ""] = names.split(" ");
-      const [sent, received, isAnswered] = [Number(down), Number(up), answered === "1"];
+      const [sent, received] = [Number(down), Number(up)];
       const figures = { balancer, backend, server, status: code, latencyMs: ms, received, sent, isAnswered };
       this.#logs.take(figures, values.slice(FIGURES));
     }
   }
 
-  #isCounted(id: string): boolean {
-    const seen = this.#counted.get(id.slice(0, id.indexOf(":")));
-    if (seen === undefined) return false;
-    if (seen.has(id)) return true;
-    seen.add(id);
-    return false;
-  }
-
   /** Returns the counts since the previous call, by the ARNs of the assignment in effect. */
   drain(assignment: BalancersAssignment | undefined): readonly TrafficSample[] {
+    this.#readAll();
     const tallies = this.#tallies;
     this.#tallies = new Map();
     if (assignment === undefined) return [];
@@ -183,6 +193,24 @@ export class RequestLog {
         },
       ];
     });
+  }
+}
+
+/** The interval that lets about `INTERVAL_BYTES` arrive, after one in which these bytes arrived. */
+export function nextInterval(delayMs: number, bytes: number): number {
+  if (bytes >= REQUEST_PIPE_BYTES / 2) return 0;
+  // After an interval of 0 ms the rate is not known: the proxy is busy, so the next interval is a short one.
+  const wanted = Math.round((Math.max(delayMs, 5) * INTERVAL_BYTES) / Math.max(bytes, 1));
+  return Math.min(wanted, Math.max(2 * delayMs, 20), INTERVAL_MAX_MS);
+}
+
+/** Reads what is there; 0 where nothing is. */
+function readNow(descriptor: number, buffer: Buffer): number {
+  try {
+    return readSync(descriptor, buffer);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EAGAIN") return 0; // Node adds the code to its errors.
+    throw thrown;
   }
 }
 

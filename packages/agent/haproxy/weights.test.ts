@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-it("tells a running proxy new weights in one step, and leaves them for one that starts again", async () => {
+it("sends a running proxy new weights in one step, and none to one that is restarted", async () => {
   const weights = new Weights(folder);
   weights.loaded({ weights_a: "0:999999 tg_1\n", weights_b: "0:999999 tg_1\n", body_c: "x" });
   const path = join(folder, "weights_a");
@@ -46,7 +46,7 @@ it("tells a running proxy new weights in one step, and leaves them for one that 
   expect(readFileSync(path, "utf8")).toBe(files.weights_a);
 });
 
-it("tells all of them to a proxy that it has not loaded itself, and again what the proxy did not take", async () => {
+it("sends all weights to a proxy that it did not start, and repeats those that the proxy rejected", async () => {
   const weights = new Weights(folder);
   const files = { weights_a: "", sticky_a: "" };
   answer = "No such map\n";

@@ -3,6 +3,9 @@ import { writeAtomically } from "./acceptance.ts";
 import { askProxy } from "./proxy-socket.ts";
 import { isWeightsFile } from "./render-weights.ts";
 
+/** Commands in one line, which the proxy limits to 16 KiB; a path has a few hundred characters at most. */
+const COMMANDS_MAX = 32;
+
 /**
  * The weights that the proxy uses, by file. They change at run time, through its socket; the files contain
  * them as well, because a proxy that restarts reads those.
@@ -57,6 +60,8 @@ async function replaceMap(socket: string, path: string, content: string): Promis
     ...lines.map((line) => `add map @${version} ${path} ${line}`),
     `commit map @${version} ${path}`,
   ];
-  const answer = (await askProxy(socket, commands.join("; "))).trim();
-  if (answer !== "") throw new Error(`The proxy does not take new weights: ${answer}`);
+  for (let from = 0; from < commands.length; from += COMMANDS_MAX) {
+    const answer = (await askProxy(socket, commands.slice(from, from + COMMANDS_MAX).join("; "))).trim();
+    if (answer !== "") throw new Error(`The proxy does not take new weights: ${answer}`);
+  }
 }

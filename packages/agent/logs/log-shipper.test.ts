@@ -69,7 +69,7 @@ async function until(clock: SystemClock, holds: () => boolean): Promise<void> {
 }
 
 describe("shipping logs", () => {
-  it("makes the stream before the first line, and of a container that writes none", async () => {
+  it("creates the stream before the first line, also for a container that writes none", async () => {
     for (const texts of [["only"], []]) {
       const { shipper, batches } = ship(texts, destination());
       expect(batches).toEqual([0]);
@@ -78,7 +78,7 @@ describe("shipping logs", () => {
     }
   });
 
-  it("goes on where a container runs again after it exited", async () => {
+  it("continues when a container runs again after it exited", async () => {
     const lines = ["first"];
     const { shipper, messages, clock } = ship(lines, destination());
     await until(clock, () => messages().length === 1);
@@ -91,7 +91,7 @@ describe("shipping logs", () => {
     expect(messages()).toEqual(["first", "second"]);
   });
 
-  it("makes it once the control plane is back, where it was away", async () => {
+  it("creates the stream when the control plane is back, if it was away", async () => {
     let away = true;
     const { shipper, batches } = ship([], destination(), { isAway: () => away });
     expect(batches).toEqual([]);
@@ -101,14 +101,14 @@ describe("shipping logs", () => {
     await shipper.finish("c");
   });
 
-  it("gathers lines into one event, across a stream that breaks off, without saying any twice", async () => {
+  it("joins lines into one event across an interrupted stream, without repeating any", async () => {
     const lines = ["2026 a", " a1", " a2", "2026 b", " b1"];
     const { shipper, messages } = ship(lines, destination({ multilinePattern: "^2026" }), { breakAfter: 2 });
     await shipper.finish("c");
     expect(messages()).toEqual(["2026 a\n a1\n a2", "2026 b\n b1"]);
   });
 
-  it("drops the oldest beyond its buffer where it must not block, and nothing where it may", async () => {
+  it("drops the oldest lines beyond its buffer in non-blocking mode, and none in blocking mode", async () => {
     const lines = Array.from({ length: 100 }, (_, index) => `line ${String(index).padStart(5, "0")}`);
     for (const [nonBlocking, kept] of [
       [true, 10],

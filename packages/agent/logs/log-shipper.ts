@@ -65,8 +65,8 @@ export class LogShipper {
   }
 
   /**
-   * Follows a container from its cursor; repeating it changes nothing, but for one that runs again after it exited. The stream
-   * is created at once, as with AWS's log driver.
+   * Follows a container from its cursor; repeating it changes nothing, but for one that runs again after it
+   * exited. The stream is created at once, as with AWS's log driver.
    */
   follow(containerId: string, destination: LogDestination, isRunning: boolean): void {
     const known = this.#followers.get(containerId);

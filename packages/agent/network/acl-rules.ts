@@ -1,19 +1,22 @@
 import type { NetworkAclRule, VpcAssignment } from "@gantry/agent-protocol";
+import { isCounted, rejection } from "./flow-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { nameOf } from "./names.ts";
 
 type Subnet = VpcAssignment["subnets"][number];
+type Acl = NonNullable<VpcAssignment["acls"]>[number];
 
 /** Where a packet is judged: as it leaves a subnet, and as it enters one. */
 type Direction = "in" | "out";
 
 /**
- * The network ACLs of a VPC: one chain for each ACL and direction, with its rules in the order of their numbers, and a
- * chain for every packet that crosses the border of a subnet. ACLs are stateless: replies are judged as well, and packets
- * of established connections too. A packet from one address of a subnet to another one of the same subnet is not judged.
- * The chain runs before the security groups, in a table of its own hook, and after addresses were translated inbound and
- * before they are translated outbound, so that it sees the private addresses. Source: Amazon VPC User Guide, "Control
- * subnet traffic with network access control lists".
+ * The network ACLs of a VPC: one chain for each ACL and direction, with its rules in the order of their
+ * numbers, and a chain for every packet that crosses the border of a subnet. ACLs are stateless: replies are
+ * judged as well, and packets of established connections too. A packet from one address of a subnet to
+ * another one of the same subnet is not judged. The chain runs before the security groups, in a table of its
+ * own hook, and after addresses were translated inbound and before they are translated outbound, so that it
+ * sees the private addresses.
+ * Source: Amazon VPC User Guide, "Control subnet traffic with network access control lists".
  */
 export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly string[] {
   if (vpc.acls === undefined) return [];
@@ -30,8 +33,8 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
     "    drop",
     "  }",
     ...acls.flatMap((acl) => [
-      ...renderChain(acl.id, "in", acl.rules),
-      ...renderChain(acl.id, "out", acl.rules),
+      ...renderChain(acl, "in", isCounted(vpc)),
+      ...renderChain(acl, "out", isCounted(vpc)),
     ]),
     verdicts("in"),
     verdicts("out"),
@@ -80,25 +83,26 @@ function renderNatPath(subnet: Subnet, known: ReadonlySet<string>, hook: string)
   ]);
 }
 
-function renderChain(id: string, direction: Direction, rules: readonly NetworkAclRule[]): readonly string[] {
+function renderChain({ id, rules }: Acl, direction: Direction, counted: boolean): readonly string[] {
+  const denied = rejection(direction, counted);
   const own = rules
     .filter((rule) => rule.egress === (direction === "out"))
     .toSorted((a, b) => a.number - b.number);
   return [
     `  chain acl_${direction}_${nameOf(id)} {`,
-    ...own.map((rule) => `    ${renderAclRule(rule, direction)}`),
-    "    drop",
+    ...own.map((rule) => `    ${renderAclRule(rule, direction, denied)}`),
+    `    ${denied}`,
     "  }",
   ];
 }
 
 /** One rule. `return` lets the packet go on to the other subnet's ACL and to the security groups. */
-function renderAclRule(rule: NetworkAclRule, direction: Direction): string {
+function renderAclRule(rule: NetworkAclRule, direction: Direction, denied: string): string {
   const peer = direction === "in" ? "ip saddr" : "ip daddr";
   return [
     ...(rule.cidr === "0.0.0.0/0" ? [] : [`${peer} ${rule.cidr}`]),
     ...matchOf(rule),
-    rule.action === "allow" ? "return" : "drop",
+    rule.action === "allow" ? "return" : denied,
   ].join(" ");
 }
 

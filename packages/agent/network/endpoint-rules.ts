@@ -1,12 +1,13 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
+import { SERVICES_ADDRESS } from "./transit.ts";
 import { elementsOf } from "./guard-rules.ts";
 
 type Interfaces = VpcAssignment["interfaces"];
 
 /**
- * The security groups of interface endpoints. A connection to an endpoint is translated to the platform's address before the
- * rules of the router see it, so that it is judged here, while it still has the endpoint's: by the sender's egress rules,
- * then by the ingress rules of the endpoint's groups.
+ * The security groups of interface endpoints. A connection to an endpoint is translated to the platform's
+ * address before the rules of the router see it, so that it is judged here, while it still has the
+ * endpoint's: by the sender's egress rules, then by the ingress rules of the endpoint's groups.
  */
 export function renderEndpoints(interfaces: Interfaces): readonly string[] {
   const addresses = endpointAddresses(interfaces);
@@ -29,4 +30,16 @@ export function endpointAddresses(interfaces: Interfaces): readonly string[] {
     .filter((eni) => eni.endpoint === true)
     .map((eni) => eni.ip)
     .toSorted();
+}
+
+/**
+ * Who reaches the AWS service names at the address that they have in every VPC. A VPC with endpoints behaves
+ * as on AWS: it takes a route out, or a gateway endpoint, of which the control plane refuses what is for
+ * other services. In a VPC without endpoints everyone reaches them.
+ */
+export function renderServiceReach(vpc: VpcAssignment): readonly string[] {
+  if (vpc.hasEndpoints !== true) return [];
+  const gateways = vpc.subnets.filter((subnet) => subnet.hasGatewayEndpoint).map((subnet) => subnet.cidr);
+  const others = gateways.length === 0 ? "" : ` ip saddr != { ${gateways.join(", ")} }`;
+  return [`    ct original ip daddr ${SERVICES_ADDRESS} ip saddr != @exits${others} drop`];
 }

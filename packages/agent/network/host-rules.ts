@@ -3,7 +3,7 @@ import type { Naming } from "../naming.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { entriesIn } from "./ip-json.ts";
 import { attempt, nft, type Command, type Programs } from "./programs.ts";
-import { TRANSIT_BLOCK } from "./transit.ts";
+import { METADATA_PORT, TRANSIT_BLOCK } from "./transit.ts";
 
 const IPTABLES = ["iptables-nft", "iptables-legacy"] as const;
 const LINK = /^[A-Za-z0-9_.@:-]{1,15}$/;
@@ -91,7 +91,7 @@ table ip ${table} {
     iifname ${links} ct state established,related accept
     iifname ${links} fib daddr . iif type != local drop
     iifname ${links} udp dport 53 accept
-    iifname ${links} tcp dport { 53, 80, 443, 8080 } accept
+    iifname ${links} tcp dport { 53, 80, 443, 8080, ${METADATA_PORT} } accept
     iifname ${links} drop
   }
   chain forward {

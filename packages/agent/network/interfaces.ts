@@ -2,12 +2,10 @@ import type { InterfaceAssignment } from "@gantry/agent-protocol";
 import { present } from "@gantry/kernel";
 import type { Engine, EngineContainer } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
+import type { NameFiles } from "./name-files.ts";
 import { vethOf } from "./names.ts";
 import { attempt, batch, inNamespace, type Programs } from "./programs.ts";
 import type { VpcRouters } from "./vpc-router.ts";
-
-/** A lost answer is requested again after one second instead of five. Source: resolv.conf(5). */
-const RESOLVER_OPTIONS = ["timeout:1", "attempts:4"];
 
 /** The VPC's router does not exist yet; the interface is retried when it does. */
 export class RouterMissingError extends Error {
@@ -24,14 +22,22 @@ export class NetworkInterfaces {
   readonly #programs: Programs;
   readonly #naming: Naming;
   readonly #routers: VpcRouters;
+  readonly #names: Pick<NameFiles, "ensure" | "remove">;
   /** The veth pairs that were observed in place: interface id to the two process ids that they connect. */
   readonly #joined = new Map<string, string>();
 
-  constructor(deps: { engine: Engine; programs: Programs; naming: Naming; routers: VpcRouters }) {
+  constructor(deps: {
+    engine: Engine;
+    programs: Programs;
+    naming: Naming;
+    routers: VpcRouters;
+    host: { readonly names: Pick<NameFiles, "ensure" | "remove"> };
+  }) {
     this.#engine = deps.engine;
     this.#programs = deps.programs;
     this.#naming = deps.naming;
     this.#routers = deps.routers;
+    this.#names = deps.host.names;
   }
 
   /**
@@ -42,6 +48,7 @@ export class NetworkInterfaces {
     const router = this.#routers.find(wanted.vpcId);
     if (router === undefined) throw new RouterMissingError(`The router of ${wanted.vpcId} is not ready.`);
     const name = this.#naming.pause(wanted.id);
+    await this.#names.ensure(wanted);
     let pause = await this.#engine.inspect(name);
     if (pause === undefined) {
       await this.#engine.createContainer({
@@ -49,12 +56,6 @@ export class NetworkInterfaces {
         name,
         labels: { ...this.#naming.labels, "gantry.role": "pause", "gantry.interface": wanted.id },
         hostname: wanted.hostname,
-        dns: {
-          servers: wanted.dnsServers ?? [wanted.dnsServer],
-          search: wanted.dnsSearches ?? [wanted.dnsSearch],
-          options: RESOLVER_OPTIONS,
-        },
-        extraHosts: [`${wanted.hostname}:${wanted.ip}`],
       });
       pause = await this.#engine.inspect(name);
     }
@@ -78,6 +79,7 @@ export class NetworkInterfaces {
   async remove({ id, ip, vpcId }: Pick<InterfaceAssignment, "id" | "ip" | "vpcId">): Promise<void> {
     this.#joined.delete(id);
     await this.#engine.removeContainer(this.#naming.pause(id));
+    await this.#names.remove(id);
     const router = this.#routers.find(vpcId);
     if (router === undefined) return;
     const forget = { program: "ip", arguments: ["neigh", "del", ip, "dev", "br0"] } as const;

@@ -3,6 +3,11 @@ export function vethOf(interfaceId: string): string {
   return `v${interfaceId.replace(/^eni-/, "").slice(-13)}`;
 }
 
+/** Either end of the link between the routers of a peering, each in its own namespace. */
+export function peerLinkOf(peeringId: string): string {
+  return `pcx${peeringId.replace(/^pcx-/, "").slice(-12)}`;
+}
+
 /** The part of an nftables name that represents an id: letters, digits and underscores. */
 export function nameOf(id: string): string {
   return id.replace(/[^A-Za-z0-9]/g, "_");

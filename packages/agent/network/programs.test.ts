@@ -15,7 +15,7 @@ const echo = async (...words: readonly string[]): Promise<string> => {
   return output;
 };
 
-it("hands every argument over unchanged, whatever a shell would make of it", async () => {
+it("passes every argument unchanged, also those that a shell would interpret", async () => {
   const trap = join(mkdtempSync(join(tmpdir(), "gantry-programs-")), "trap");
   // Regression: network scripts were shell text, so that "10.77.0.9$(id)" ran "id" as root.
   const hostile = [
@@ -44,7 +44,7 @@ it("hands every argument over unchanged, whatever a shell would make of it", asy
   );
 });
 
-it("hands input over byte for byte, and runs commands in order until one fails", async () => {
+it("passes input byte for byte, and runs commands in order until one fails", async () => {
   const input = `${"x".repeat(100_000)}\n$(id) 'EOF'\nRULES\n`;
   expect(await programs.run([{ program: "nsenter", arguments: ["cat"], input }])).toEqual([input]);
   const run = programs.run([
@@ -55,7 +55,7 @@ it("hands input over byte for byte, and runs commands in order until one fails",
   await expect(run).rejects.toThrow('"ip no-such-object$(id)": Object "no-such-object$(id)" is unknown');
 });
 
-it("ends a program at its deadline, says so, and goes on", async () => {
+it("ends a program at its deadline, reports it, and continues", async () => {
   const hasty = new PersistentPrograms(new SystemClock(), { count: 1, deadlineMs: 200 });
   // Regression: network scripts had no deadline, so that one hanging program blocked every interface of the
   // node.

@@ -30,9 +30,10 @@ export interface Programs {
 }
 
 /**
- * The only text that a shell evaluates. It reads an argument vector from its standard input, one argument per line, then
- * the path of a file with the program's input, and runs the program. Variables appear in double quotes only, which POSIX
- * excludes from splitting, globbing and a second expansion. Source: POSIX.1-2024, Shell Command Language, 2.6.
+ * The only text that a shell evaluates. It reads an argument vector from its standard input, one argument per
+ * line, then the path of a file with the program's input, and runs the program. Variables appear in double
+ * quotes only, which POSIX excludes from splitting, globbing and a second expansion.
+ * Source: POSIX.1-2024, Shell Command Language, 2.6.
  */
 const DISPATCHER = `
 while IFS= read -r count; do
@@ -48,6 +49,7 @@ while IFS= read -r count; do
 done
 `;
 const END = /--gantry-end--(\d+)\n$/;
+const END_CHARACTERS = 32;
 /** Far above the duration of any command (milliseconds): only a hanging program reaches it. */
 const DEADLINE_MS = 15_000;
 
@@ -163,12 +165,14 @@ export class PersistentPrograms implements Programs {
 
   #read(worker: Worker, chunk: string): void {
     worker.output += chunk;
-    const match = END.exec(worker.output);
+    // Only the end is matched: the output of a list can be large, and it arrives in many chunks.
+    const tail = worker.output.slice(-END_CHARACTERS);
+    const match = END.exec(tail);
     const { job } = worker;
     const command = job?.commands[job.outputs.length];
     if (match === null || job === undefined || command === undefined) return;
     worker.deadline?.cancel();
-    const output = worker.output.slice(0, match.index);
+    const output = worker.output.slice(0, worker.output.length - tail.length + match.index);
     if (match[1] !== "0") {
       const said = output.trim() || `it ended with ${match[1]}`;
       return this.#end(worker, () => job.reject(new ProgramError(`"${textOf(command)}": ${said}`)));

@@ -92,14 +92,14 @@ const chain = (text: string, name: string) =>
   new RegExp(`chain ${name} \\{\n([^}]*)\\}`).exec(text)?.[1]?.trim() ?? "";
 const render = (assignment: VpcAssignment) => renderRouterRules(assignment, TRANSIT, "10.0.0.2");
 
-it("renders the same text for the same VPC, whatever the order it is told in", () => {
+it("renders the same text for the same VPC in any order of its parts", () => {
   const one = vpc();
   expect(render({ ...one, interfaces: one.interfaces.toReversed(), groups: one.groups.toReversed() })).toBe(
     render(one),
   );
 });
 
-it("admits by rule, by members of a group, and nothing of a group that is not there", () => {
+it("admits by rule and by members of a group, and nothing of a missing group", () => {
   const text = render(vpc());
   expect(chain(text, "gin_sg_web")).toBe("tcp dport 80-81 accept");
   expect(
@@ -111,14 +111,14 @@ it("admits by rule, by members of a group, and nothing of a group that is not th
   expect(chain(text, "in_eni_db").split("\n").at(-1)?.trim()).toBe("drop");
 });
 
-it("lets nobody out who sends without an egress rule, and sends who may by what it is sent to", () => {
+it("admits outbound packets by the egress rules of the sender, and none without a rule", () => {
   const text = render(vpc());
   expect(chain(text, "gout_sg_web")).toBe("goto arrive");
   expect(chain(text, "gout_sg_db")).toBe("");
   expect(chain(text, "forward")).toContain("policy drop");
 });
 
-it("has a way out for NAT subnets and for public addresses in internet subnets, and for no others", () => {
+it("routes NAT subnets and public addresses of internet subnets to the outside, and no others", () => {
   const text = render(vpc());
   expect(text).toContain(
     "set exits { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.1.0/24, 10.0.2.10 }; }",

@@ -1,9 +1,11 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import { elementsOf, renderGuard } from "./guard-rules.ts";
 import { renderAcls } from "./acl-rules.ts";
-import { renderEndpoints } from "./endpoint-rules.ts";
+import { renderEndpoints, renderServiceReach } from "./endpoint-rules.ts";
+import { isCounted, rejection, renderFlows } from "./flow-rules.ts";
 import { nameOf } from "./names.ts";
-import { renderExits, renderNat } from "./nat-rules.ts";
+import { PEER_LINKS, remoteGroupsOf, renderPeerings, renderRemoteGroups } from "./peering-rules.ts";
+import { renderExitLimits, renderExits, renderMetadataHops, renderNat } from "./nat-rules.ts";
 import { renderRule, type RulePlace } from "./security-rule.ts";
 import { TRANSIT_BLOCK, type Transit } from "./transit.ts";
 
@@ -31,12 +33,20 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
     "table inet filter",
     "delete table inet filter",
     "table inet filter {",
-    ...renderGroups(groups, interfaces),
+    ...renderRemoteGroups(vpc),
+    ...renderGroups(groups, interfaces, remoteGroupsOf(vpc)),
     renderExits(vpc, interfaces),
     ...renderAcls(vpc, transit.hostAddress),
-    ...renderMembers(groups, interfaces),
+    ...renderMembers(groups, interfaces, {
+      counted: isCounted(vpc),
+      hasPeers: vpc.peerings !== undefined,
+      exitLimits: renderExitLimits(vpc),
+    }),
     ...renderEndpoints(interfaces),
+    ...renderPeerings(vpc, blocksOf(vpc)),
     ...renderHooks(vpc, transit, resolver),
+    ...renderMetadataHops(interfaces),
+    ...renderFlows(vpc, interfaces, transit.hostAddress),
     "}",
     ...renderNat(vpc, interfaces, { transit, resolver }),
     "",
@@ -67,8 +77,12 @@ export const CLOSED_RULES = [
 ].join("\n");
 
 /** Renders a set of members and two chains of rules for each group. */
-function renderGroups(groups: readonly Group[], interfaces: Interfaces): readonly string[] {
-  const known = new Set(groups.map((group) => group.id));
+function renderGroups(
+  groups: readonly Group[],
+  interfaces: Interfaces,
+  remote: readonly { readonly id: string }[],
+): readonly string[] {
+  const known = new Set([...groups, ...remote].map((group) => group.id));
   const chain = (group: Group, direction: "ingress" | "egress", place: RulePlace) =>
     group.rules
       .filter((rule) => rule.direction === direction)
@@ -94,13 +108,17 @@ function renderGroups(groups: readonly Group[], interfaces: Interfaces): readonl
  * Renders two chains for each interface, with the rules of its groups, and the maps that select them by
  * address.
  */
-function renderMembers(groups: readonly Group[], interfaces: Interfaces): readonly string[] {
+function renderMembers(
+  groups: readonly Group[],
+  interfaces: Interfaces,
+  { counted, hasPeers, exitLimits }: { counted: boolean; hasPeers: boolean; exitLimits: readonly string[] },
+): readonly string[] {
   const known = new Set(groups.map((group) => group.id));
   const chains = (direction: "in" | "out") =>
     interfaces.flatMap((eni) => [
       `  chain ${direction}_${nameOf(eni.id)} {`,
       ...eni.groups.filter((id) => known.has(id)).map((id) => `    jump g${direction}_${nameOf(id)}`),
-      "    drop",
+      `    ${rejection(direction, counted)}`,
       "  }",
     ]);
   const mapOf = (direction: "in" | "out") =>
@@ -111,9 +129,12 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
     // Follows the sender's egress rules: the rules of the addressed member, or the route out.
     "  chain arrive {",
     "    ip daddr vmap @arriving",
+    // The peer's router applies the rules of the addressed member. Without a peering there is no such link.
+    ...(hasPeers ? [`    oifname ${PEER_LINKS} accept`] : []),
     // Rejected immediately: SDKs query the instance metadata service before they try other credentials.
     '    oifname "up0" ip daddr 169.254.0.0/16 reject with icmpx type admin-prohibited',
     `    oifname "up0" ip daddr ${NOT_OUTSIDE} drop`,
+    ...exitLimits,
     '    oifname "up0" ip saddr @exits accept',
     "    drop",
     "  }",
@@ -123,8 +144,7 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
 }
 
 function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): readonly string[] {
-  const own = [vpc.cidr, ...(vpc.secondaryCidrs ?? [])];
-  const blocks = own.length === 1 ? vpc.cidr : `{ ${own.join(", ")} }`;
+  const blocks = blocksOf(vpc);
   return [
     // A reverse-path check: the VPC's addresses come only from its bridge, and its bridge carries no others.
     "  chain prerouting {",
@@ -136,10 +156,12 @@ function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): re
     "  chain forward {",
     "    type filter hook forward priority 0; policy drop;",
     "    ct state vmap { established : accept, related : accept, invalid : drop }",
+    ...renderServiceReach(vpc),
     // DNS, metadata and the AWS endpoints are not subject to security groups.
     `    ct status dnat ip daddr ${transit.hostAddress} accept`,
     "    ip saddr vmap @leaving",
     '    iifname "up0" goto arrive',
+    ...(vpc.peerings === undefined ? [] : [`    iifname ${PEER_LINKS} goto arrive`]),
     "  }",
     "  chain output {",
     "    type filter hook output priority 0; policy accept;",
@@ -155,6 +177,11 @@ function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): re
     "    ip daddr vmap @arriving",
     "  }",
   ];
+}
+
+function blocksOf(vpc: VpcAssignment): string {
+  const own = [vpc.cidr, ...(vpc.secondaryCidrs ?? [])];
+  return own.length === 1 ? vpc.cidr : `{ ${own.join(", ")} }`;
 }
 
 function compare(a: string, b: string): number {

@@ -2,9 +2,12 @@ import type { VpcAssignment } from "@gantry/agent-protocol";
 import { formatIp, messageOf, parseCidr, present, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
+import { readFlowCounters, type FlowCounter } from "../flows/flow-counters.ts";
+import { isCounted } from "./flow-rules.ts";
 import { addressesIn } from "./ip-json.ts";
 import { attempt, batch, inNamespace, nft, type Programs } from "./programs.ts";
 import { CLOSED_RULES, renderRouterRules } from "./ruleset.ts";
+import { ensurePeerings } from "./peer-links.ts";
 import { RouterLinks } from "./router-link.ts";
 import type { Transit } from "./transit.ts";
 
@@ -25,8 +28,8 @@ export interface FirewallState {
 }
 
 /**
- * VPCs on this node: one namespace each, held by a container, with a bridge for the interfaces, a link to the host, and
- * one ruleset that is rendered whole and applied in one transaction.
+ * VPCs on this node: one namespace each, held by a container, with a bridge for the interfaces, a link to the
+ * host, and one ruleset that is rendered whole and applied in one transaction.
  */
 export class VpcRouters {
   readonly #engine: Engine;
@@ -34,9 +37,15 @@ export class VpcRouters {
   readonly #naming: Naming;
   readonly #log: Logger;
   readonly #report: (state: FirewallState) => void;
+  readonly #beforeRules: (vpcId: string) => Promise<void>;
+  readonly #joined: (vpcId: string) => void;
   readonly #links: RouterLinks;
   readonly #routers = new Map<string, Router>();
   readonly #applied = new Map<string, string>();
+  /** The peerings of each VPC that are in effect. */
+  readonly #peered = new Map<string, string>();
+  /** VPCs whose rules in effect count flows. */
+  readonly #counted = new Set<string>();
 
   constructor(deps: {
     engine: Engine;
@@ -44,12 +53,18 @@ export class VpcRouters {
     naming: Naming;
     log: Logger;
     report: (state: FirewallState) => void;
+    /** Called before rules that are in effect are replaced, with their counters. */
+    beforeRules: (vpcId: string) => Promise<void>;
+    /** Called for a VPC whose router was linked with a peer's: it must be brought up to date. */
+    joined: (vpcId: string) => void;
   }) {
     this.#engine = deps.engine;
     this.#programs = deps.programs;
     this.#naming = deps.naming;
     this.#log = deps.log;
     this.#report = deps.report;
+    this.#beforeRules = deps.beforeRules;
+    this.#joined = deps.joined;
     this.#links = new RouterLinks(deps.programs);
   }
 
@@ -62,8 +77,9 @@ export class VpcRouters {
   }
 
   /**
-   * Creates the router and brings its rules up to date; repeating it changes nothing. `problems` are the parts of the
-   * assignment that were left out. Throws where the rules could not be applied, after the VPC is closed.
+   * Creates the router and brings its rules up to date; repeating it changes nothing. `problems` are the
+   * parts of the assignment that were left out. Throws where the rules could not be applied, after the VPC is
+   * closed.
    */
   async ensure(vpc: VpcAssignment, problems: readonly string[]): Promise<Router> {
     const router = await this.#ensureNamespace(vpc);
@@ -77,6 +93,7 @@ export class VpcRouters {
     const fingerprint = `${router.pid}\n${rules}\n${addresses.join()}\n${publicAddresses.join()}`;
     if (this.#applied.get(vpc.vpcId) !== fingerprint) {
       try {
+        if (this.#counted.has(vpc.vpcId)) await this.#beforeRules(vpc.vpcId);
         await this.#apply(router, { rules, addresses, publicAddresses });
       } catch (thrown) {
         this.#applied.delete(vpc.vpcId);
@@ -84,9 +101,34 @@ export class VpcRouters {
         throw thrown;
       }
       this.#applied.set(vpc.vpcId, fingerprint);
+      if (isCounted(vpc)) this.#counted.add(vpc.vpcId);
+      else this.#counted.delete(vpc.vpcId);
     }
+    await this.#ensurePeerings(vpc, router);
     this.#report({ vpcId: vpc.vpcId, closed: false, problems });
     return router;
+  }
+
+  /** Links the router with those of its peers on this node. A peer has to add its routes to a new link. */
+  async #ensurePeerings(vpc: VpcAssignment, { pid }: Router): Promise<void> {
+    const pidOf = (vpcId: string): number | undefined => this.#routers.get(vpcId)?.pid;
+    const peers = (vpc.peerings ?? []).map((peering) => [peering, pidOf(peering.peerVpcId)]);
+    const routes = vpc.subnets.map((subnet) => [subnet.cidr, subnet.peerRoutes]);
+    const wanted = vpc.peerings === undefined ? `${pid}` : JSON.stringify([pid, vpc.cidr, peers, routes]);
+    const known = this.#peered.get(vpc.vpcId);
+    if (known === wanted) return;
+    for (const peer of await ensurePeerings(this.#programs, vpc, { pid, pidOf })) {
+      this.#peered.delete(peer);
+      this.#joined(peer);
+    }
+    this.#peered.set(vpc.vpcId, wanted);
+  }
+
+  /** The counters of a VPC's flows; undefined where no rules that count are in effect. */
+  async readFlows(vpcId: string): Promise<readonly FlowCounter[] | undefined> {
+    const router = this.#routers.get(vpcId);
+    if (router === undefined || !this.#counted.has(vpcId)) return undefined;
+    return readFlowCounters(this.#programs, router.pid);
   }
 
   /** Closes a VPC whose newest assignment cannot be used. */
@@ -100,6 +142,8 @@ export class VpcRouters {
   async remove(vpcId: string): Promise<void> {
     this.#routers.delete(vpcId);
     this.#applied.delete(vpcId);
+    this.#counted.delete(vpcId);
+    this.#peered.delete(vpcId);
     await this.#engine.removeContainer(this.#naming.router(vpcId));
     this.#log.info("VPC removed from node", { vpcId });
   }
@@ -178,9 +222,13 @@ function gatewayOf(cidr: string): string {
   return `${formatIp(block.base + 1)}/${block.prefix}`;
 }
 
-/** Addresses of the router itself: those of load balancers, which the proxy binds there. */
+/**
+ * Addresses of the router itself: those of load balancers, which the proxy binds there, and those of
+ * interface endpoints, which it translates. Tasks of the same subnet ask for their MAC address, and nobody
+ * else would answer.
+ */
 function localAddresses(vpc: VpcAssignment): readonly string[] {
-  return vpc.interfaces.filter((eni) => eni.local).map((eni) => `${eni.ip}/32`);
+  return vpc.interfaces.filter((eni) => eni.local || eni.endpoint === true).map((eni) => `${eni.ip}/32`);
 }
 
 function publicAddressesOf(vpc: VpcAssignment): readonly string[] {

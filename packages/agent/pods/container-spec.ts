@@ -31,25 +31,20 @@ export function containerSpec(
     naming: Naming;
     limits: PodLimits;
     dataPath: string;
+    /** The files by which the pod resolves names. */
+    nameFiles: readonly MountSpec[];
     sources: ReadonlyMap<string, string>;
     image: PodImage;
   },
 ): ContainerSpec {
-  const { pod, naming, limits, dataPath, sources, image } = options;
-  const trust: readonly MountSpec[] = pod.trustBundle
-    ? [{ source: `${dataPath}/trust`, target: TRUST_FOLDER, readOnly: true }]
-    : [];
+  const { pod, naming, limits, dataPath, nameFiles, sources, image } = options;
   return {
     name: naming.container(pod.key, container.name),
     image: image.reference,
     labels: {
       ...container.labels,
       ...naming.labels,
-      "gantry.role": pod.role,
-      "gantry.pod": pod.key,
-      "gantry.container": container.name,
-      ...(image.source === undefined ? {} : { [IMAGE_SOURCE_LABEL]: image.source }),
-      ...(image.digest === undefined ? {} : { [IMAGE_DIGEST_LABEL]: image.digest }),
+      ...ownLabels(container, pod, image),
     },
     command: container.command,
     entryPoint: container.entryPoint,
@@ -66,15 +61,10 @@ export function containerSpec(
     network: `container:${naming.pause(pod.interface.id)}`,
     pidHost: container.pidHost,
     privileged: container.privileged,
-    dns: undefined,
-    extraHosts: [],
     mounts: [
-      ...container.mounts.map((mount) => ({
-        source: present(sources.get(mount.volume), "A mount names a volume of its pod."),
-        target: mount.containerPath,
-        readOnly: mount.readOnly,
-      })),
-      ...trust,
+      ...volumeMounts(container, sources),
+      ...nameFiles.filter(({ target }) => !container.mounts.some((mount) => mount.containerPath === target)),
+      ...(pod.trustBundle ? [{ source: `${dataPath}/trust`, target: TRUST_FOLDER, readOnly: true }] : []),
     ],
     cpuShares: Math.max(2, container.cpuShares),
     memoryMiB: container.memoryMiB ?? (limits.parent === undefined ? pod.memoryMiB : undefined),
@@ -93,6 +83,32 @@ export function containerSpec(
     restartAlways: false,
     logsMaxMiB: 16,
   };
+}
+
+/** The labels by which an agent finds the container and its image again. */
+function ownLabels(
+  container: ContainerAssignment,
+  pod: PodAssignment,
+  { source, digest }: PodImage,
+): Readonly<Record<string, string>> {
+  return {
+    "gantry.role": pod.role,
+    "gantry.pod": pod.key,
+    "gantry.container": container.name,
+    ...(source === undefined ? {} : { [IMAGE_SOURCE_LABEL]: source }),
+    ...(digest === undefined ? {} : { [IMAGE_DIGEST_LABEL]: digest }),
+  };
+}
+
+function volumeMounts(
+  { mounts }: ContainerAssignment,
+  sources: ReadonlyMap<string, string>,
+): readonly MountSpec[] {
+  return mounts.map((mount) => ({
+    source: present(sources.get(mount.volume), "A mount names a volume of its pod."),
+    target: mount.containerPath,
+    readOnly: mount.readOnly,
+  }));
 }
 
 /** The variables that name the CA bundle, except those that the definition sets itself. */

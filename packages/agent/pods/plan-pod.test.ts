@@ -43,7 +43,7 @@ const typesOf = (steps: ReturnType<typeof planPod>) =>
   steps.map((step) => ("container" in step ? `${step.type} ${step.container.name}` : step.type));
 
 describe("starting", () => {
-  it("pulls each image once while the interface is made, and starts nothing before it is", () => {
+  it("pulls each image once while the interface is created, and starts no container before", () => {
     const two = pod([container("a", { image: "same" }), container("b", { image: "same" })]);
     expect(typesOf(planPod(two, view({}, { pause: undefined, interfaceReady: false })))).toEqual([
       "pullImage a",
@@ -69,7 +69,7 @@ describe("starting", () => {
     );
   });
 
-  it("ends where a container that must succeed has failed, and where one is late", () => {
+  it("ends if a container that must succeed failed or is late", () => {
     const after = (condition: "SUCCESS" | "HEALTHY") =>
       pod([
         container("a", { essential: false, startTimeoutSeconds: 5 }),
@@ -80,17 +80,19 @@ describe("starting", () => {
     ).toEqual({
       code: "TaskFailedToStart",
       reason:
-        "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach the condition SUCCESS: it exited with code 3",
+        "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach " +
+        "the condition SUCCESS: it exited with code 3",
     });
     const late = view({ a: there("running", { health: "UNKNOWN" }), b: there("created") });
     expect(stopCauseOf(after("HEALTHY"), late)?.reason).toBe(
-      "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach the condition HEALTHY within its start timeout of 5 s",
+      "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach " +
+        "the condition HEALTHY within its start timeout of 5 s",
     );
     expect(stopCauseOf(after("HEALTHY"), { ...late, now: 4_000 })).toBeUndefined();
   });
 
   // Regression: a dependency that had started in time counted as late while another one was waited for.
-  it("counts as late only the dependency that has not reached its condition", () => {
+  it("reports only the dependency that has not reached its condition as late", () => {
     const three = pod([
       container("a", { essential: false, startTimeoutSeconds: 5 }),
       container("b", { essential: false }),
@@ -124,7 +126,7 @@ describe("ending", () => {
     ]);
   });
 
-  it("takes the task along when an essential container ends, and only then", () => {
+  it("ends the task when an essential container ends, and only then", () => {
     const both = pod([container("a"), container("b", { essential: false })]);
     const cause = stopCauseOf(both, view({ a: there("exited", { exitCode: 137 }), b: there("running") }));
     expect(cause).toEqual({ code: "EssentialContainerExited", reason: "Essential container in task exited" });
@@ -134,7 +136,7 @@ describe("ending", () => {
     );
   });
 
-  it("makes a server anew that is to run with other settings, and leaves one of the same as it is", () => {
+  it("recreates a server whose settings changed, and leaves others running", () => {
     const database = (revision: string) =>
       pod([container("a", { labels: { "gantry.revision": revision } })], { restart: true });
     const has = (state: EngineContainer["state"], revision: string) =>
@@ -144,7 +146,7 @@ describe("ending", () => {
     expect(planPod(database("2"), has("exited", "1")).map((step) => step.type)).toEqual(["removeContainer"]);
   });
 
-  it("starts a database again instead, and says why a container was killed", () => {
+  it("restarts a database instead, and reports why a container was killed", () => {
     const database = pod([container("a")], { restart: true });
     expect(typesOf(planPod(database, view({ a: there("exited", { exitCode: 1 }) })))).toEqual([
       "startContainer a",
@@ -186,7 +188,7 @@ describe("what is observed of a pod that has ended", () => {
   });
 
   // Regression: a task that ended between two observations had no `startedAt`.
-  it("says when a pod started that nobody saw running", () => {
+  it("reports the start time of a pod that ended before it was observed", () => {
     const ended = observe([container("a")], { a: there("exited", { startedAt: 4_000, finishedAt: 5_000 }) });
     expect(ended).toMatchObject({ startedAt: 4_000, executionStoppedAt: 5_000 });
   });
@@ -226,7 +228,7 @@ describe("a restart policy", () => {
     expect(observePod(own, after, NO_TIMES).containers[0]).toMatchObject({ status: "STOPPED" });
   });
 
-  it("starts nothing in a pod that is to stop", () => {
+  it("starts no container in a pod that is to stop", () => {
     const stopping = pod([container("a", { restartPolicy })], { desired: "STOPPED" });
     const after = view({ a: there("exited", { exitCode: 143, finishedAt: 600_000 }) });
     expect(planPod(stopping, after)).toEqual([]);

@@ -34,8 +34,9 @@ function hasEnded(container: ContainerAssignment, view: PodView): boolean {
 }
 
 /**
- * Whether an exited container starts again. Source: Amazon ECS Developer Guide, "Restart individual containers in Amazon ECS
- * tasks": it must have run for the period, and its exit code must not be ignored.
+ * Whether an exited container starts again.
+ * Source: Amazon ECS Developer Guide, "Restart individual containers in Amazon ECS tasks": it must have run
+ * for the period, and its exit code must not be ignored.
  */
 function restartsOf({ restartPolicy }: ContainerAssignment, there: EngineContainer): boolean {
   const { startedAt, finishedAt, exitCode } = there;
@@ -63,7 +64,13 @@ export type PodStep =
    * The container is also started, unless it waits for another: this saves one inspect call before it runs.
    */
   | { readonly type: "createContainer"; readonly container: ContainerAssignment; readonly start: boolean }
-  | { readonly type: "startContainer"; readonly container: ContainerAssignment; readonly id: string }
+  | {
+      readonly type: "startContainer";
+      readonly container: ContainerAssignment;
+      readonly id: string;
+      /** Whether it has run before. */
+      readonly isRestart: boolean;
+    }
   | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string }
   | { readonly type: "removeContainer"; readonly container: ContainerAssignment; readonly id: string };
 
@@ -140,9 +147,9 @@ function planContainer(
       { type: there.state === "running" ? "stopContainer" : "removeContainer", container, id: there.id },
     ];
   if (there.state === "created" && dependenciesHold(container, view))
-    return [{ type: "startContainer", container, id: there.id }];
+    return [{ type: "startContainer", container, id: there.id, isRestart: false }];
   if (there.state === "exited" && (pod.restart || restartsOf(container, there)))
-    return [{ type: "startContainer", container, id: there.id }];
+    return [{ type: "startContainer", container, id: there.id, isRestart: true }];
   return [];
 }
 

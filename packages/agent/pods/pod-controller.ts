@@ -7,7 +7,9 @@ import type { Naming } from "../naming.ts";
 import { RouterMissingError, type NetworkInterfaces } from "../network/interfaces.ts";
 import { InvalidAssignmentError } from "../volumes/volume-paths.ts";
 import { VolumeError } from "../volumes/volumes.ts";
+import { mayBeUnstarted, startProblem, withSecrets } from "../secret-environment/wrap-commands.ts";
 import { containerSpec } from "./container-spec.ts";
+import { lookAgainIn } from "./look-again.ts";
 import { PodImages, type PodImage } from "./pod-images.ts";
 import {
   isSaidByEngine,
@@ -29,6 +31,8 @@ interface PodMemory {
   readonly lostImages: Set<string>;
   /** Images that were found or pulled for the pod, by the names in its assignment. */
   readonly images: Map<string, PodImage>;
+  /** Why the program of an exited container with secrets was not executed, by the container's id; undefined: it was. */
+  readonly startProblems: Map<string, string | undefined>;
   reported: string;
 }
 
@@ -39,26 +43,30 @@ export interface ProblemMemory {
   delete(key: string): void;
 }
 
+/** Counts how often containers were started again by their policy, by their ids. */
+export interface RestartMemory {
+  add(containerId: string): void;
+  delete(containerId: string): void;
+}
+
 export interface PodDeps {
   readonly engine: Engine;
   readonly interfaces: NetworkInterfaces;
-  readonly host: Pick<Host, "limits" | "volumes" | "dataPath">;
+  readonly host: Pick<Host, "limits" | "volumes" | "environments" | "names" | "dataPath">;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logs: LogShipper;
   readonly problems: ProblemMemory;
+  readonly restarts: RestartMemory;
   /** Requests an image that no registry has from the control plane; rejects where it cannot be built. */
   readonly requestImage: (image: string) => Promise<void>;
   readonly report: (observation: PodObservation) => void;
 }
 
 const PASSES_MAX = 20;
-const HEALTH_LOOK_MS = 1_000;
 const ROUTER_LOOK_MS = 100;
 const CRASH_LOOP_MS = 1_000;
-/** How long a container that a policy may start again is looked at after a start. */
-const RESTARTED_MS = 5_000;
 
 /** Brings each pod of this node to its desired state, by one observation and one set of steps at a time. */
 export class PodController {
@@ -126,8 +134,10 @@ export class PodController {
     );
     await Promise.all(there.map((container) => logs.finish(container.id)));
     await Promise.all(there.map((container) => engine.removeContainer(container.id)));
+    for (const container of there) this.#deps.restarts.delete(container.id);
     await host.limits.remove(pod.key);
     await host.volumes.release(pod);
+    await host.environments.release(pod);
     for (const path of pod.purge) await host.volumes.removeFolder(path);
     this.#memory.delete(pod.key);
     this.#deps.problems.delete(pod.key);
@@ -150,6 +160,7 @@ export class PodController {
           interfaceReady: false,
           images: new Map(),
           lostImages: new Set(),
+          startProblems: new Map(),
           reported: "",
         }),
       );
@@ -165,7 +176,9 @@ export class PodController {
     const containers = new Map<string, EngineContainer>();
     for (const [index, container] of pod.containers.entries()) {
       const there = found[index];
-      if (there !== undefined) containers.set(container.name, there);
+      if (there === undefined) continue;
+      const hasSecrets = container.secretEnvironment !== undefined;
+      containers.set(container.name, hasSecrets ? await this.#unstarted(there, memory) : there);
     }
     for (const container of pod.containers) {
       if (containers.has(container.name) || memory.images.has(container.image)) continue;
@@ -227,7 +240,9 @@ export class PodController {
         case "startContainer":
           // Mounts that were attached when the container was created may have been lost with a reboot.
           await this.#deps.host.volumes.prepare(pod);
+          await this.#deps.host.environments.prepare(pod, step.container);
           await engine.startContainer(step.id);
+          if (step.isRestart) this.#deps.restarts.add(step.id);
           return;
         case "stopContainer":
           await engine.stopContainer(step.id, step.container.stopTimeoutSeconds);
@@ -268,34 +283,59 @@ export class PodController {
 
   async #create(container: ContainerAssignment, pod: PodAssignment, memory: PodMemory): Promise<string> {
     const { engine, host, naming } = this.#deps;
-    const [sources, limits] = await Promise.all([host.volumes.prepare(pod), host.limits.ensure(pod)]);
     const image = present(
       memory.images.get(container.image),
       "A container is created once its image is there.",
     );
-    const spec = containerSpec(container, { pod, naming, limits, dataPath: host.dataPath, sources, image });
-    return engine.createContainer(spec);
+    const [sources, limits, secrets] = await Promise.all([
+      host.volumes.prepare(pod),
+      host.limits.ensure(pod),
+      this.#secretsOf(container, pod, image),
+    ]);
+    const spec = containerSpec(container, {
+      ...{ pod, naming, limits, sources, image },
+      dataPath: host.dataPath,
+      nameFiles: host.names.mountsOf(pod.interface.id, container.readonlyRootFilesystem),
+    });
+    return engine.createContainer(secrets === undefined ? spec : withSecrets(spec, secrets));
+  }
+
+  /** What a container with secrets is created with in addition; undefined where it has none. */
+  async #secretsOf(container: ContainerAssignment, pod: PodAssignment, { reference }: PodImage) {
+    const { engine, host } = this.#deps;
+    const [environment, image] = await Promise.all([
+      host.environments.prepare(pod, container),
+      container.secretEnvironment === undefined ? undefined : engine.image(reference),
+    ]);
+    return environment && { environment, image };
+  }
+
+  /**
+   * A container whose program `with-environment` could not execute, as one that the engine could not start. It is
+   * recognized by the exit code and the first line of the log.
+   */
+  async #unstarted(there: EngineContainer, memory: PodMemory): Promise<EngineContainer> {
+    if (there.state !== "exited" || !mayBeUnstarted(there.exitCode)) return there;
+    if (!memory.startProblems.has(there.id))
+      memory.startProblems.set(there.id, startProblem(await this.#firstLine(there.id)));
+    const problem = memory.startProblems.get(there.id);
+    return problem === undefined ? there : { ...there, problem, startedAt: undefined };
+  }
+
+  async #firstLine(id: string): Promise<string | undefined> {
+    const reading = new AbortController();
+    try {
+      for await (const { text } of this.#deps.engine.logs(id, undefined, reading.signal)) return text;
+      return undefined;
+    } finally {
+      reading.abort();
+    }
   }
 }
 
 /** Whether an error stops the task, with its reason; all other errors are retried. */
 function isProblem(thrown: unknown): thrown is EngineError | VolumeError | InvalidAssignmentError {
   return [EngineError, VolumeError, InvalidAssignmentError].some((kind) => thrown instanceof kind);
-}
-
-/**
- * A container health check changes state without an event, so a pod that is starting is observed again soon. So is one whose
- * container has just started again: the end of its earlier lines may be read only after its start was observed.
- */
-function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
-  if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
-  const waits = pod.containers.some(({ name, restartPolicy }) => {
-    const { state, startedAt = 0 } = view.containers.get(name) ?? {};
-    return state === "created" || (restartPolicy !== undefined && view.now - startedAt < RESTARTED_MS);
-  });
-  return waits || pod.containers.some((container) => container.healthCheck !== undefined)
-    ? HEALTH_LOOK_MS
-    : undefined;
 }
 
 /** Waits for every step, even where one fails, so that no step is still running at the next observation. */

@@ -30,7 +30,7 @@ function newNode(images: readonly string[] = []) {
 
 describe("the image of a container", () => {
   // Regression: an image that the engine had under the tag was never looked up.
-  it("is what the registry says now, whatever the engine has under the tag", async () => {
+  it("is resolved at the registry, regardless of the engine's image with that tag", async () => {
     const { engine, provide } = newNode(["app:1"]);
     expect(await provide("app:1")).toEqual({
       reference: "app@sha256:app:1",
@@ -50,13 +50,13 @@ describe("the image of a container", () => {
     expect((await provide("app")).reference).toBe("app@sha256:app");
   });
 
-  it("is asked for once where several containers start together", async () => {
+  it("is requested once for several containers that start together", async () => {
     const { engine, provide } = newNode();
     await Promise.all([provide("app"), provide("app"), provide("app")]);
     expect(engine.resolved).toEqual(["app"]);
   });
 
-  it("is the engine's copy by its id where no registry answers, and the registry is left alone for a while", async () => {
+  it("is the engine's copy by its id if no registry answers, which is asked again only later", async () => {
     const { clock, engine, provide } = newNode(["app"]);
     engine.registry = () => undefined;
     expect(await provide("app")).toEqual({ reference: "app", digest: "app", source: "engine" });
@@ -68,7 +68,7 @@ describe("the image of a container", () => {
   });
 
   // Regression: the task ran Debian's nginx instead of the image, and nothing reported it.
-  it("says that it is built where no registry answers", async () => {
+  it("is reported as built if no registry answers", async () => {
     const { engine, provide, setMakes } = newNode();
     engine.registry = () => undefined;
     engine.isBuilt = () => true;
@@ -76,7 +76,7 @@ describe("the image of a container", () => {
     expect(await provide("nginx:latest")).toMatchObject({ source: "built" });
   });
 
-  it("is refused with the registry's words where nobody has it", async () => {
+  it("is refused in the registry's words if it does not exist", async () => {
     const { engine, provide } = newNode();
     engine.registry = () => undefined;
     await expect(provide("app")).rejects.toMatchObject({
@@ -86,7 +86,7 @@ describe("the image of a container", () => {
   });
 
   // Regression: "gantry/mariadb:4" was requested from Docker Hub first, where anybody may publish that name.
-  it("comes from the platform alone where the name is the platform's", async () => {
+  it("is pulled only from the platform if its name is the platform's", async () => {
     const { engine, requested, provide, setMakes } = newNode();
     setMakes();
     await provide("gantry/node:1");
@@ -95,7 +95,7 @@ describe("the image of a container", () => {
     expect(engine.resolved).toEqual([]);
   });
 
-  it("carries the mark of each instance that uses it, where Gantry pulled it", async () => {
+  it("has a mark of each instance that uses it, if Gantry pulled it", async () => {
     const { engine, provide, podImages } = newNode(["mine@sha256:mine"]);
     const marks = async (reference: string) => (await engine.image(reference))?.names;
     await provide("app");

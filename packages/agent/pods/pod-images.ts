@@ -189,7 +189,7 @@ function isFixed(image: string, pod: PodAssignment): boolean {
  * there.
  */
 function isPlatforms(image: string, pod: PodAssignment): boolean {
-  return pod.role === "database" || image.startsWith("gantry/");
+  return pod.role !== "task" || image.startsWith("gantry/");
 }
 
 /** The registry of a name. Source: distribution/reference, "splitDockerDomain". */

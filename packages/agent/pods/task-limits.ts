@@ -60,7 +60,7 @@ export class TaskLimits {
       return { parent, pidsMax };
     } catch (thrown) {
       if (!this.#warned)
-        this.#log.warn("Task-level limits are not to be had here; containers carry them", {
+        this.#log.warn("Task-level limits are not available; containers are limited instead", {
           reason: messageOf(thrown),
         });
       this.#warned = true;

@@ -5,7 +5,10 @@ const BLOCK_BYTES = 512;
 /** With more files than this the sum is not measured, because reading it takes too long. */
 const FILES_MAX = 20_000;
 
-/** Bytes on the disk of a folder's files; undefined where it cannot be read or has very many. Links are not followed. */
+/**
+ * Bytes on the disk of a folder's files; undefined where it cannot be read or has very many. Links are not
+ * followed.
+ */
 export async function folderBytes(folder: string): Promise<number | undefined> {
   let [bytes, files] = [0, 0];
   const waiting = [folder];

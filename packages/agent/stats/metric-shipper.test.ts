@@ -23,7 +23,7 @@ function newShipper() {
   return { clock, sent, used, shipper };
 }
 
-it("sends what pods used every 20 seconds of the minute", async () => {
+it("sends the usage of pods for every 20 seconds of a minute", async () => {
   const { clock, sent, used } = newShipper();
   used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });
   await clock.advance(13_000); // To second 20: the first sample counts from here.
@@ -55,7 +55,7 @@ it("sends what pods used every 20 seconds of the minute", async () => {
   );
 });
 
-it("counts what the interface and the disks carried, but not across a new interface", async () => {
+it("counts bytes of the interface and the disks, but not across a new interface", async () => {
   const { clock, sent, used } = newShipper();
   const usage = (rxBytes: number, readBytes: number): Usage => ({
     cpuSeconds: 1,
@@ -79,7 +79,7 @@ it("counts what the interface and the disks carried, but not across a new interf
   expect(sent[1]?.usage[0]).not.toHaveProperty("rxBytes");
 });
 
-it("counts nothing of a pod whose counters began anew", async () => {
+it("ignores a pod whose counters were reset", async () => {
   const { clock, sent, used } = newShipper();
   used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });
   await clock.advance(13_000);
@@ -89,7 +89,7 @@ it("counts nothing of a pod whose counters began anew", async () => {
   expect(sent[0]?.usage[0]?.cpuSeconds).toBe(0);
 });
 
-it("sends batches again until they are taken", async () => {
+it("sends batches again until they are acknowledged", async () => {
   const { clock, sent, used, shipper } = newShipper();
   used.set("pod/a", { cpuSeconds: 1, memoryBytes: 5 });
   await clock.advance(73_000);

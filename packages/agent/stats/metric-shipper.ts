@@ -1,5 +1,6 @@
 import type { PodAssignment, ToControlPlane, TrafficSample, UsageSample } from "@gantry/agent-protocol";
 import { messageOf, realTimeOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
+import { containerSamples } from "./container-usage.ts";
 import type { Usage } from "./usage-reader.ts";
 
 /** The ECS agent publishes every 20 s as well. */
@@ -85,7 +86,7 @@ export class MetricShipper {
           const usage = await usageOf(pod);
           if (usage !== undefined) after.set(pod.key, { at: clock.now(), realAt: realClock.now(), usage });
         } catch (thrown) {
-          log.debug("A pod's use could not be read", { key: pod.key, reason: messageOf(thrown) });
+          log.debug("The usage of a pod could not be read", { key: pod.key, reason: messageOf(thrown) });
         }
       }),
     );
@@ -128,7 +129,7 @@ export class MetricShipper {
 /** The usage between two readings. A counter that decreased, as that of a new interface does, is left out. */
 function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSample, "pod" | "from" | "until"> {
   const before = earlier.usage;
-  const { network, storage, connections, storedBytes } = usage;
+  const { network, storage, connections, storedBytes, fileSystems, containers } = usage;
   // The usage in real time is scaled to the time that passed on the platform's clock.
   const scale = realAt > earlier.realAt ? (at - earlier.at) / (realAt - earlier.realAt) : 1;
   return {
@@ -148,5 +149,9 @@ function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSampl
       : {}),
     ...(connections === undefined ? {} : { connections }),
     ...(storedBytes === undefined ? {} : { storedBytes }),
+    ...(fileSystems === undefined ? {} : { fileSystems }),
+    ...(containers === undefined
+      ? {}
+      : { containers: containerSamples(containers, before.containers ?? [], scale) }),
   };
 }

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { encodeRelayHeader, type NodeSettings } from "@gantry/agent-protocol";
+import { encodeRelayHeader, type ConnectionOrigin, type NodeSettings } from "@gantry/agent-protocol";
 import { messageOf, type Logger } from "@gantry/kernel";
 
 const PORT = 443;
@@ -12,12 +12,33 @@ const PORT = 443;
 export class ServiceRelay {
   readonly #server: Server;
 
-  constructor(options: { address: string; settings: () => NodeSettings | undefined; log: Logger }) {
-    const { address, settings, log } = options;
+  constructor(options: {
+    address: string;
+    settings: () => NodeSettings | undefined;
+    /**
+     * Where in the VPC a connection comes from; undefined where nothing depends on it. A rejection closes the
+     * connection.
+     */
+    originOf: (client: Client) => Promise<ConnectionOrigin> | undefined;
+    log: Logger;
+  }) {
+    const { address, settings, originOf, log } = options;
     this.#server = createServer({ noDelay: true }, (client) => {
       const current = settings();
-      if (current === undefined) return void client.destroy();
-      relay(client, current);
+      const { remoteAddress, remotePort } = client;
+      if (current === undefined || remoteAddress === undefined || remotePort === undefined)
+        return void client.destroy();
+      const origin = originOf({ address: remoteAddress, port: remotePort });
+      if (origin === undefined) return relay(client, current, undefined);
+      client.on("error", () => client.destroy());
+      origin.then(
+        (known) => (client.destroyed ? undefined : relay(client, current, known)),
+        (thrown: unknown) => {
+          // A request whose endpoint is not known must not pass as one that comes through none.
+          log.warn("A connection to the AWS services is closed", { reason: messageOf(thrown) });
+          client.destroy();
+        },
+      );
     });
     this.#server.on("error", (thrown) =>
       log.warn("Service relay failed", { port: PORT, reason: messageOf(thrown) }),
@@ -30,7 +51,17 @@ export class ServiceRelay {
   }
 }
 
-function relay(client: Socket, { tlsHost, tlsPort, relayKey }: NodeSettings): void {
+/** The client's end of a connection, after its address was translated. */
+export interface Client {
+  readonly address: string;
+  readonly port: number;
+}
+
+function relay(
+  client: Socket,
+  { tlsHost, tlsPort, relayKey }: NodeSettings,
+  origin: ConnectionOrigin | undefined,
+): void {
   const upstream = connect({ host: tlsHost, port: tlsPort, noDelay: true });
   client.on("error", () => upstream.destroy());
   upstream.on("error", () => client.destroy());
@@ -44,6 +75,7 @@ function relay(client: Socket, { tlsHost, tlsPort, relayKey }: NodeSettings): vo
         relayKey,
         { address: remoteAddress, port: remotePort },
         { address: localAddress, port: localPort },
+        origin,
       ),
     );
   client.pipe(upstream).pipe(client);

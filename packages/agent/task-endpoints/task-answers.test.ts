@@ -10,7 +10,10 @@ import { TaskAnswers } from "./task-answers.ts";
 const ID = "0123456789abcdef0123456789abcdef";
 const URI = `/v4/${ID}-web`;
 
-/** A task of one running container and one that has not started; its interface receives 500 bytes between two looks. */
+/**
+ * A task of one running container and one that has not started; its interface receives 500 bytes between two
+ * samples.
+ */
 async function newTask() {
   const clock = new SystemClock();
   const naming = namingOf("stats");
@@ -19,7 +22,7 @@ async function newTask() {
     key: "pod/p",
     desired: "RUNNING",
     interface: { id: "eni-1", hostname: "ip-10-0-0-9", dnsSearch: "internal" },
-    containers: [{ name: "web" }, { name: "later" }],
+    containers: [{ name: "web", restartPolicy: {} }, { name: "later" }],
     metadata: { endpointId: ID, taskArn: "arn:task", tags: { team: "a" } },
     credentials: [],
   } as unknown as PodAssignment; // Only these fields are read.
@@ -31,11 +34,22 @@ async function newTask() {
   const web = await start(naming.container("pod/p", "web"));
   let received = 0;
   const countersOf = async () => ({ eth0: { rx_bytes: (received += 500), tx_bytes: 0 } });
-  return { answers: new TaskAnswers({ pods: () => [pod], engine, naming, clock, countersOf }), web };
+  const restartsOf = (id: string) => (id === web?.id ? 2 : 0);
+  return {
+    answers: new TaskAnswers({ pods: () => [pod], engine, naming, clock, countersOf, restartsOf }),
+    web,
+  };
 }
 
 // Regression: each of these requests was answered 404.
 describe("task metadata version 4", () => {
+  it("tells how often a container with a restart policy was started again", async () => {
+    const { answers } = await newTask();
+    expect(await answers.answer(URI)).toMatchObject({ body: { Name: "web", RestartCount: 2 } });
+    const { body } = await answers.answer(`/v4/${ID}-later`);
+    expect(body).not.toHaveProperty("RestartCount");
+  });
+
   it("answers a container's statistics with the rates of its network", async () => {
     const { answers, web } = await newTask();
     const [first, second] = await Promise.all([
@@ -75,7 +89,7 @@ describe("task metadata version 4", () => {
     });
   });
 
-  it("answers 404 for a container that does not run, a container of no name, and another task", async () => {
+  it("answers 404 for a stopped container, an unknown container and another task", async () => {
     const { answers } = await newTask();
     for (const path of [
       `/v4/${ID}-later/stats`,

@@ -9,6 +9,8 @@ export interface TaskAnswersDeps {
   readonly engine: Engine;
   readonly naming: Naming;
   readonly clock: Clock;
+  /** How often a container was started again by its policy, by its id. */
+  readonly restartsOf: (containerId: string) => number;
   /** The counters of the network interfaces that a process sees. */
   readonly countersOf: (pid: number) => Promise<InterfaceCounters>;
 }
@@ -134,6 +136,9 @@ export class TaskAnswers {
       DesiredStatus: pod.desired,
       KnownStatus: there?.state === "running" ? "RUNNING" : there?.state === "exited" ? "STOPPED" : "CREATED",
       ...(there?.exitCode === undefined ? {} : { ExitCode: there.exitCode }),
+      ...(container?.restartPolicy === undefined || there === undefined
+        ? {}
+        : { RestartCount: this.#deps.restartsOf(there.id) }),
       Limits: { CPU: container?.cpuShares, Memory: container?.memoryMiB },
       CreatedAt: there?.startedAt === undefined ? undefined : new Date(there.startedAt).toISOString(),
       StartedAt: there?.startedAt === undefined ? undefined : new Date(there.startedAt).toISOString(),

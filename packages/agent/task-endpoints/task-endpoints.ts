@@ -11,7 +11,8 @@ export class TaskEndpoints {
   constructor(deps: TaskAnswersDeps & { readonly address: string; readonly log: Logger }) {
     this.#answers = new TaskAnswers(deps);
     this.#log = deps.log;
-    this.#server = http.createServer((request, response) => void this.#handle(request, response)); // #handle never rejects.
+    // #handle never rejects.
+    this.#server = http.createServer((request, response) => void this.#handle(request, response));
     this.#server.on("error", (thrown) =>
       deps.log.warn("Task endpoints failed", { reason: messageOf(thrown) }),
     );

@@ -40,7 +40,7 @@ describe("a directory of a file system", () => {
     expect(await resolve(...without)).toEqual(["", "", "", ""]);
   });
 
-  it("is a directory and nothing else, whatever a task put there", async () => {
+  it("is a directory, whatever a task created there", async () => {
     execFileSync("mkfifo", [join(root, "pipe")]);
     writeFileSync(join(root, "file"), "");
     mkdirSync(join(root, "a..%2f..%2fb"));
@@ -63,7 +63,7 @@ describe("a directory of a file system", () => {
     expect(await resolve("/a..%2f..%2fb", "/./", "//")).toEqual([join(root, "a..%2f..%2fb"), root, root]);
   });
 
-  it("is never outside, whatever links are planted and whatever path a caller stores", async () => {
+  it("is inside the file system, whatever links exist and whatever path a caller stores", async () => {
     const name = fc.constantFrom("a", "b", "agent", "x");
     const step = fc.oneof(name, fc.constantFrom("..", ".", "", "etc", "tmp", "data"));
     const path = fc.array(step, { maxLength: 6 }).map((steps) => `/${steps.join("/")}`);

@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 
 describe("removing a tree", () => {
-  it("takes files, links, names that are no text, and folders of any depth", async () => {
+  it("removes files, links, names that are not UTF-8, and folders of any depth", async () => {
     let deep = join(top, "tree");
     for (let depth = 0; depth < 60; depth += 1) deep = join(deep, "d");
     mkdirSync(deep, { recursive: true });
@@ -34,7 +34,7 @@ describe("removing a tree", () => {
     expect(readdirSync(join(top, "victim")).toSorted()).toEqual(["file", "inner"]);
   });
 
-  it("has nothing to do where there is nothing, and does not follow a link of its own name", async () => {
+  it("does nothing if the tree is missing, and does not follow a link in its place", async () => {
     await removeTree(join(top, "absent"));
     await removeTree(join(top, "absent/absent"));
     symlinkSync(join(top, "victim"), join(top, "tree"));

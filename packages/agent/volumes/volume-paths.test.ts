@@ -25,7 +25,7 @@ const check = (
 
 // Regression: the agent joined unchecked paths from an assignment to the path of the data volume.
 describe("an assignment's paths", () => {
-  it("are those that the control plane makes", () => {
+  it("are those that the control plane creates", () => {
     check(files);
     check({ ...files, creation: { uid: 0, gid: 4_294_967_295, mode: "0755" } });
     check(scratch, { purge: ["scratch/0123"] });
@@ -43,7 +43,7 @@ describe("an assignment's paths", () => {
     ["a folder outside of the pods'", { ...scratch, path: "agent" }],
     ["a folder above the data volume", { ...scratch, path: "scratch/../.." }],
     ["a volume's id that is a path", { ...scratch, id: "../a" }],
-  ])("are refused where they name %s", (_, volume) => {
+  ])("are refused if they name %s", (_, volume) => {
     expect(() => check(volume)).toThrow(InvalidAssignmentError);
   });
 
@@ -51,7 +51,7 @@ describe("an assignment's paths", () => {
     expect(() => check(scratch, { containerPath })).toThrow(InvalidAssignmentError);
   });
 
-  it("are refused where something else would be removed", () => {
+  it("are refused if another folder would be removed", () => {
     for (const purge of ["", ".", "scratch", "scratch/..", "agent", "efs/fs-0123456789abcdef0", "/etc"])
       expect(() => check(scratch, { purge: [purge] }), purge).toThrow(InvalidAssignmentError);
     for (const path of ["efs", "efs/..", "efs/fs-1/../..", "agent"])

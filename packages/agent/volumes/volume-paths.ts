@@ -66,9 +66,12 @@ function checkVolume(volume: VolumeAssignment): void {
       for (const name of Object.keys(volume.files)) check(SECRET_NAME.test(name), `file ${name}`);
       return;
     case "fileSystem": {
-      const { creation } = volume;
+      const { creation, identity } = volume;
       fileSystemFolder(volume.fileSystemId);
       check(isDirectoryOfFileSystem(volume.directory), `directory ${volume.directory}`);
+      if (identity?.type === "user")
+        for (const id of [identity.uid, identity.gid, ...identity.secondaryGids])
+          check(isUserId(id), `identity ${id}`);
       if (creation === undefined) return;
       check(MODE.test(creation.mode), `mode ${creation.mode}`);
       check(isUserId(creation.uid) && isUserId(creation.gid), `owner ${creation.uid}:${creation.gid}`);

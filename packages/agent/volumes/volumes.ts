@@ -1,18 +1,21 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, readlink } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { FileSystemVolume, PodAssignment, VolumeAssignment } from "@gantry/agent-protocol";
+import { enginePid } from "./engine-namespace.ts";
 import { removeTree } from "./remove-tree.ts";
 import { checkFolder, checkVolumes, fileSystemFolder, podIdOf } from "./volume-paths.ts";
 
 const run = promisify(execFile);
-/** The opening comment of the helper describes it and why it is not JavaScript. */
+/** The opening comments of the helpers describe them and why they are not JavaScript. */
 const HELPER = join(import.meta.dirname, "engine-mounts.pl");
+const USER_MOUNTS = join(import.meta.dirname, "user-mounts.pl");
 /** The helper's exit status where the directory cannot be resolved: mount(8)'s own. */
 const NOT_MOUNTED = 32;
 const TIMEOUT_MS = 30_000;
-const PARENTS_MAX = 64;
+/** Where the real directory of a volume that is served under another identity is attached: beside its target. */
+const REAL = ".real";
 
 /** A volume is not available; `name` is the word that ECS reports before the colon. */
 export class VolumeError extends Error {
@@ -38,7 +41,8 @@ export function runFolderOf(instance: string): string {
 /**
  * Prepares the volumes of pods for the engine's bind mounts. Folders that the platform names are bound
  * directly. Directories of file systems, whose paths callers and tasks choose, are resolved once and mounted
- * under a folder that tasks cannot access: the engine binds that path, and resolves no path of a task.
+ * under a folder that tasks cannot access: the engine binds that path, and resolves no path of a task. A volume
+ * with an identity is served there by user-mounts.pl.
  */
 export class Volumes {
   readonly #deps: VolumesDeps;
@@ -113,7 +117,7 @@ export class Volumes {
       case "secrets": {
         const folder = `${this.#deps.runFolder}/secrets/${podIdOf(podKey)}/${volume.id}`;
         for (const [name, text] of Object.entries(volume.files))
-          await helper(["write", await enginePid(), `${folder}/${name}`], text);
+          await helper(["write", await enginePid(), `${folder}/${name}`], { input: text });
         return folder;
       }
       case "fileSystem": {
@@ -130,8 +134,19 @@ export class Volumes {
     await this.ensureFolder(folder);
     const owner = creation === undefined ? [] : [String(creation.uid), String(creation.gid), creation.mode];
     const root = join(this.#deps.dataFolder, folder);
-    const problem = await helper(["mount", await enginePid(), target, root, volume.directory, ...owner]);
+    const pid = await enginePid();
+    const place = volume.identity === undefined ? target : `${target}${REAL}`;
+    const isAttached = place !== target && (await mountsOf(pid)).includes(place);
+    const problem = isAttached
+      ? undefined
+      : await helper(["mount", pid, place, root, volume.directory, ...owner]);
     if (problem !== undefined) throw mountError(volume, problem);
+    if (volume.identity === undefined) return;
+    // A crash between the two leaves the real directory where no container mounts it.
+    const serve = ["serve", pid, place, target, ...identityArguments(volume.identity)];
+    await helper(serve, { program: USER_MOUNTS }).catch((thrown: unknown) => {
+      throw new VolumeError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+    });
   }
 
   async #detach(isOurs: (path: string) => boolean): Promise<void> {
@@ -157,17 +172,26 @@ function mountError(volume: FileSystemVolume, problem: string): VolumeError {
     ? "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"
     : `b'mount.nfs4: mounting ${volume.dnsName}:${volume.directory} failed, reason given by server: ${problem}'`;
   return new VolumeError(
-    `failed to invoke EFS utils commands to set up EFS volumes: stderr: ${stderr} : unsuccessful EFS utils command execution; code: ${NOT_MOUNTED}`,
+    `failed to invoke EFS utils commands to set up EFS volumes: stderr: ${stderr} : unsuccessful EFS ` +
+      `utils command execution; code: ${NOT_MOUNTED}`,
   );
 }
 
+function identityArguments(identity: NonNullable<FileSystemVolume["identity"]>): readonly string[] {
+  if (identity.type === "rootSquash") return ["squash"];
+  return [identity.uid, identity.gid, ...identity.secondaryGids].map(String);
+}
+
 /**
- * Runs the helper with `input` on its standard input. Returns the kernel's message where the directory cannot
+ * Runs a helper with `input` on its standard input. Returns the kernel's message where the directory cannot
  * be resolved.
  */
-async function helper(parameters: readonly string[], input = ""): Promise<string | undefined> {
+async function helper(
+  parameters: readonly string[],
+  { input = "", program = HELPER }: { input?: string; program?: string } = {},
+): Promise<string | undefined> {
   try {
-    const running = run("/usr/bin/perl", [HELPER, ...parameters], {
+    const running = run("/usr/bin/perl", [program, ...parameters], {
       timeout: TIMEOUT_MS,
       env: { LC_ALL: "C", PATH: "/usr/bin" },
     });
@@ -180,23 +204,6 @@ async function helper(parameters: readonly string[], input = ""): Promise<string
     if (code === NOT_MOUNTED) return (stderr ?? "").trim();
     throw new Error(`A volume could not be prepared: ${stderr?.trim() || String(thrown)}`, { cause: thrown });
   }
-}
-
-/**
- * A process in the mount namespace of the engine, which resolves the sources of bind mounts: the nearest
- * ancestor of this process with another namespace is the engine's supervisor of the agent's own container.
- */
-async function enginePid(): Promise<string> {
-  const own = await readlink("/proc/self/ns/mnt");
-  let pid = String(process.pid);
-  for (let step = 0; step < PARENTS_MAX; step += 1) {
-    const status = await readFile(`/proc/${pid}/status`, "utf8");
-    const parent = /^PPid:\s*(\d+)$/m.exec(status)?.[1] ?? "0";
-    if (parent === "0") break;
-    if ((await readlink(`/proc/${parent}/ns/mnt`)) !== own) return parent;
-    pid = parent;
-  }
-  return pid;
 }
 
 /** Mount points of a process. Source: proc_pid_mountinfo(5), the fifth field. */

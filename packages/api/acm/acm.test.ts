@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { rootCertificates } from "node:tls";
 import {
   ACMClient,
   AddTagsToCertificateCommand,
@@ -69,6 +71,8 @@ it("describes, tags and deletes a certificate", async () => {
   const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
   expect(Certificate).toMatchObject({
     Status: "ISSUED",
+    Issuer: "Gantry",
+    SignatureAlgorithm: "SHA256WITHECDSA",
     InUseBy: [],
     SubjectAlternativeNames: ["d.example.com", "*.d.example.com"],
   });
@@ -91,3 +95,39 @@ it("refuses names that no certificate can have", async () =>
   expect(client.send(new RequestCertificateCommand({ DomainName: "not a name" }))).rejects.toMatchObject({
     name: "ValidationException",
   }));
+
+// Before: every certificate was said to be eligible for renewal.
+it("tells that no certificate is renewed", async () => {
+  const { CertificateArn } = await client.send(
+    new RequestCertificateCommand({ DomainName: "d.example.com" }),
+  );
+  const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
+  expect(Certificate?.RenewalEligibility).toBe("INELIGIBLE");
+});
+
+// Before: every certificate was ISSUED, signed with ECDSA and issued by Gantry.
+it("shows the status, the issuer and the signature of an imported certificate", async () => {
+  const { CertificateArn = "" } = await client.send(
+    new RequestCertificateCommand({ DomainName: "e.example.com" }),
+  );
+  const rsa = rootCertificates.map((pem) => new X509Certificate(pem)).find(isOfIsrg);
+  api.store.transact((tx) => {
+    const record = tx.get("certificate", CertificateArn) ?? expect.fail("It was just issued.");
+    const certificatePem = rsa?.toString() ?? "";
+    tx.put("certificate", CertificateArn, { ...record, certificatePem, notAfter: Date.now() - 1_000 });
+  });
+  const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
+  expect(Certificate).toMatchObject({
+    Status: "EXPIRED",
+    Issuer: "Internet Security Research Group",
+    SignatureAlgorithm: "SHA256WITHRSA",
+  });
+  expect(await list({ CertificateStatuses: ["EXPIRED"], Includes: { keyTypes: ["RSA_4096"] } })).toEqual([
+    "e.example.com",
+  ]);
+  expect(await list({ CertificateStatuses: ["ISSUED"] })).not.toContain("e.example.com");
+});
+
+function isOfIsrg({ subject, publicKey }: X509Certificate): boolean {
+  return subject.includes("ISRG") && publicKey.asymmetricKeyType === "rsa";
+}

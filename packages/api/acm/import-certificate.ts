@@ -1,7 +1,10 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
-/** A certificate with its chain and key, each checked and encoded anew: nothing of the caller's text is kept. */
+/**
+ * A certificate with its chain and key, each parsed and encoded again, so that none of the caller's text is
+ * stored.
+ */
 export interface ImportedCertificate {
   readonly certificatePem: string;
   readonly chainPem: string;
@@ -20,7 +23,8 @@ const CHAIN_MAX = 10;
 
 /**
  * Checks what ImportCertificate is given. `now` is in ms since the epoch.
- * Source: "Prerequisites for importing ACM certificates" and "Certificate import problems". Errors: ValidationException.
+ * Source: "Prerequisites for importing ACM certificates" and "Certificate import problems". Errors:
+ * ValidationException.
  */
 export function checkImport(
   given: { readonly certificate: string; readonly key: string; readonly chain: string },
@@ -108,13 +112,16 @@ function checkChain(certificate: X509Certificate, chain: readonly X509Certificat
   if (chain.length === 0) {
     if (isIssuedBy(certificate, certificate)) return;
     throw invalid(
-      "Provided certificate is not a valid self signed. Please provide either a valid self-signed certificate or certificate chain.",
+      "Provided certificate is not a valid self signed. Please provide either a valid self-signed " +
+        "certificate or certificate chain.",
     );
   }
   for (const [index, issuer] of chain.entries())
     if (!issuer.ca || !isIssuedBy(chain[index - 1] ?? certificate, issuer))
       throw invalid(
-        `Unable to validate certificate chain. The certificate chain must start with the immediate signing certificate, followed by any intermediaries in order. The index within the chain of the invalid certificate is: ${index}`,
+        "Unable to validate certificate chain. The certificate chain must start with the immediate " +
+          "signing certificate, followed by any intermediaries in order. The index within the chain of " +
+          `the invalid certificate is: ${index}`,
       );
 }
 

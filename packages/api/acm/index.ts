@@ -1,23 +1,29 @@
 /**
- * ACM: certificates signed by the platform's own authority, for load balancers to present.
- * DNS validation is over as soon as it begins: the authority answers for every name. What is refused: SUPPORT.md.
+ * ACM: certificates signed by the platform's own authority, for load balancers to present. Names that public hosted
+ * zones of the instance cover are validated there; others are not. What is refused: SUPPORT.md.
  */
+import { X509Certificate } from "node:crypto";
 import * as sdk from "@aws-sdk/client-acm";
 import { formatArn } from "@gantry/kernel";
 import type { CertificateRecord, Reader } from "@gantry/state";
+import {
+  isWaiting,
+  unvalidatedNames,
+  validationRecordOf,
+} from "@gantry/state/transactions/certificate-validation";
 import type { Authority } from "@gantry/tls";
-import { ApiError, type Implementation, type ServiceModule, type RequestContext } from "@gantry/wire";
+import type { Implementation, ServiceModule, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { paged, type PagedList } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { isIn } from "../common/place.ts";
-import { algorithmOf, certificatesOf, listKeyOf } from "./list-certificates.ts";
+import { ApiError, refusing } from "./api-error.ts";
+import { algorithmOf, certificatesOf, listKeyOf, statusOf } from "./list-certificates.ts";
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { checkImport, keyAlgorithmOf } from "./import-certificate.ts";
 import { presentTags, toTags, withoutPairs } from "../common/tags.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 export interface AcmDeps extends ApiDeps {
@@ -72,7 +78,8 @@ async function requestCertificate(
     if (!/^(\*\.)?(([a-z0-9-]{1,63})\.)+[a-z0-9-]{2,63}$/i.test(name))
       throw new ApiError(
         "ValidationException",
-        `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: Member must be a valid domain name`,
+        `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: ` +
+          "Member must be a valid domain name",
       );
   const issued = await authority.issue(names, clock.now());
   const arn = store.transact((tx) => {
@@ -99,8 +106,10 @@ async function requestCertificate(
         sealedKey: vault.seal(issued.keyPem),
       },
     );
+    const unvalidated = unvalidatedNames(tx, record);
     tx.put("certificate", record.arn, {
       ...record,
+      ...(unvalidated.length === 0 ? {} : { unvalidated }),
       tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) },
     });
     return record.arn;
@@ -109,12 +118,12 @@ async function requestCertificate(
 }
 
 function describeCertificate(
-  { store }: AcmDeps,
+  { store, clock }: AcmDeps,
   input: sdk.DescribeCertificateRequest,
   context: RequestContext,
 ): sdk.DescribeCertificateResponse {
   return {
-    Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store),
+    Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store, clock.now()),
   };
 }
 
@@ -124,26 +133,31 @@ function getCertificate(
   context: RequestContext,
 ): sdk.GetCertificateResponse {
   const record = findCertificate(store, context, input.CertificateArn);
+  if (record.unvalidated !== undefined)
+    throw new ApiError(
+      "RequestInProgressException",
+      `The certificate ${record.arn} is not issued yet: its domains are not validated.`,
+    );
   return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
 }
 
 function listCertificates(
-  { store }: AcmDeps,
+  { store, clock }: AcmDeps,
   input: sdk.ListCertificatesRequest,
   context: RequestContext,
 ): sdk.ListCertificatesResponse {
+  const now = clock.now();
   return {
-    CertificateSummaryList: certificatesOf(store, context, input).map((record) => ({
+    CertificateSummaryList: certificatesOf(store, context, input, now).map((record) => ({
       CertificateArn: record.arn,
       DomainName: record.domainName,
       SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
-      Status: "ISSUED",
+      Status: statusOf(record, now),
       Type: record.type,
       KeyAlgorithm: algorithmOf(record),
       InUse: usersOf(store, record.arn).length > 0,
       CreatedAt: new Date(record.createdAt),
-      NotBefore: new Date(record.notBefore),
-      NotAfter: new Date(record.notAfter),
+      ...presentValidity(record),
     })),
   };
 }
@@ -184,8 +198,10 @@ function removeTagsFromCertificate(
 ): object {
   store.transact((tx) => {
     const record = findCertificate(tx, context, input.CertificateArn);
+    const unvalidated = unvalidatedNames(tx, record);
     tx.put("certificate", record.arn, {
       ...record,
+      ...(unvalidated.length === 0 ? {} : { unvalidated }),
       tags: withoutPairs(record.tags, input.Tags ?? []),
     });
   });
@@ -312,8 +328,9 @@ function usersOf(reader: Reader, arn: string): readonly string[] {
   ];
 }
 
-function presentDetail(record: CertificateRecord, reader: Reader): sdk.CertificateDetail {
+function presentDetail(record: CertificateRecord, reader: Reader, now: number): sdk.CertificateDetail {
   const date = (ms: number) => new Date(ms);
+  const { issuer, signatureAlgorithm } = new X509Certificate(record.certificatePem);
   return {
     CertificateArn: record.arn,
     DomainName: record.domainName,
@@ -321,29 +338,53 @@ function presentDetail(record: CertificateRecord, reader: Reader): sdk.Certifica
     DomainValidationOptions: record.subjectAlternativeNames.map((DomainName) => ({
       DomainName,
       ValidationDomain: DomainName,
-      ValidationStatus: "SUCCESS",
+      ValidationStatus: validationStatusOf(record, DomainName, now),
       ValidationMethod: record.validationMethod,
-      ResourceRecord: {
-        Name: `_${record.arn.slice(-12)}.${DomainName.replace("*.", "")}.`,
-        Type: "CNAME",
-        Value: `_${record.arn.slice(-12)}.acm-validations.aws.`,
-      },
+      ResourceRecord: presentValidation(record.account, DomainName),
     })),
-    Serial: record.serial,
     Subject: `CN=${record.domainName}`,
-    Issuer: "Gantry",
-    Status: "ISSUED",
+    Issuer: issuerOf(issuer),
+    Status: statusOf(record, now),
     Type: record.type,
     KeyAlgorithm: algorithmOf(record),
-    SignatureAlgorithm: "SHA256WITHECDSA",
+    SignatureAlgorithm: signatureOf(signatureAlgorithm),
     CreatedAt: date(record.createdAt),
-    IssuedAt: date(record.createdAt),
-    NotBefore: date(record.notBefore),
-    NotAfter: date(record.notAfter),
+    ...(record.unvalidated === undefined
+      ? { Serial: record.serial, IssuedAt: date(record.issuedAt ?? record.createdAt) }
+      : {}),
+    ...presentValidity(record),
     InUseBy: [...usersOf(reader, record.arn)],
-    RenewalEligibility: "ELIGIBLE",
-    Options: { CertificateTransparencyLoggingPreference: "ENABLED" },
+    RenewalEligibility: "INELIGIBLE",
+    Options: { CertificateTransparencyLoggingPreference: "ENABLED", Export: "DISABLED" },
     KeyUsages: [{ Name: "DIGITAL_SIGNATURE" }],
     ExtendedKeyUsages: [{ Name: "TLS_WEB_SERVER_AUTHENTICATION", OID: "1.3.6.1.5.5.7.3.1" }],
   };
+}
+
+/** A certificate that is not issued has no validity. */
+function presentValidity({ unvalidated, notBefore, notAfter }: CertificateRecord) {
+  return unvalidated === undefined ? { NotBefore: new Date(notBefore), NotAfter: new Date(notAfter) } : {};
+}
+
+function validationStatusOf(record: CertificateRecord, name: string, now: number): sdk.DomainStatus {
+  if (record.unvalidated?.includes(name) !== true) return "SUCCESS";
+  return isWaiting(record, now) ? "PENDING_VALIDATION" : "FAILED";
+}
+
+function presentValidation(account: string, domain: string): sdk.ResourceRecord {
+  const { name, value } = validationRecordOf(account, domain);
+  return { Name: `${name}.`, Type: "CNAME", Value: `${value}.` };
+}
+
+/** The name of an issuer: its organization, else its common name. `text` has a line for each attribute. */
+function issuerOf(text: string): string {
+  const [, name] = /^O=(.*)$/m.exec(text) ?? /^CN=(.*)$/m.exec(text) ?? [];
+  return name ?? text;
+}
+
+/** ACM's name of a signature algorithm, as SHA256WITHRSA, from OpenSSL's. */
+function signatureOf(name: string | undefined): string | undefined {
+  const [, digest] = /(sha\d+)/i.exec(name ?? "") ?? [];
+  if (digest === undefined) return name;
+  return `${digest.toUpperCase()}WITH${/ecdsa/i.test(name ?? "") ? "ECDSA" : "RSA"}`;
 }

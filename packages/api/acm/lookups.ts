@@ -1,7 +1,7 @@
 import type { CertificateRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** A certificate by its ARN. */
 export function certificateOf(

@@ -3,8 +3,9 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
   RequestCertificate: {
-    DomainValidationOptions: "validation is over as soon as it begins",
+    DomainValidationOptions: "no mail is sent to a validation domain",
     "Options.CertificateTransparencyLoggingPreference": "certificates are not logged",
+    "Options.ValidationMethod": "a new certificate has the `ValidationMethod` of its own",
   },
 };
 
@@ -14,5 +15,6 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     ["KeyAlgorithm", "EC_prime256v1"],
     "ManagedBy",
     ["Options.Export", "DISABLED"],
+    ["ValidationMethod", "DNS", "EMAIL"],
   ],
 };

@@ -3,7 +3,10 @@ import type { Comparison, ScalingPolicyRecord, TargetTrackingSpec, Transaction }
 import type { Place } from "../common/api-deps.ts";
 import { saveAlarmIn } from "../cloudwatch/save-alarm.ts";
 
-/** One-minute periods in a row that must be above the target, or below its low mark. Source: the alarms that AWS creates for ECS. */
+/**
+ * One-minute periods in a row that must be above the target, or below its low mark.
+ * Source: the alarms that AWS creates for ECS.
+ */
 const HIGH_PERIODS = 3;
 const LOW_PERIODS = 15;
 /** The low alarm's threshold, as a part of the target: capacity is not taken away close to it. */
@@ -15,8 +18,8 @@ export function alarmName(resourceId: string, which: "High" | "Low" | "*", id: s
 }
 
 /**
- * Creates or changes the alarms of a target tracking policy: one above the target, and one below it unless scale-in is disabled. They
- * are alarms as PutMetricAlarm makes them, with the policy as their action.
+ * Creates or changes the alarms of a target tracking policy: one above the target, and one below it unless
+ * scale-in is disabled. They are alarms as PutMetricAlarm makes them, with the policy as their action.
  */
 export function putTrackingAlarms(
   tx: Transaction,
@@ -45,7 +48,7 @@ export function putTrackingAlarms(
   return { high, low: undefined };
 }
 
-/** Without the error that a product of binary fractions has: 70 gives 63. */
+/** Rounded, because a product of binary fractions has an error: 70 gives 63. */
 function lowMark(target: number): number {
   return Number((target * LOW_MARK).toPrecision(12));
 }

@@ -72,7 +72,10 @@ beforeAll(async () => {
     );
 });
 
-/** A service behind a load balancer; labels of its target group, with a load balancer without it, and of another group. */
+/**
+ * A service behind a load balancer; labels of its target group, with a load balancer without it, and of
+ * another group.
+ */
 async function balancedService() {
   const own = await createBalancer(api.client(), "own");
   const other = await createBalancer(api.client(), "other");
@@ -127,7 +130,7 @@ describe("scalable targets", () => {
     expect(Role?.Arn).toBe(ScalableTargets[0]?.RoleARN);
   });
 
-  it("are those of ECS services that exist, with bounds in order", async () => {
+  it("are accepted for existing ECS services, with a minimum up to the maximum", async () => {
     await expect(register("web", { ServiceNamespace: "dynamodb" })).rejects.toThrow(
       "dynamodb is not supported",
     );
@@ -155,7 +158,7 @@ describe("scalable targets", () => {
     await expect(scaling.send(absent)).rejects.toMatchObject({ name: "ResourceNotFoundException" });
   });
 
-  it("take their policies, alarms and scheduled actions with them", async () => {
+  it("are removed with their policies, alarms and scheduled actions", async () => {
     await register("other");
     const { Alarms = [] } = await track("cpu", CPU, "other");
     await scaling.send(new aas.DeregisterScalableTargetCommand(named("other")));
@@ -164,7 +167,8 @@ describe("scalable targets", () => {
     );
     expect(found.MetricAlarms).toEqual([]);
     await expect(scaling.send(new aas.DeregisterScalableTargetCommand(named("other")))).rejects.toThrow(
-      "No scalable target registered for service namespace: ecs, resource ID: service/shop/other, scalable dimension: ecs:service:DesiredCount",
+      "No scalable target registered for service namespace: ecs, resource ID: service/shop/other, " +
+        "scalable dimension: ecs:service:DesiredCount",
     );
   });
 });
@@ -207,7 +211,7 @@ describe("target tracking policies", () => {
     expect(left.MetricAlarms).toEqual([]);
   });
 
-  it("watch requests per target and metrics of the caller's own, also expressions", async () => {
+  it("track requests per target and customized metrics, also expressions", async () => {
     const requests = (ResourceLabel?: string) => ({
       TargetValue: 100,
       PredefinedMetricSpecification: { PredefinedMetricType: "ALBRequestCountPerTarget", ResourceLabel },
@@ -241,7 +245,7 @@ describe("target tracking policies", () => {
     ).toEqual(queries("a / b").CustomizedMetricSpecification.Metrics);
   });
 
-  it("are refused with a target, a metric or a type that they cannot follow", async () => {
+  it("are refused with a target, a metric or a type that they cannot track", async () => {
     await expect(track("bad", { ...CPU, TargetValue: 0 })).rejects.toThrow("TargetValue");
     await expect(track("bad", { TargetValue: 1 })).rejects.toThrow("Exactly one of");
     const metric = { PredefinedMetricType: "DynamoDBReadCapacityUtilization" };
@@ -267,7 +271,7 @@ describe("target tracking policies", () => {
 });
 
 describe("step scaling policies", () => {
-  it("have steps that leave no gap and no overlap", async () => {
+  it("have steps without gaps and overlaps", async () => {
     const between = (lower: number | undefined, upper: number | undefined) => ({
       MetricIntervalLowerBound: lower,
       MetricIntervalUpperBound: upper,
@@ -335,7 +339,7 @@ describe("scheduled actions", () => {
     await expect(scaling.send(remove)).rejects.toMatchObject({ name: "ObjectNotFoundException" });
   });
 
-  it("are refused with a schedule, a time zone or bounds that cannot be", async () => {
+  it("are refused with an invalid schedule, time zone or bounds", async () => {
     for (const schedule of [
       "rate(0 minutes)",
       "rate(1 minutes)",
@@ -349,7 +353,7 @@ describe("scheduled actions", () => {
   });
 });
 
-it("lists no activity before there is one, and refuses tokens of its own making", async () => {
+it("lists no activities at first, and refuses invalid tokens", async () => {
   const list = (NextToken?: string) =>
     scaling.send(new aas.DescribeScalingActivitiesCommand({ ...named(), NextToken }));
   expect((await list()).ScalingActivities).toEqual([]);

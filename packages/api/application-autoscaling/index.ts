@@ -1,12 +1,12 @@
 /**
- * Application Auto Scaling for ECS services: scalable targets, policies and scheduled actions are records, which the auto-scaling
- * controller carries out. What is refused: SUPPORT.md.
+ * Application Auto Scaling for ECS services: scalable targets, policies and scheduled actions are records,
+ * which the auto-scaling controller carries out. What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-application-auto-scaling";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { activityOperations } from "./activities.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { REFUSED } from "./members.ts";

@@ -5,13 +5,14 @@ import {
   type ScalableTargetRecord,
   type ServiceRecord,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 type Given = string | undefined;
 
-/** How operations name what is scaled. */
+/** The members by which operations name what is scaled. */
 export interface TargetName {
   readonly ServiceNamespace: Given;
   readonly ResourceId?: Given;
@@ -80,11 +81,12 @@ export function findTagged(reader: Reader, place: Place, arn: Given): ScalableTa
   return target;
 }
 
-/** In AWS's words: what there is not, and of which service, resource and dimension. */
+/** AWS's sentence: the kind that was not found, and its service, resource and dimension. */
 export function notFound(what: string, { ResourceId, ScalableDimension }: TargetName): ApiError {
   return new ApiError(
     "ObjectNotFoundException",
-    `${what} for service namespace: ${NAMESPACE}, resource ID: ${ResourceId ?? ""}, scalable dimension: ${ScalableDimension ?? ""}`,
+    `${what} for service namespace: ${NAMESPACE}, resource ID: ${ResourceId ?? ""}, scalable ` +
+      `dimension: ${ScalableDimension ?? ""}`,
   );
 }
 
@@ -95,4 +97,32 @@ export function targetsIn(reader: Reader, place: Place, resourceId: Given): read
     return one === undefined ? [] : [one];
   }
   return reader.list("scalableTarget", formatArn("application-autoscaling", place, "scalable-target/"));
+}
+
+/** How many items a page has where the request does not say. */
+const PAGE = 50;
+
+/**
+ * A page of the policies or scheduled actions of targets, in the order of their ARNs; of those with the names, where
+ * names are given. Errors: InvalidNextTokenException.
+ */
+export function pageOfParts<T extends { readonly arn: string; readonly name: string }>(
+  targets: readonly ScalableTargetRecord[],
+  partsOf: (target: ScalableTargetRecord) => readonly T[],
+  asked: {
+    readonly names: readonly string[] | undefined;
+    readonly NextToken?: Given;
+    readonly MaxResults?: number | undefined;
+  },
+): { items: readonly { readonly part: T; readonly resourceId: string }[]; nextToken: Given } {
+  const { names = [] } = asked;
+  const all = targets
+    .flatMap((target) => partsOf(target).map((part) => ({ part, resourceId: target.resourceId })))
+    .filter(({ part }) => names.length === 0 || names.includes(part.name))
+    .toSorted((one, other) => (one.part.arn < other.part.arn ? -1 : 1));
+  return page(all, ({ part }) => part.arn, {
+    token: asked.NextToken,
+    size: asked.MaxResults ?? PAGE,
+    invalidToken,
+  });
 }

@@ -6,9 +6,10 @@ import { alarmName } from "./alarms.ts";
 import type { TargetName } from "./lookups.ts";
 
 /**
- * What scales a service also needs leave to update the service, and what makes alarms leave to put alarms: neither is gained by way
- * of Application Auto Scaling. Source: Service Authorization Reference; Application Auto Scaling User Guide, "Permissions required for
- * API calls".
+ * A caller that scales a service also needs permission to update the service, and one that creates alarms
+ * permission to put alarms: neither is gained through Application Auto Scaling.
+ * Source: Service Authorization Reference; Application Auto Scaling User Guide, "Permissions required for API
+ * calls".
  */
 export function autoScalingPermissions() {
   const target = (input: TargetName, place: Caller): readonly Need[] => on(targetArn(place, input));

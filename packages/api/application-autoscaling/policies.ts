@@ -6,17 +6,17 @@ import {
   type ScalingPolicyRecord,
   type TargetTrackingSpec,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { putTrackingAlarms } from "./alarms.ts";
 import {
   checkNamespace,
   DIMENSION,
   findTarget,
-  invalidToken,
   NAMESPACE,
   notFound,
+  pageOfParts,
   targetsIn,
   validation,
 } from "./lookups.ts";
@@ -24,7 +24,6 @@ import { checkLabel } from "./request-count-label.ts";
 import { presentStep, toStepSpec } from "./step-spec.ts";
 import { presentTracking, toTrackingSpec } from "./tracking-spec.ts";
 
-const PAGE = 50;
 /** Source: Application Auto Scaling User Guide, "Quotas". */
 const POLICIES_MAX = 50;
 
@@ -123,22 +122,15 @@ function describePolicies(
   context: Place,
 ): sdk.DescribeScalingPoliciesResponse {
   checkNamespace(input);
-  const { PolicyNames: names = [] } = input;
   const alarms = store.list("alarm", formatArn("cloudwatch", context, "alarm:"));
-  const all = targetsIn(store, context, input.ResourceId)
-    .flatMap(({ arn, resourceId }) =>
-      store.listBy("scalingPolicy", "target", arn).map((policy) => ({ policy, resourceId })),
-    )
-    .filter(({ policy }) => names.length === 0 || names.includes(policy.name))
-    .toSorted((a, b) => (a.policy.arn < b.policy.arn ? -1 : 1));
-  const { items, nextToken } = page(all, ({ policy }) => policy.arn, {
-    token: input.NextToken,
-    size: input.MaxResults ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOfParts(
+    targetsIn(store, context, input.ResourceId),
+    ({ arn }) => store.listBy("scalingPolicy", "target", arn),
+    { ...input, names: input.PolicyNames },
+  );
   return {
     NextToken: nextToken,
-    ScalingPolicies: items.map(({ policy, resourceId }) => ({
+    ScalingPolicies: items.map(({ part: policy, resourceId }) => ({
       PolicyARN: policy.arn,
       PolicyName: policy.name,
       ServiceNamespace: NAMESPACE,
@@ -174,7 +166,11 @@ function alarmsOf({ alarms }: Pick<ScalingPolicyRecord, "alarms">): sdk.Alarm[] 
   );
 }
 
-/** Removes a policy and the alarms that were made for it. Source: API_DeleteScalingPolicy. Errors: ObjectNotFoundException. */
+/**
+ * Removes a policy and the alarms that were made for it.
+ * Source: API_DeleteScalingPolicy.
+ * Errors: ObjectNotFoundException.
+ */
 function deletePolicy(
   { store }: ApiDeps,
   input: sdk.DeleteScalingPolicyRequest,

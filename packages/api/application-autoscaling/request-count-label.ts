@@ -8,14 +8,16 @@ export function parseLabel(label: string | undefined): { balancer: string; group
   const [, balancer, group] = LABEL.exec(label ?? "") ?? [];
   if (balancer === undefined || group === undefined)
     throw validation(
-      "ResourceLabel must be specified for ALBRequestCountPerTarget as app/<load-balancer-name>/<load-balancer-id>/targetgroup/<target-group-name>/<target-group-id>.",
+      "ResourceLabel must be specified for ALBRequestCountPerTarget as " +
+        "app/<load-balancer-name>/<load-balancer-id>/targetgroup/<target-group-name>/<target-group-id>.",
     );
   return { balancer, group };
 }
 
 /**
- * Checks that a resource label names a target group of the service, and a load balancer that forwards to it. A metric of
- * any other pair says nothing about the service. Source: API_PredefinedMetricSpecification, ResourceLabel.
+ * Checks that a resource label names a target group of the service, and a load balancer that forwards to it.
+ * A metric of any other pair says nothing about the service.
+ * Source: API_PredefinedMetricSpecification, ResourceLabel.
  * Errors: ValidationException.
  */
 export function checkLabel(reader: Reader, serviceArn: string, label: string | undefined): void {
@@ -28,7 +30,8 @@ export function checkLabel(reader: Reader, serviceArn: string, label: string | u
     throw validation(`The target group ${group} is not attached to the ECS service.`);
   if (!forwards(reader, balancer, groupArn))
     throw validation(
-      `The load balancer ${balancer} does not route traffic to the target group ${group}. Verify that the target group is used in a rule of the load balancer.`,
+      `The load balancer ${balancer} does not route traffic to the target group ${group}. Verify that ` +
+        "the target group is used in a rule of the load balancer.",
     );
 }
 

@@ -1,21 +1,20 @@
 import type * as sdk from "@aws-sdk/client-application-auto-scaling";
 import { formatArn } from "@gantry/kernel";
 import { isTimezone, parseSchedule, type Reader, type ScheduledActionRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import {
   checkNamespace,
   DIMENSION,
   findTarget,
-  invalidToken,
   NAMESPACE,
   notFound,
+  pageOfParts,
   targetsIn,
   validation,
 } from "./lookups.ts";
 
-const PAGE = 50;
 /** Source: Application Auto Scaling User Guide, "Quotas". */
 const ACTIONS_MAX = 200;
 
@@ -95,26 +94,19 @@ function describeActions(
   context: Place,
 ): sdk.DescribeScheduledActionsResponse {
   checkNamespace(input);
-  const { ScheduledActionNames: names = [] } = input;
-  const all = targetsIn(store, context, input.ResourceId)
-    .flatMap(({ arn, resourceId }) =>
-      store.listBy("scheduledAction", "target", arn).map((action) => ({ action, resourceId })),
-    )
-    .filter(({ action }) => names.length === 0 || names.includes(action.name))
-    .toSorted((a, b) => (a.action.arn < b.action.arn ? -1 : 1));
-  const { items, nextToken } = page(all, ({ action }) => action.arn, {
-    token: input.NextToken,
-    size: input.MaxResults ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOfParts(
+    targetsIn(store, context, input.ResourceId),
+    ({ arn }) => store.listBy("scheduledAction", "target", arn),
+    { ...input, names: input.ScheduledActionNames },
+  );
   return { ScheduledActions: items.map(presentAction), NextToken: nextToken };
 }
 
 function presentAction({
-  action,
+  part: action,
   resourceId,
 }: {
-  action: ScheduledActionRecord;
+  part: ScheduledActionRecord;
   resourceId: string;
 }): sdk.ScheduledAction {
   const date = (at: number | undefined) => (at === undefined ? undefined : new Date(at));

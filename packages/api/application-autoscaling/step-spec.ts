@@ -52,7 +52,10 @@ function toStep(step: sdk.StepAdjustment): StepAdjustmentSpec {
   return { lower, upper, adjustment };
 }
 
-/** Ranges neither overlap nor leave a gap, and where one begins or ends below or above zero there is one without end. */
+/**
+ * Ranges neither overlap nor leave a gap, and where one begins or ends below or above zero there is one
+ * without end.
+ */
 function checkBounds(steps: readonly StepAdjustmentSpec[]): void {
   const open = (bound: "lower" | "upper") => steps.filter((step) => step[bound] === undefined).length;
   if (open("lower") > 1 || open("upper") > 1)
@@ -65,11 +68,13 @@ function checkBounds(steps: readonly StepAdjustmentSpec[]): void {
   }
   if ((sorted[0]?.lower ?? 0) < 0)
     throw validation(
-      "There must be a StepAdjustment with an unspecified lower bound when one StepAdjustment has a negative lower bound.",
+      "There must be a StepAdjustment with an unspecified lower bound when one StepAdjustment has a " +
+        "negative lower bound.",
     );
   if ((sorted.at(-1)?.upper ?? 0) > 0)
     throw validation(
-      "There must be a StepAdjustment with an unspecified upper bound when one StepAdjustment has a positive upper bound.",
+      "There must be a StepAdjustment with an unspecified upper bound when one StepAdjustment has a " +
+        "positive upper bound.",
     );
 }
 

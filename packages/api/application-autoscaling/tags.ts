@@ -1,20 +1,21 @@
 import type * as sdk from "@aws-sdk/client-application-auto-scaling";
-import type { Tags } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Reader, Tags } from "@gantry/state";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { changeTags, TAGS_MAX, type Tagged } from "../common/tag-operations.ts";
 import { withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { findTagged } from "./lookups.ts";
 
-/** Source: API_TagResource. */
-const TAGS_MAX = 50;
-
-/** Tags of scalable targets. */
+/** Tags of scalable targets, which are maps here. Errors: ResourceNotFoundException, TooManyTagsException. */
 export function tagOperations(deps: ApiDeps) {
+  const change = (place: Place, arn: string | undefined, changed: (tags: Tags) => Tags): object =>
+    changeTags({ store: deps.store, taggedBy, tooManyTags }, place, arn, changed);
   return {
     TagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceARN, (tags) => ({ ...tags, ...input.Tags })),
+      change(context, input.ResourceARN, (tags) => ({ ...tags, ...input.Tags })),
     UntagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceARN, (tags) => withoutTags(tags, input.TagKeys ?? [])),
+      change(context, input.ResourceARN, (tags) => withoutTags(tags, input.TagKeys ?? [])),
     ListTagsForResource: (input, context) => ({
       Tags: { ...findTagged(deps.store, context, input.ResourceARN).tags },
     }),
@@ -23,23 +24,16 @@ export function tagOperations(deps: ApiDeps) {
 
 /** Errors: TooManyTagsException. */
 export function checkTags(tags: Tags, arn: string): void {
-  if (Object.keys(tags).length > TAGS_MAX)
-    throw new ApiError("TooManyTagsException", `A resource must not have more than ${TAGS_MAX} tags.`, {
-      fields: { ResourceName: arn },
-    });
+  if (Object.keys(tags).length > TAGS_MAX) throw tooManyTags(arn);
 }
 
-function changeTags(
-  { store }: ApiDeps,
-  place: Place,
-  arn: string | undefined,
-  change: (tags: Tags) => Tags,
-): object {
-  store.transact((tx) => {
-    const target = findTagged(tx, place, arn);
-    const tags = change(target.tags);
-    checkTags(tags, target.arn);
-    tx.put("scalableTarget", target.arn, { ...target, tags });
+function taggedBy(reader: Reader, place: Place, arn: string | undefined): Tagged {
+  const target = findTagged(reader, place, arn);
+  return { tags: target.tags, put: (tx, tags) => tx.put("scalableTarget", target.arn, { ...target, tags }) };
+}
+
+function tooManyTags(arn: string | undefined): ApiError {
+  return new ApiError("TooManyTagsException", `A resource must not have more than ${TAGS_MAX} tags.`, {
+    fields: { ResourceName: arn },
   });
-  return {};
 }

@@ -73,7 +73,10 @@ function registerTarget(
   return { ScalableTargetARN: arn };
 }
 
-/** What is not given of the suspended state is not suspended, where any of it is given. Source: API_SuspendedState. */
+/**
+ * Members of the suspended state that are left out are not suspended, where any member is given.
+ * Source: API_SuspendedState.
+ */
 function suspendedOf(
   given: sdk.SuspendedState | undefined,
   before: ScalableTargetRecord["suspended"] = { scaleIn: false, scaleOut: false, scheduled: false },
@@ -123,7 +126,11 @@ function presentTarget(target: ScalableTargetRecord): sdk.ScalableTarget {
   };
 }
 
-/** Removes a target with its policies and scheduled actions. Source: API_DeregisterScalableTarget. Errors: ObjectNotFoundException. */
+/**
+ * Removes a target with its policies and scheduled actions.
+ * Source: API_DeregisterScalableTarget.
+ * Errors: ObjectNotFoundException.
+ */
 function deregisterTarget(
   { store }: ApiDeps,
   input: sdk.DeregisterScalableTargetRequest,

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-application-auto-scaling";
 import type { MetricAlarmSpec, MetricStatSpec, TargetTrackingSpec } from "@gantry/state";
 import { checkExpressions } from "../cloudwatch/metric-alarms.ts";
 import { toDimensions, toQuerySpecs } from "../cloudwatch/metric-spec.ts";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { validation } from "./lookups.ts";
 import { parseLabel } from "./request-count-label.ts";
 

@@ -68,7 +68,7 @@ describe.each(Object.entries(CLIENTS))("alarms over %s", (protocol, each) => {
 });
 
 describe("PutMetricAlarm", () => {
-  it("keeps state and tags where it changes the configuration", async () => {
+  it("keeps state and tags when it changes the configuration", async () => {
     await client.send(alarm("kept", { Tags: [{ Key: "a", Value: "1" }] }));
     await client.send(
       new sdk.SetAlarmStateCommand({ AlarmName: "kept", StateValue: "OK", StateReason: "a test" }),
@@ -94,12 +94,12 @@ describe("PutMetricAlarm", () => {
     expect(thrown).toMatchObject({ Code: code });
   });
 
-  it("takes every unit of the SDK", async () => {
+  it("accepts every unit of the SDK", async () => {
     for (const Unit of Object.values(sdk.StandardUnit)) await client.send(alarm("unit", { Unit }));
     expect((await describeOne("unit"))?.Unit).toBe("Terabytes/Second");
   });
 
-  it("takes a list of queries with one that returns data", async () => {
+  it("accepts a list of queries of which one returns data", async () => {
     const Metrics: sdk.MetricDataQuery[] = [
       { Id: "e", Expression: "m * 2" },
       {
@@ -124,7 +124,7 @@ describe("PutMetricAlarm", () => {
   });
 });
 
-it("deletes all the alarms that it is given, or none, and keeps their history", async () => {
+it("deletes all given alarms or none, and keeps their history", async () => {
   await client.send(alarm("gone"));
   const missing = new sdk.DeleteAlarmsCommand({ AlarmNames: ["gone", "none"] });
   await expect(client.send(missing)).rejects.toMatchObject({ name: "ResourceNotFound" });

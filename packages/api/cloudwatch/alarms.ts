@@ -6,9 +6,9 @@ import {
   type AlarmRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { putCompositeAlarm } from "./composite-alarms.ts";
 import {
@@ -146,7 +146,10 @@ function presentLine(line: AlarmHistoryRecord): sdk.AlarmHistoryItem {
   };
 }
 
-/** Sets the state until the next evaluation. A transition executes the actions of the state. Source: API_SetAlarmState. */
+/**
+ * Sets the state until the next evaluation. A transition executes the actions of the state.
+ * Source: API_SetAlarmState.
+ */
 function setAlarmState(
   { store, clock }: CloudWatchDeps,
   input: sdk.SetAlarmStateInput,
@@ -191,7 +194,7 @@ function setActionsEnabled(
   return {};
 }
 
-/** All or none: one name without an alarm refuses them all. Source: API_DeleteAlarms. */
+/** All alarms are deleted or none: one name without an alarm refuses the call. Source: API_DeleteAlarms. */
 function deleteAlarms(
   { store, clock }: CloudWatchDeps,
   input: sdk.DeleteAlarmsInput,

@@ -1,7 +1,7 @@
 import type { MetricStore } from "@gantry/content";
 import type { ApiDeps } from "../common/api-deps.ts";
 
-/** What the operations of CloudWatch need. */
+/** The dependencies of CloudWatch's operations. */
 export interface CloudWatchDeps extends ApiDeps {
-  readonly metrics: Pick<MetricStore, "add" | "read" | "list">;
+  readonly metrics: Pick<MetricStore, "put" | "read" | "list">;
 }

@@ -8,7 +8,7 @@ import {
 } from "@gantry/state";
 import type { RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { alarmArnOf, alarmOf, invalidCombination, missingParameter, validationError } from "./lookups.ts";
 import { saveAlarm } from "./save-alarm.ts";
@@ -45,7 +45,10 @@ function suppressorOf(input: sdk.PutCompositeAlarmInput): CompositeAlarmSpec["su
   return { alarm, waitPeriod: wait, extensionPeriod: extension };
 }
 
-/** Errors: ValidationError where the rule cannot be read, names an alarm that is not there, or leads back to the alarm. */
+/**
+ * Errors: ValidationError where the rule cannot be read, names an alarm that is not there, or leads back to
+ * the alarm.
+ */
 function checkRule(reader: Reader, place: Place, { name, rule }: { name: string; rule: string }): void {
   const seen = new Set<string>();
   const visit = (text: string): void => {

@@ -1,3 +1,4 @@
+import { HistoryItemType } from "@aws-sdk/client-cloudwatch";
 import type { Constraints } from "@gantry/wire";
 
 const ALARM_NAME = { shortest: 1, longest: 255 };
@@ -43,7 +44,7 @@ export const CONSTRAINTS: Constraints = {
   StateValue: { oneOf: ["OK", "ALARM", "INSUFFICIENT_DATA"] },
   StateReason: { longest: 1_023 },
   StateReasonData: { longest: 4_000 },
-  HistoryItemType: { oneOf: ["ConfigurationUpdate", "StateUpdate", "Action"] },
+  HistoryItemType: { oneOf: Object.values(HistoryItemType) },
   RecentlyActive: { oneOf: ["PT3H"] },
   Statistics: {
     shortest: 1,

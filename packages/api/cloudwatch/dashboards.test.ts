@@ -14,7 +14,7 @@ const put = (DashboardName: string, body: unknown) =>
   );
 const widget = { type: "text", x: 0, y: 0, width: 6, height: 3, properties: { markdown: "# Hello" } };
 
-it("stores dashboards, lists them by prefix and deletes all that it is given, or none", async () => {
+it("stores dashboards, lists them by prefix and deletes all given ones or none", async () => {
   for (const name of ["one", "other", "two"]) await put(name, { widgets: [widget] });
   const get = () => client.send(new sdk.GetDashboardCommand({ DashboardName: "one" }));
   expect(await get()).toMatchObject({
@@ -31,6 +31,25 @@ it("stores dashboards, lists them by prefix and deletes all that it is given, or
   await expect(get()).rejects.toThrow("Dashboard one does not exist");
 });
 
+it("lists a thousand dashboards at a time", async () => {
+  await put("page-0000", { widgets: [] });
+  const names = Array.from({ length: 1_001 }, (_, index) => `page-${String(index).padStart(4, "0")}`);
+  api.store.transact((tx) => {
+    const [dashboard = expect.fail("It was just put.")] = tx.list("dashboard");
+    for (const name of names) {
+      const arn = dashboard.arn.replace(dashboard.name, name);
+      tx.put("dashboard", arn, { ...dashboard, name, arn });
+    }
+  });
+  const list = (NextToken?: string) =>
+    client.send(new sdk.ListDashboardsCommand({ DashboardNamePrefix: "page-", NextToken }));
+  const first = await list();
+  const second = await list(first.NextToken);
+  const shown = [...(first.DashboardEntries ?? []), ...(second.DashboardEntries ?? [])];
+  expect(shown.map((each) => each.DashboardName)).toEqual(names);
+  expect([first.DashboardEntries?.length, second.NextToken]).toEqual([1_000, undefined]);
+});
+
 it.each<[string, unknown, { DataPath?: string; Message: string }[]]>([
   ["no JSON", "{", [{ Message: "The field DashboardBody must be a valid JSON object" }]],
   ["no widgets", {}, [{ DataPath: "", Message: "Should have required property 'widgets'" }]],
@@ -44,7 +63,7 @@ it.each<[string, unknown, { DataPath?: string; Message: string }[]]>([
     { widgets: [{ ...widget, width: 1.5 }] },
     [{ DataPath: "/widgets/0", Message: "width should be integer" }],
   ],
-])("refuses a body with %s, and says where", async (_, body, messages) => {
+])("refuses a body with %s, and reports the place", async (_, body, messages) => {
   const thrown: unknown = await put("refused", body).catch((each: unknown) => each);
   expect(thrown).toBeInstanceOf(sdk.DashboardInvalidInputError);
   expect((thrown as sdk.DashboardInvalidInputError).dashboardValidationMessages).toEqual(messages); // Just checked.

@@ -1,10 +1,11 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import { isObject } from "@gantry/kernel";
 import type { DashboardRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { dashboardArnOf, dashboardOf, invalidToken } from "./lookups.ts";
 
@@ -131,7 +132,7 @@ function listDashboards(
   };
 }
 
-/** All or none. */
+/** All dashboards are deleted or none. */
 function deleteDashboards(
   { store }: CloudWatchDeps,
   input: sdk.DeleteDashboardsInput,

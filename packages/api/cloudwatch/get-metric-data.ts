@@ -52,7 +52,8 @@ export async function getMetricData(
       const read = reads[index];
       return spec.returnData && read !== undefined ? [{ spec, read }] : [];
     });
-    return metricDataPage((from, datapoints) => plainRows(metrics, wanted.slice(from), datapoints), input);
+    const read = (from: number, datapoints: number) => plainRows(metrics, wanted.slice(from), datapoints);
+    return metricDataPage({ count: wanted.length, read }, input);
   }
   const found = (await metrics.read(reads)).map(([first]) => first);
   const searched = await inExpression(() =>
@@ -62,7 +63,7 @@ export async function getMetricData(
   const rows = (await inExpression(async () => mathRows(mathQueries, found, searched))).filter(({ id }) =>
     returned.has(id),
   );
-  return metricDataPage(async (from) => rows.slice(from), input);
+  return metricDataPage({ count: rows.length, read: async (from) => rows.slice(from) }, input);
 }
 
 /** Reads as many metrics as may have so many datapoints, at least one. */

@@ -4,8 +4,8 @@
  */
 import * as sdk from "@aws-sdk/client-cloudwatch";
 import type { Implementation, ServiceModule } from "@gantry/wire";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { alarmOperations } from "./alarms.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";

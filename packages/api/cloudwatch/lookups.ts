@@ -1,8 +1,8 @@
 import { formatArn, parseArn } from "@gantry/kernel";
 import type { AlarmRecord, DashboardRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 export function alarmArnOf(place: Place, name: string | undefined): string {
   return formatArn("cloudwatch", place, `alarm:${name ?? ""}`);
@@ -37,7 +37,10 @@ export function dashboardOf(
   return reader.get("dashboard", dashboardArnOf(place, name));
 }
 
-/** What a tagging operation names: an alarm or a dashboard of the caller's. Errors: ResourceNotFoundException. */
+/**
+ * The resource of a tagging operation: an alarm or a dashboard of the caller's account.
+ * Errors: ResourceNotFoundException.
+ */
 export function findTagged(
   reader: Reader,
   place: Place,

@@ -5,4 +5,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   GetMetricData: { "LabelOptions.Timezone": "labels have no times" },
 };
 
-export const REFUSED: RefusedMembers<typeof sdk> = {};
+export const REFUSED: RefusedMembers<typeof sdk> = {
+  GetMetricData: ["MetricDataQueries.AccountId"],
+  PutMetricAlarm: ["Metrics.AccountId"],
+};

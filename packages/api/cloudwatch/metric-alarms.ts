@@ -1,14 +1,15 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import { checkQueries, ExpressionError } from "@gantry/content";
-import type {
-  Comparison,
-  MetricAlarmSpec,
-  MetricQuerySpec,
-  MetricStatSpec,
-  MissingData,
+import {
+  alarmPeriod,
+  type Comparison,
+  type MetricAlarmSpec,
+  type MetricQuerySpec,
+  type MetricStatSpec,
+  type MissingData,
 } from "@gantry/state";
 import type { RequestContext } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { invalidCombination, missingParameter, validationError } from "./lookups.ts";
 import { isExtendedStatistic, isPeriod, toDimensions, toQuerySpecs } from "./metric-spec.ts";
@@ -151,21 +152,13 @@ function singleStat(input: sdk.PutMetricAlarmInput): MetricStatSpec {
 }
 
 function checkRange(source: MetricAlarmSpec["source"], periods: number): void {
-  const seconds = alarmPeriod(source) * periods;
-  const limit = alarmPeriod(source) >= 3_600 ? WEEK_S : DAY_S;
+  const period = alarmPeriod(source);
+  if (period === 0) throw validationError("Period must not be null");
+  const seconds = period * periods;
+  const limit = period >= 3_600 ? WEEK_S : DAY_S;
   if (seconds > limit)
     throw validationError(
-      `Metrics cannot be checked across more than ${limit === DAY_S ? "a day" : "seven days"} (EvaluationPeriods * Period must be <= ${limit}).`,
+      `Metrics cannot be checked across more than ${limit === DAY_S ? "a day" : "seven days"} ` +
+        `(EvaluationPeriods * Period must be <= ${limit}).`,
     );
-}
-
-/** The length of an alarm's evaluation period in seconds: the longest of its metrics. */
-function alarmPeriod(source: MetricAlarmSpec["source"]): number {
-  if (source.type === "metric") return source.stat.period;
-  const periods = source.queries.map(({ source: of }) =>
-    of.type === "metric" ? of.stat.period : (of.period ?? 0),
-  );
-  const longest = Math.max(...periods);
-  if (longest === 0) throw validationError("Period must not be null");
-  return longest;
 }

@@ -12,12 +12,18 @@ export interface Row {
   readonly values: Float64Array;
 }
 
-/** Returns results from the given one on, at least one and as many as may hold so many datapoints. No result: the end. */
-type RowSource = (from: number, datapoints: number) => Promise<readonly Row[]>;
+/**
+ * All results of a request. `read` returns those from the given one on: at least one, and as many as may hold so
+ * many datapoints.
+ */
+interface RowSource {
+  readonly count: number;
+  read(from: number, datapoints: number): Promise<readonly Row[]>;
+}
 
 /**
- * One page of results: their datapoints are counted through. The token names the result and the datapoint that the next page
- * begins with, so that a page reads no results but its own.
+ * One page of results: their datapoints are counted through. The token names the result and the datapoint
+ * that the next page begins with, so that a page reads no results but its own.
  */
 export async function metricDataPage(
   source: RowSource,
@@ -28,10 +34,8 @@ export async function metricDataPage(
   const results: sdk.MetricDataResult[] = [];
   const ascending = input.ScanBy === "TimestampAscending";
   const datesOf = sharedDates();
-  while (room > 0) {
-    const rows = await source(index, room + skip);
-    if (rows.length === 0) return { MetricDataResults: results, Messages: [] };
-    for (const row of rows) {
+  while (room > 0 && index < source.count) {
+    for (const row of await source.read(index, room + skip)) {
       const until = Math.min(row.values.length, skip + room);
       results.push(presentPart(row, { from: skip, until, ascending }, datesOf));
       room -= Math.max(0, until - skip);
@@ -42,7 +46,7 @@ export async function metricDataPage(
       if (room === 0) break;
     }
   }
-  const isEnd = (await source(index, 1)).length === 0;
+  const isEnd = index >= source.count;
   return { MetricDataResults: results, Messages: [], ...(isEnd ? {} : { NextToken: `${index}:0` }) };
 }
 
@@ -59,15 +63,18 @@ function presentPart(
   datesOf: (timestamps: Float64Array) => Date[],
 ): sdk.MetricDataResult {
   const { length } = values;
-  const part = (list: Float64Array): Float64Array =>
-    ascending
-      ? list.subarray(from, Math.max(from, until))
-      : list.toReversed().subarray(from, Math.max(from, until));
+  const count = Math.max(0, until - from);
+  const [first, step] = ascending ? [from, 1] : [length - 1 - from, -1];
+  const part: number[] = [];
+  for (let at = 0; at < count; at += 1) part.push(values[first + step * at] ?? 0);
+  const times = ascending
+    ? timestamps.subarray(from, from + count)
+    : timestamps.slice(length - from - count, length - from).reverse();
   return {
     Id: id,
     Label: label,
-    Timestamps: datesOf(part(timestamps)),
-    Values: [...part(values)],
+    Timestamps: datesOf(times),
+    Values: part,
     StatusCode: until < length ? "PartialData" : "Complete",
   };
 }

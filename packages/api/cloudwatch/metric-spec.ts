@@ -88,8 +88,6 @@ export function toQuerySpecs(queries: readonly sdk.MetricDataQuery[]): readonly 
       );
     if (ids.has(id)) throw validationError(`The id ${id} is used more than once.`);
     ids.add(id);
-    if (query.AccountId !== undefined)
-      throw invalidParameter("Gantry does not support the parameter AccountId yet: leave it out.");
     if ((query.MetricStat === undefined) === (query.Expression === undefined))
       throw validationError(`The query ${id} must have either MetricStat or Expression.`);
     if (query.Period !== undefined && !isPeriod(query.Period))

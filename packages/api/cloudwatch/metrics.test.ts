@@ -132,7 +132,7 @@ describe("PutMetricData", () => {
       },
       "InvalidParameterValue",
     ],
-  ])("refuses %s, and adds none of the others", async (_, datum, code) => {
+  ])("refuses %s, and stores none of the batch", async (_, datum, code) => {
     const data = [
       { MetricName: "Refused", Value: 1 },
       { MetricName: "Refused", ...datum },

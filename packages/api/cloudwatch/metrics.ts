@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-cloudwatch";
 import { keyOf, type MetricValues } from "@gantry/content";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { getMetricData } from "./get-metric-data.ts";
 import {
@@ -86,7 +86,9 @@ function timeOf(
   const count = Math.ceil((until - from) / (period * 1_000));
   if (count > DATAPOINTS_MAX)
     throw invalidCombination(
-      `You have requested up to ${count.toLocaleString("en-US")} datapoints, which exceeds the limit of ${DATAPOINTS_MAX.toLocaleString("en-US")}. You may reduce the datapoints requested by increasing Period, or decreasing the time range.`,
+      `You have requested up to ${count.toLocaleString("en-US")} datapoints, which exceeds the limit ` +
+        `of ${DATAPOINTS_MAX.toLocaleString("en-US")}. You may reduce the datapoints requested by ` +
+        "increasing Period, or decreasing the time range.",
     );
   return { from, until, period };
 }
@@ -106,7 +108,8 @@ function datapointsOf(found: MetricValues, names: readonly string[], plain: numb
       ...Object.fromEntries(values.slice(0, plain)),
       ...(extended.length === 0
         ? {}
-        : { ExtendedStatistics: Object.fromEntries(extended) as Record<string, number> }), // Those without a value are left out.
+        : // Those without a value are left out.
+          { ExtendedStatistics: Object.fromEntries(extended) as Record<string, number> }),
     };
   });
 }

@@ -20,7 +20,7 @@ export function cloudWatchPermissions() {
     input: { readonly AlarmNames?: readonly string[] | undefined },
     place: Caller,
   ): readonly Need[] => on(...(input.AlarmNames ?? []).map((name) => alarmArnOf(place, name)));
-  /** What lists alarms names all of them. */
+  /** Operations that list alarms need the permission on all of them. */
   const anyAlarm = (_input: unknown, place: Caller): readonly Need[] => on(alarmArnOf(place, "*"));
   const putAlarm = (input: AlarmInput, place: Caller): readonly Need[] => {
     const resource = alarmArnOf(place, input.AlarmName);

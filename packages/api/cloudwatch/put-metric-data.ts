@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import type { MetricPoint, Sample } from "@gantry/content";
 import type { RequestContext } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { invalidCombination, invalidParameter, missingParameter } from "./lookups.ts";
 import { toDimensions } from "./metric-spec.ts";
@@ -43,7 +43,13 @@ export async function putMetricData(
       sample: sampleOf(datum, path),
     };
   });
-  await metrics.add(points);
+  // AWS has no such limit, and no error for it.
+  if ((await metrics.put(points)) === "full")
+    throw new ApiError(
+      "LimitExceeded",
+      "The account has as many custom metrics as this instance keeps, 100,000 with names of 16 MiB. " +
+        "Metrics cannot be deleted: put values of known metrics, with fewer different dimensions.",
+    );
   return {};
 }
 

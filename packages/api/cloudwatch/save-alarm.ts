@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import { addAlarmHistory, type AlarmRecord, type Transaction } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { alarmArnOf, alarmOf, validationError } from "./lookups.ts";
 import { presentAlarm } from "./present-alarm.ts";
@@ -28,12 +29,16 @@ export function saveAlarm(
   store.transact((tx) => saveAlarmIn(tx, { place: context, now: clock.now() }, input, spec));
 }
 
-/** Of one account in one region: each is evaluated again and again. Source: CloudWatch User Guide, "CloudWatch service quotas". */
+/**
+ * Of one account in one region: each is evaluated again and again.
+ * Source: CloudWatch User Guide, "CloudWatch service quotas".
+ */
 const ALARMS_MAX = 5_000;
 
 /**
- * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags count only
- * for a new alarm. Returns its ARN. Errors: LimitExceeded; ValidationError where the name is that of an alarm of another type.
+ * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags
+ * count only for a new alarm. Returns its ARN. Errors: LimitExceeded; ValidationError where the name is that
+ * of an alarm of another type.
  */
 export function saveAlarmIn(
   tx: Transaction,

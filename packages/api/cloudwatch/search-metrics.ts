@@ -83,7 +83,7 @@ async function listFound(
   return listed.filter((metric) => isOfSchema(metric) && matches(metric)).slice(0, FOUND_MAX);
 }
 
-/** What tells the metrics apart: the names and dimensions that are not the same for all. */
+/** The labels that tell the metrics apart: the names and dimensions that are not the same for all. */
 function labelsOf(metrics: readonly MetricId[]): readonly string[] {
   const parts = metrics.map(({ name, dimensions }) => [...Object.values(dimensions), name]);
   const [first = []] = parts;

@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import type { Reader } from "@gantry/state";
-import type { ApiError, Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { TAGS_MAX, tagOperationsBy, type Tagged } from "../common/tag-operations.ts";
+import type { ApiError } from "./api-error.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { findTagged, invalidParameter } from "./lookups.ts";
 

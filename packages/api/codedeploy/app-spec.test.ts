@@ -19,6 +19,11 @@ Resources:
             Subnets: ["subnet-1234abcd", "subnet-5678abcd"]
             SecurityGroups: ["sg-12345678"]
             AssignPublicIp: "ENABLED"
+        CapacityProviderStrategy:
+          - Base: 1
+            CapacityProvider: "FARGATE_SPOT"
+            Weight: 2
+          - CapacityProvider: "FARGATE"
 Hooks:
   - BeforeInstall: "check"
   - AfterAllowTraffic: "arn:aws:lambda:eu-south-1:000000000000:function:smoke"
@@ -35,6 +40,10 @@ it("reads the AppSpec of the CodeDeploy User Guide, and the same in JSON", () =>
       securityGroups: ["sg-12345678"],
       assignPublicIp: "ENABLED",
     },
+    capacityProviders: [
+      { capacityProvider: "FARGATE_SPOT", base: 1, weight: 2 },
+      { capacityProvider: "FARGATE", base: undefined, weight: undefined },
+    ],
     hooks: {
       BeforeInstall: "arn:aws:lambda:eu-south-1:000000000000:function:check",
       AfterAllowTraffic: "arn:aws:lambda:eu-south-1:000000000000:function:smoke",
@@ -84,6 +93,16 @@ describe("a malformed AppSpec is refused with its line and key", () => {
       "another type",
       without("AWS::ECS::Service", "AWS::Lambda::Function"),
       "line 4: Type must be AWS::ECS::Service.",
+    ],
+    [
+      "a weight that is none",
+      without("Weight: 2", "Weight: -2"),
+      "line 19: Weight must be a number from 0 on.",
+    ],
+    [
+      "a strategy without a provider",
+      without('- CapacityProvider: "FARGATE"', "- Weight: 1"),
+      "line 20: CapacityProviderStrategy needs the key CapacityProvider.",
     ],
     ["no version", without("version: 0.0\n", ""), "line 1: version must be 0.0."],
     ["a tab", without("      Properties:", "\tProperties:"), "line 5:"],

@@ -1,20 +1,22 @@
-import type { AwsVpcConfiguration } from "@aws-sdk/client-ecs";
+import type { AwsVpcConfiguration, CapacityProviderStrategyItem } from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import { CODE_DEPLOY_EVENTS, type CodeDeployAppSpec, type CodeDeployEventName } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Pair } from "yaml";
 import type { Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 
-/** An AppSpec as it is written: subnets and security groups are not looked up yet. */
-export type ParsedAppSpec = Omit<CodeDeployAppSpec, "network"> & {
+/** An AppSpec as it is written: subnets, security groups and capacity providers are not looked up yet. */
+export type ParsedAppSpec = Omit<CodeDeployAppSpec, "network" | "capacityProviderStrategy"> & {
   readonly network: AwsVpcConfiguration | undefined;
+  readonly capacityProviders: readonly CapacityProviderStrategyItem[];
 };
 
 const TYPE = "AWS::ECS::Service";
 
 /**
- * Reads the AppSpec of an ECS deployment, in YAML or JSON. Every key is known and in its place, so that a wrong indentation
- * is not taken for a missing property. Source: CodeDeploy User Guide, "AppSpec file structure for Amazon ECS deployments".
+ * Reads the AppSpec of an ECS deployment, in YAML or JSON. Every key is known and in its place, so that a
+ * wrong indentation is not taken for a missing property.
+ * Source: CodeDeploy User Guide, "AppSpec file structure for Amazon ECS deployments".
  * Errors: InvalidRevisionException, with the line and the key.
  */
 export function parseAppSpec(text: string, place: Place): ParsedAppSpec {
@@ -62,17 +64,14 @@ class AppSpecReader {
   }
 
   #properties(node: Node | undefined, parent: Node | null): Omit<ParsedAppSpec, "hooks"> {
-    const { TaskDefinition, LoadBalancerInfo, PlatformVersion, NetworkConfiguration } = this.#members(
-      node ?? parent,
-      "Properties",
-      [
-        "TaskDefinition",
-        "LoadBalancerInfo",
-        "PlatformVersion",
-        "NetworkConfiguration",
-        "CapacityProviderStrategy",
-      ],
-    );
+    const properties = this.#members(node ?? parent, "Properties", [
+      "TaskDefinition",
+      "LoadBalancerInfo",
+      "PlatformVersion",
+      "NetworkConfiguration",
+      "CapacityProviderStrategy",
+    ]);
+    const { TaskDefinition, LoadBalancerInfo, PlatformVersion, NetworkConfiguration } = properties;
     if (TaskDefinition === undefined) throw this.#missing(node ?? parent, "TaskDefinition", "Properties");
     if (LoadBalancerInfo === undefined) throw this.#missing(node ?? parent, "LoadBalancerInfo", "Properties");
     const balancer = this.#members(LoadBalancerInfo, "LoadBalancerInfo", ["ContainerName", "ContainerPort"]);
@@ -90,7 +89,35 @@ class AppSpecReader {
       platformVersion:
         PlatformVersion === undefined ? undefined : this.#text(PlatformVersion, "PlatformVersion"),
       network: NetworkConfiguration === undefined ? undefined : this.#network(NetworkConfiguration),
+      capacityProviders: this.#capacityProviders(properties.CapacityProviderStrategy),
     };
+  }
+
+  /** Source: CodeDeploy User Guide, "AppSpec 'resources' section for Amazon ECS deployments". */
+  #capacityProviders(node: Node | undefined): readonly CapacityProviderStrategyItem[] {
+    if (node === undefined) return [];
+    if (!isSeq(node)) throw this.#wrong(node, "CapacityProviderStrategy", "must be a list");
+    return (node.items as Node[]).map((item) => {
+      // Items of a parsed sequence are nodes.
+      const { Base, CapacityProvider, Weight } = this.#members(item, "CapacityProviderStrategy", [
+        "Base",
+        "CapacityProvider",
+        "Weight",
+      ]);
+      if (CapacityProvider === undefined)
+        throw this.#missing(item, "CapacityProvider", "CapacityProviderStrategy");
+      return {
+        capacityProvider: this.#text(CapacityProvider, "CapacityProvider"),
+        base: Base && this.#count(Base, "Base"),
+        weight: Weight && this.#count(Weight, "Weight"),
+      };
+    });
+  }
+
+  #count(node: Node, key: string): number {
+    const count = Number(this.#text(node, key));
+    if (!Number.isInteger(count) || count < 0) throw this.#wrong(node, key, "must be a number from 0 on");
+    return count;
   }
 
   #network(node: Node): AwsVpcConfiguration {

@@ -4,11 +4,13 @@ import {
   removeCodeDeployment,
   type CodeDeployApplicationRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { applicationArnOf, findApplication, groupArnOf, invalidToken } from "./lookups.ts";
+import { checkApplicationQuota } from "./quotas.ts";
 
 const PAGE = 100;
 /** Source: CodeDeploy User Guide, "CodeDeploy quotas". */
@@ -28,7 +30,10 @@ export function applicationOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
-/** Errors: ApplicationNameRequiredException, InvalidApplicationNameException, ApplicationAlreadyExistsException. */
+/**
+ * Errors: ApplicationNameRequiredException, InvalidApplicationNameException, ApplicationAlreadyExistsException,
+ * ApplicationLimitExceededException.
+ */
 function createApplication(
   { store, ids, clock }: ApiDeps,
   input: sdk.CreateApplicationInput,
@@ -38,6 +43,7 @@ function createApplication(
   const record = store.transact((tx) => {
     const arn = applicationArnOf(place, name);
     if (tx.get("codeDeployApplication", arn) !== undefined) throw alreadyExists(name);
+    checkApplicationQuota(tx, place);
     const created: CodeDeployApplicationRecord = {
       account: place.account,
       region: place.region,
@@ -62,7 +68,10 @@ function batchGetApplications(
 ): sdk.BatchGetApplicationsOutput {
   const names = input.applicationNames ?? [];
   if (names.length > BATCH_MAX)
-    throw new ApiError("BatchLimitExceededException", `At most ${BATCH_MAX} applications can be specified.`);
+    throw new ApiError(
+      "BatchLimitExceededException",
+      `The maximum number of names or IDs allowed for this request (${BATCH_MAX}) was exceeded.`,
+    );
   return {
     applicationsInfo: names.map((name) => presentApplication(findApplication(store, place, name))),
   };
@@ -82,7 +91,10 @@ function listApplications(
   return { applications: items.map(({ name }) => name), nextToken };
 }
 
-/** Gives an application another name; its groups and deployments go with it. Errors: as CreateApplication and `findApplication`. */
+/**
+ * Gives an application another name; its groups and deployments go with it.
+ * Errors: as CreateApplication and `findApplication`.
+ */
 function updateApplication({ store }: ApiDeps, input: sdk.UpdateApplicationInput, place: Place): object {
   if (input.newApplicationName === undefined) return {};
   const name = checkedName(input.newApplicationName);
@@ -114,7 +126,10 @@ function updateApplication({ store }: ApiDeps, input: sdk.UpdateApplicationInput
   return {};
 }
 
-/** Removes an application with its groups; a deployment that is under way goes on. Errors: ApplicationNameRequiredException. */
+/**
+ * Removes an application with its groups; a deployment in progress continues.
+ * Errors: ApplicationNameRequiredException.
+ */
 function deleteApplication({ store }: ApiDeps, input: sdk.DeleteApplicationInput, place: Place): object {
   store.transact((tx) => {
     if (input.applicationName === undefined)

@@ -136,8 +136,45 @@ it("creates, shows, changes and lists deployment groups, and refuses those that 
     "must be configured for a CODE_DEPLOY deployment controller",
   );
   await expect(create({ loadBalancerInfo: {} })).rejects.toThrow("exactly one target group pair");
+  const [pair] = group.loadBalancerInfo?.targetGroupPairInfoList ?? [];
+  const routedBy = (routes: codedeploy.TargetGroupPairInfo) => ({
+    loadBalancerInfo: { targetGroupPairInfoList: [{ ...pair, ...routes }] },
+  });
+  const alarmsOf = (...names: readonly string[]) => ({
+    alarmConfiguration: { enabled: true, alarms: names.map((name) => ({ name })) },
+  });
+  // In the words of AWS: docstrings of group-settings.ts.
+  for (const [input, sentence] of [
+    [
+      routedBy({ prodTrafficRoute: { listenerArns: ["arn:1", "arn:2"] } }),
+      "Production traffic route must have exactly one listener Arn",
+    ],
+    [
+      routedBy({ testTrafficRoute: { listenerArns: ["arn:1", "arn:2"] } }),
+      "Test traffic route must have exactly one listener Arn",
+    ],
+    [alarmsOf(), "The alarm configuration is enabled, but the alarm list is empty"],
+    [alarmsOf("a", "a"), "Two alarms with the same name have been specified"],
+    [alarmsOf("a".repeat(256)), "exceeds the limit of 255 characters"],
+    [
+      alarmsOf(...Array.from({ length: 51 }, (_, index) => `a${index}`)),
+      "The maximum number of alarms for a deployment group (50) was exceeded.",
+    ],
+    [{ loadBalancerInfo: undefined }, "For ECS deployment group, loadBalancerInfo must be specified"],
+    [
+      { blueGreenDeploymentConfiguration: undefined },
+      "For ECS deployment group, blueGreenDeploymentConfiguration must be specified",
+    ],
+    [
+      { deploymentStyle: { deploymentType: "IN_PLACE", deploymentOption: "WITH_TRAFFIC_CONTROL" } },
+      "For ECS deployment, the deployment type must be BLUE_GREEN, and deployment option must be WITH_TRAFFIC_CONTROL.",
+    ],
+  ] as const)
+    await expect(create(input)).rejects.toThrow(sentence);
   await create({ tags: [{ Key: "a", Value: "1" }] });
-  await expect(create({ deploymentGroupName: "second" })).rejects.toThrow("already mapped to");
+  await expect(create({ deploymentGroupName: "second" })).rejects.toThrow(
+    "can be associated with only one deployment group",
+  );
   const get = async () =>
     (await client.send(new codedeploy.GetDeploymentGroupCommand(NAMES))).deploymentGroupInfo;
   expect(await get()).toMatchObject({
@@ -177,7 +214,7 @@ it("creates, shows, changes and lists deployment groups, and refuses those that 
   expect(Tags).toEqual([{ Key: "b", Value: "2" }]);
 });
 
-it("has the predefined configurations and keeps others", async () => {
+it("has the predefined configurations and stores others", async () => {
   const config = {
     deploymentConfigName: "half",
     computePlatform: "ECS",
@@ -212,7 +249,20 @@ it("begins one deployment of a group at a time, and shows, stops and lists it", 
   await expect(
     create({ revisionType: "String", string: { content: appSpec(), sha256: "0".repeat(64) } }),
   ).rejects.toThrow("SHA-256");
-  const { deploymentId } = await create(revisionOf(appSpec()));
+  // Before: the strategy was read past.
+  const spot = `${appSpec()}        CapacityProviderStrategy: [{ CapacityProvider: FARGATE_SPOT, Weight: 1 }]\n`;
+  await expect(create(revisionOf(spot))).rejects.toThrow("not associated with the cluster");
+  await new ecs.ECSClient(api.client()).send(
+    new ecs.PutClusterCapacityProvidersCommand({
+      cluster: "default",
+      capacityProviders: ["FARGATE", "FARGATE_SPOT"],
+      defaultCapacityProviderStrategy: [],
+    }),
+  );
+  const { deploymentId } = await create(revisionOf(spot));
+  expect(api.store.list("codeDeployment").find(({ id }) => id === deploymentId)?.appSpec).toMatchObject({
+    capacityProviderStrategy: [{ provider: "FARGATE_SPOT", base: 0, weight: 1 }],
+  });
   await expect(create(revisionOf(appSpec()))).rejects.toThrow("already has an active Deployment");
   const { deploymentInfo } = await client.send(new codedeploy.GetDeploymentCommand({ deploymentId }));
   expect(deploymentInfo).toMatchObject({ status: "Created", creator: "user", computePlatform: "ECS" });
@@ -236,7 +286,7 @@ it("begins one deployment of a group at a time, and shows, stops and lists it", 
   expect(batch.deploymentTargets).toHaveLength(1);
   await expect(
     client.send(new codedeploy.ContinueDeploymentCommand({ deploymentId, deploymentWaitType: "READY_WAIT" })),
-  ).rejects.toThrow("does not wait");
+  ).rejects.toThrow("does not have a status of Ready");
   await expect(
     client.send(
       new codedeploy.PutLifecycleEventHookExecutionStatusCommand({
@@ -245,7 +295,7 @@ it("begins one deployment of a group at a time, and shows, stops and lists it", 
         status: "Succeeded",
       }),
     ),
-  ).rejects.toThrow("has no lifecycle event hook execution");
+  ).rejects.toThrow("A lifecycle event hook is invalid.");
   expect((await client.send(new codedeploy.StopDeploymentCommand({ deploymentId }))).status).toBe("Pending");
 });
 
@@ -311,11 +361,12 @@ it("reads a revision from S3 as its caller may, and keeps revisions", async () =
   expect(batch.revisions).toHaveLength(1);
 });
 
-it("refuses what CodeDeploy alone changes of its services", async () => {
+it("refuses changes of its services that only CodeDeploy may make", async () => {
   await expect(
     ecsClient.send(new ecs.UpdateServiceCommand({ service: "web", taskDefinition: "one" })),
   ).rejects.toThrow(
-    "Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+    "Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS " +
+      "CodeDeploy to trigger a new deployment.",
   );
   const { service } = await ecsClient.send(new ecs.UpdateServiceCommand({ service: "web", desiredCount: 3 }));
   expect(service?.taskSets?.[0]?.computedDesiredCount).toBe(3);

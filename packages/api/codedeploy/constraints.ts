@@ -3,7 +3,11 @@ import type { Constraint, Constraints } from "@gantry/wire";
 
 const oneOf = (values: Readonly<Record<string, string>>): Constraint => ({ oneOf: Object.values(values) });
 
-/** The values of CodeDeploy's enums. Names and limits it checks by itself, in its own words. Source: the service's model. */
+/**
+ * The values of CodeDeploy's enumerations. The operations check names and limits themselves, with
+ * CodeDeploy's own sentences.
+ * Source: the service's model.
+ */
 export const CONSTRAINTS: Constraints = {
   computePlatform: oneOf(sdk.ComputePlatform),
   outdatedInstancesStrategy: oneOf(sdk.OutdatedInstancesStrategy),

@@ -1,10 +1,12 @@
 import type * as sdk from "@aws-sdk/client-codedeploy";
 import type { CodeDeployConfigRecord, CodeDeployRouting } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { configArnOf, findConfig, invalidToken } from "./lookups.ts";
 import { PREDEFINED_CONFIGS } from "./predefined-configs.ts";
+import { checkConfigQuota } from "./quotas.ts";
 
 const PAGE = 100;
 /** Two days. Source: CodeDeploy User Guide, "CodeDeploy quotas". */
@@ -23,7 +25,11 @@ export function deploymentConfigOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
-/** Errors: DeploymentConfigNameRequiredException, InvalidDeploymentConfigNameException, DeploymentConfigAlreadyExistsException, InvalidComputePlatformException, InvalidTrafficRoutingConfigurationException. */
+/**
+ * Errors: DeploymentConfigNameRequiredException, InvalidDeploymentConfigNameException,
+ * DeploymentConfigAlreadyExistsException, InvalidComputePlatformException,
+ * InvalidTrafficRoutingConfigurationException, DeploymentConfigLimitExceededException.
+ */
 function createDeploymentConfig(
   { store, ids, clock }: ApiDeps,
   input: sdk.CreateDeploymentConfigInput,
@@ -47,6 +53,7 @@ function createDeploymentConfig(
         "DeploymentConfigAlreadyExistsException",
         `Deployment Configuration already exists with name: ${name}`,
       );
+    checkConfigQuota(tx, place);
     const created: CodeDeployConfigRecord = {
       account: place.account,
       region: place.region,
@@ -120,10 +127,7 @@ function deleteDeploymentConfig(
           group.account === place.account && group.region === place.region && group.configName === name,
       );
     if (users.length > 0)
-      throw new ApiError(
-        "DeploymentConfigInUseException",
-        `The deployment configuration ${name} is used by the deployment group ${users[0]?.name}.`,
-      );
+      throw new ApiError("DeploymentConfigInUseException", "The deployment configuration is still in use.");
     tx.delete("codeDeployConfig", arn);
   });
   return {};

@@ -7,13 +7,15 @@ import {
   type CodeDeploymentRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { presentSettings, toSettings } from "./group-settings.ts";
 import { findApplication, findConfig, findGroup, groupArnOf, invalidToken } from "./lookups.ts";
 import { DEFAULT_CONFIG } from "./predefined-configs.ts";
+import { checkGroupQuota } from "./quotas.ts";
 import { presentRevision } from "./revisions.ts";
 
 const PAGE = 100;
@@ -36,7 +38,10 @@ export function deploymentGroupOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
-/** Errors: those of `findApplication`, `findConfig` and `toSettings`, DeploymentGroupAlreadyExistsException, InvalidComputePlatformException. */
+/**
+ * Errors: those of `findApplication`, `findConfig` and `toSettings`, DeploymentGroupAlreadyExistsException,
+ * InvalidComputePlatformException, DeploymentGroupLimitExceededException.
+ */
 function createDeploymentGroup(
   { store, ids, clock }: ApiDeps,
   input: sdk.CreateDeploymentGroupInput,
@@ -48,10 +53,12 @@ function createDeploymentGroup(
     if (application.computePlatform !== "ECS")
       throw new ApiError(
         "InvalidComputePlatformException",
-        `Gantry deploys to ECS alone: the application ${application.name} has the compute platform ${application.computePlatform}.`,
+        `Gantry deploys to ECS alone: the application ${application.name} has the compute platform ` +
+          `${application.computePlatform}.`,
       );
     const arn = groupArnOf(place, application.name, name);
     if (tx.get("codeDeployGroup", arn) !== undefined) throw alreadyExists(name);
+    checkGroupQuota(tx, application);
     const now = clock.now();
     const created: CodeDeployGroupRecord = {
       account: place.account,
@@ -114,7 +121,10 @@ function updateDeploymentGroup(
   return { hooksNotCleanedUp: [] };
 }
 
-/** A deployment that is under way goes on. Errors: DeploymentGroupNameRequiredException, ApplicationNameRequiredException. */
+/**
+ * A deployment in progress continues.
+ * Errors: DeploymentGroupNameRequiredException, ApplicationNameRequiredException.
+ */
 function deleteDeploymentGroup(
   { store }: ApiDeps,
   input: sdk.DeleteDeploymentGroupInput,
@@ -144,7 +154,10 @@ function batchGetDeploymentGroups(
   const application = findApplication(store, place, input.applicationName);
   const names = input.deploymentGroupNames ?? [];
   if (names.length > BATCH_MAX)
-    throw new ApiError("BatchLimitExceededException", `At most ${BATCH_MAX} groups can be specified.`);
+    throw new ApiError(
+      "BatchLimitExceededException",
+      `The maximum number of names or IDs allowed for this request (${BATCH_MAX}) was exceeded.`,
+    );
   const found = names.flatMap(
     (name) => store.get("codeDeployGroup", groupArnOf(place, application.name, name)) ?? [],
   );

@@ -1,7 +1,8 @@
 import type * as sdk from "@aws-sdk/client-codedeploy";
 import type { CodeDeploymentRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { findDeployment } from "./lookups.ts";
 import { presentTarget, targetIdOf, targetStatusOf } from "./present-deployment.ts";
 
@@ -50,7 +51,8 @@ function batchGetDeploymentTargets(
   if (asked.length > BATCH_MAX)
     throw new ApiError(
       "DeploymentTargetListSizeExceededException",
-      `At most ${BATCH_MAX} deployment targets can be specified.`,
+      "The maximum number of targets that can be associated with an Amazon ECS or AWS Lambda deployment was " +
+        "exceeded. The target list of both types of deployments must have exactly one item.",
     );
   for (const id of asked) checkTarget(deployment, id);
   return { deploymentTargets: asked.map(() => presentTarget(store, deployment)) };
@@ -59,11 +61,11 @@ function batchGetDeploymentTargets(
 /** A target is named by `CLUSTER:SERVICE`; `CLUSTER/SERVICE` and the service's ARN name it too. */
 function checkTarget(deployment: CodeDeploymentRecord, id: string | undefined): void {
   if (id === undefined || id === "")
-    throw new ApiError("DeploymentTargetIdRequiredException", "A deployment target ID is required");
+    throw new ApiError("DeploymentTargetIdRequiredException", "A deployment target ID was not provided.");
   const own = targetIdOf(deployment);
   if (![own, own.replace(":", "/"), deployment.serviceArn].includes(id))
     throw new ApiError(
       "DeploymentTargetDoesNotExistException",
-      `The deployment ${deployment.id} has no deployment target ${id}.`,
+      "The provided target ID does not belong to the attempted deployment.",
     );
 }

@@ -9,14 +9,17 @@ import {
   requestCodeDeployStop,
   taskSetOfDeployment,
   type CodeDeployAppSpec,
+  type CodeDeployGroupRecord,
   type CodeDeploymentRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { toStrategy } from "../ecs/capacity-strategy.ts";
 import { findTaskDefinition } from "../ecs/lookups.ts";
 import { toAwsvpc, toPlatformVersion } from "../ecs/task-input.ts";
+import { ApiError } from "./api-error.ts";
 import { invalid, parseAppSpec, type ParsedAppSpec } from "./app-spec.ts";
 import { toGuards } from "./group-settings.ts";
 import {
@@ -62,10 +65,7 @@ async function createDeployment(
   const { store, ids, clock } = deps;
   const known = findGroup(store, context, input.applicationName, input.deploymentGroupName);
   if ((input.description ?? "").length > DESCRIPTION_MAX)
-    throw new ApiError(
-      "DescriptionTooLongException",
-      `The description is longer than ${DESCRIPTION_MAX} characters.`,
-    );
+    throw new ApiError("DescriptionTooLongException", "The description is too long.");
   // Without a revision the group's last one is deployed again.
   const last = input.revision === undefined ? lastSuccessOf(store, known.arn)?.revision : undefined;
   const revision = last ?? toRevision(input.revision);
@@ -91,7 +91,7 @@ async function createDeployment(
       group,
       {
         revision,
-        appSpec: toAppSpec(tx, context, parsed),
+        appSpec: toAppSpec(tx, context, parsed, group),
         description: input.description,
         configName: config.name,
         routing: config.routing,
@@ -103,15 +103,28 @@ async function createDeployment(
   return { deploymentId: deployment.id };
 }
 
-/** Names of the AppSpec as records' keys. What is not there is found by the deployment, as on AWS. Errors: InvalidRevisionException. */
-function toAppSpec(reader: Reader, place: Place, parsed: ParsedAppSpec): CodeDeployAppSpec {
+/**
+ * The names in the AppSpec as keys of records. A name without a record is found missing by the deployment, as
+ * on AWS.
+ * Errors: InvalidRevisionException.
+ */
+function toAppSpec(
+  reader: Reader,
+  place: Place,
+  { capacityProviders, ...parsed }: ParsedAppSpec,
+  group: CodeDeployGroupRecord,
+): CodeDeployAppSpec {
   const { taskDefinition, network, platformVersion } = parsed;
+  const service = reader.get("service", group.settings.serviceArn);
+  const offered = reader.get("cluster", service?.clusterArn)?.capacityProviders ?? [];
   try {
     return {
       ...parsed,
       taskDefinition: findTaskDefinition(reader, place, taskDefinition)?.arn ?? taskDefinition,
       platformVersion: platformVersion === undefined ? undefined : toPlatformVersion(platformVersion),
       network: network === undefined ? undefined : toAwsvpc(reader, place, { awsvpcConfiguration: network }),
+      capacityProviderStrategy:
+        capacityProviders.length === 0 ? undefined : toStrategy(capacityProviders, offered),
     };
   } catch (thrown) {
     throw thrown instanceof ApiError ? invalid(thrown.message) : thrown;
@@ -126,7 +139,10 @@ function batchGetDeployments(
 ): sdk.BatchGetDeploymentsOutput {
   const asked = input.deploymentIds ?? [];
   if (asked.length > BATCH_MAX)
-    throw new ApiError("BatchLimitExceededException", `At most ${BATCH_MAX} deployments can be specified.`);
+    throw new ApiError(
+      "BatchLimitExceededException",
+      `The maximum number of names or IDs allowed for this request (${BATCH_MAX}) was exceeded.`,
+    );
   return {
     deploymentsInfo: asked.flatMap((id) => {
       const found = deploymentOf(store, place, id);
@@ -205,14 +221,17 @@ function continueDeployment(
     if (!isWaiting)
       throw new ApiError(
         "DeploymentIsNotInReadyStateException",
-        `The deployment ${found.id} does not wait for ${wait === "ready" ? "READY_WAIT" : "TERMINATION_WAIT"}.`,
+        "The deployment does not have a status of Ready and can't continue yet.",
       );
     continueCodeDeployment(tx, found, { wait, now: clock.now() });
   });
   return {};
 }
 
-/** Errors: those of `findDeployment`, InvalidLifecycleEventHookExecutionIdException, LifecycleEventAlreadyCompletedException. */
+/**
+ * Errors: those of `findDeployment`, InvalidLifecycleEventHookExecutionIdException,
+ * LifecycleEventAlreadyCompletedException.
+ */
 function putHookStatus(
   { store, clock }: ApiDeps,
   input: sdk.PutLifecycleEventHookExecutionStatusInput,
@@ -222,19 +241,21 @@ function putHookStatus(
   if (status !== "Succeeded" && status !== "Failed")
     throw new ApiError(
       "InvalidLifecycleEventHookExecutionStatusException",
-      "The status of a lifecycle event hook must be Succeeded or Failed.",
+      "The result of a Lambda validation function that verifies a lifecycle event is invalid. It should return " +
+        "Succeeded or Failed.",
     );
   store.transact((tx) => {
     const found = findDeployment(tx, place, input.deploymentId);
     if (!found.events.some((event) => event.hook?.executionId === executionId))
       throw new ApiError(
         "InvalidLifecycleEventHookExecutionIdException",
-        `The deployment ${found.id} has no lifecycle event hook execution ${executionId}.`,
+        "A lifecycle event hook is invalid. Review the hooks section in your AppSpec file to ensure the " +
+          "lifecycle events and hooks functions are valid.",
       );
     if (!answerCodeDeployHook(tx, found, { executionId, answer: status, now: clock.now() }))
       throw new ApiError(
         "LifecycleEventAlreadyCompletedException",
-        "The lifecycle event has been completed, or has not begun.",
+        "An attempt to return the status of an already completed lifecycle event occurred.",
       );
   });
   return { lifecycleEventHookExecutionId: executionId };

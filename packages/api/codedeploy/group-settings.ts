@@ -2,15 +2,16 @@ import type * as sdk from "@aws-sdk/client-codedeploy";
 import { trustsService } from "@gantry/iam";
 import { formatArn } from "@gantry/kernel";
 import type { CodeDeployGuards, CodeDeploySettings, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { clusterArnOf } from "../ecs/lookups.ts";
+import { ApiError } from "./api-error.ts";
 
 /** Source: CodeDeploy User Guide, "CodeDeploy quotas". */
 const TERMINATION_MINUTES_MAX = 2_880;
 const READY_MINUTES_MAX = 2_880;
-const ALARMS_MAX = 10;
+const ALARMS_MAX = 50;
+const ALARM_NAME_MAX = 255;
 
 type GroupInput = Omit<sdk.CreateDeploymentGroupInput, "deploymentGroupName" | "serviceRoleArn"> & {
   serviceRoleArn?: string | undefined;
@@ -47,7 +48,11 @@ function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K>
   return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>; // The names that were asked for.
 }
 
-/** Errors: InvalidDeploymentStyleException, InvalidAutoScalingGroupException. */
+/**
+ * Errors: InvalidDeploymentStyleException, InvalidAutoScalingGroupException.
+ * Source of their sentences: answers of CodeDeploy that users of its Terraform resource and CloudFormation
+ * resource report.
+ */
 function checkStyle(input: GroupInput, kept: CodeDeploySettings | undefined): void {
   const { deploymentStyle: style } = input;
   const isGiven = style !== undefined || kept === undefined;
@@ -57,16 +62,19 @@ function checkStyle(input: GroupInput, kept: CodeDeploySettings | undefined): vo
   )
     throw new ApiError(
       "InvalidDeploymentStyleException",
-      "For ECS deployment group, the deployment style must be BLUE_GREEN and WITH_TRAFFIC_CONTROL.",
+      "For ECS deployment, the deployment type must be BLUE_GREEN, and deployment option must be WITH_TRAFFIC_CONTROL.",
     );
   if ((input.autoScalingGroups ?? []).length > 0)
     throw new ApiError(
       "InvalidAutoScalingGroupException",
-      "Auto Scaling groups cannot be specified for the compute platform ECS.",
+      "For ECS deployment group, autoScalingGroups can not be specified",
     );
 }
 
-/** Errors: RoleRequiredException, InvalidRoleException. */
+/**
+ * Errors: RoleRequiredException, InvalidRoleException. Source of the sentence: Troubleshooting CodeDeploy,
+ * IAM_ROLE_PERMISSIONS, and users' reports.
+ */
 function toRole(
   reader: Reader,
   place: Place,
@@ -90,7 +98,11 @@ function toRole(
   return role.arn;
 }
 
-/** Errors: InvalidECSServiceException, ECSServiceMappingLimitExceededException. */
+/**
+ * Errors: InvalidECSServiceException, ECSServiceMappingLimitExceededException.
+ * Source of the sentences: users' reports for the deployment controller; API_CreateDeploymentGroup, Errors,
+ * for the mapping.
+ */
 function toService(
   reader: Reader,
   place: Place,
@@ -120,60 +132,71 @@ function toService(
   if (other !== undefined)
     throw new ApiError(
       "ECSServiceMappingLimitExceededException",
-      `The ECS service is already mapped to the deployment group ${other.name}.`,
+      "The Amazon ECS service is associated with more than one deployment groups. An Amazon ECS service can be " +
+        "associated with only one deployment group.",
     );
   return { clusterName, serviceName, serviceArn: service.arn };
 }
 
-/** Errors: InvalidLoadBalancerInfoException, InvalidTargetGroupPairException. */
+/**
+ * Errors: InvalidLoadBalancerInfoException, InvalidTargetGroupPairException,
+ * InvalidTrafficRoutingConfigurationException.
+ * Source of the sentences: issues 9124 (loadBalancerInfo) and 29628 (listeners) of hashicorp's
+ * terraform-provider-aws, and reports of users of the CloudFormation resource.
+ */
 function toBalancers(
   reader: Reader,
   place: Place,
   info: sdk.LoadBalancerInfo | undefined,
 ): Pick<CodeDeploySettings, "targetGroupNames" | "productionListenerArn" | "testListenerArn"> {
-  const pairs = info?.targetGroupPairInfoList ?? [];
+  const invalid = (rest: string): ApiError =>
+    new ApiError("InvalidLoadBalancerInfoException", `For ECS deployment group, loadBalancerInfo ${rest}`);
+  if (info === undefined) throw invalid("must be specified");
+  if ((info.elbInfoList ?? []).length > 0) throw invalid("must not contain elbInfo list");
+  const pairs = info.targetGroupPairInfoList ?? [];
   const [pair] = pairs;
-  if (pair === undefined || pairs.length !== 1 || (info?.elbInfoList ?? []).length > 0)
-    throw new ApiError(
-      "InvalidLoadBalancerInfoException",
-      "A deployment group of the compute platform ECS must have exactly one target group pair.",
-    );
+  if (pair === undefined || pairs.length !== 1) throw invalid("must contain exactly one target group pair");
   const names = (pair.targetGroups ?? []).map(({ name = "" }) => name);
   if (names.length !== 2 || new Set(names).size !== 2)
     throw new ApiError(
       "InvalidTargetGroupPairException",
       "Exactly two different target groups are required.",
     );
+  const notOne = (kind: string): ApiError =>
+    new ApiError(
+      "InvalidTrafficRoutingConfigurationException",
+      `${kind} traffic route must have exactly one listener Arn`,
+    );
   const listener = (route: sdk.TrafficRoute | undefined, kind: string): string | undefined => {
     const arns = route?.listenerArns ?? [];
-    if (arns.length > 1)
-      throw new ApiError(
-        "InvalidTargetGroupPairException",
-        `The ${kind} traffic route must have one listener.`,
-      );
+    if (arns.length > 1) throw notOne(kind);
     const [arn] = arns;
     if (arn !== undefined && within(reader.get("listener", arn), place) === undefined)
       throw new ApiError("InvalidLoadBalancerInfoException", `The listener ${arn} does not exist.`);
     return arn;
   };
-  const production = listener(pair.prodTrafficRoute, "production");
-  if (production === undefined)
-    throw new ApiError(
-      "InvalidTargetGroupPairException",
-      "A production traffic route with a listener is required.",
-    );
-  const test = listener(pair.testTrafficRoute, "test");
+  const production = listener(pair.prodTrafficRoute, "Production");
+  if (production === undefined) throw notOne("Production");
+  const test = listener(pair.testTrafficRoute, "Test");
   if (test === production)
     throw new ApiError("InvalidTargetGroupPairException", "The production and test listeners must differ.");
   return { targetGroupNames: names, productionListenerArn: production, testListenerArn: test };
 }
 
-/** Errors: InvalidBlueGreenDeploymentConfigurationException. */
+/**
+ * Errors: InvalidBlueGreenDeploymentConfigurationException. Source of its first sentence: as for
+ * `checkStyle`.
+ */
 function toWaits(
   given: sdk.BlueGreenDeploymentConfiguration | undefined,
 ): Pick<CodeDeploySettings, "termination" | "ready"> {
-  const termination = given?.terminateBlueInstancesOnDeploymentSuccess ?? {};
-  const ready = given?.deploymentReadyOption ?? {};
+  if (given === undefined)
+    throw new ApiError(
+      "InvalidBlueGreenDeploymentConfigurationException",
+      "For ECS deployment group, blueGreenDeploymentConfiguration must be specified",
+    );
+  const termination = given.terminateBlueInstancesOnDeploymentSuccess ?? {};
+  const ready = given.deploymentReadyOption ?? {};
   const minutes = (value: number | undefined, most: number, name: string): number => {
     const wait = value ?? 0;
     if (wait < 0 || wait > most)
@@ -203,7 +226,24 @@ function toWaits(
   };
 }
 
-/** Alarms and rollbacks, given or kept. Errors: InvalidAlarmConfigException, AlarmsLimitExceededException, InvalidAutoRollbackConfigException. */
+/** Errors: InvalidAlarmConfigException, for each cause that its documentation in the SDK lists. */
+function checkAlarmNames(names: readonly string[], isEnabled: boolean): void {
+  const invalid = (cause: string): ApiError =>
+    new ApiError(
+      "InvalidAlarmConfigException",
+      `The format of the alarm configuration is invalid: ${cause}.`,
+    );
+  if (names.some((name) => name === "" || name.length > ALARM_NAME_MAX))
+    throw invalid("The alarm name is empty or null or exceeds the limit of 255 characters");
+  if (new Set(names).size < names.length) throw invalid("Two alarms with the same name have been specified");
+  if (isEnabled && names.length === 0)
+    throw invalid("The alarm configuration is enabled, but the alarm list is empty");
+}
+
+/**
+ * Alarms and rollbacks, given or kept.
+ * Errors: InvalidAlarmConfigException, AlarmsLimitExceededException, InvalidAutoRollbackConfigException.
+ */
 export function toGuards(
   alarms: sdk.AlarmConfiguration | undefined,
   rollback: sdk.AutoRollbackConfiguration | undefined,
@@ -211,17 +251,17 @@ export function toGuards(
 ): CodeDeployGuards {
   const names = (alarms?.alarms ?? []).map(({ name = "" }) => name);
   if (names.length > ALARMS_MAX)
-    throw new ApiError("AlarmsLimitExceededException", `At most ${ALARMS_MAX} alarms can be specified.`);
-  if (names.includes("") || (alarms?.enabled === true && names.length === 0))
     throw new ApiError(
-      "InvalidAlarmConfigException",
-      "An alarm configuration that is enabled needs the names of alarms.",
+      "AlarmsLimitExceededException",
+      `The maximum number of alarms for a deployment group (${ALARMS_MAX}) was exceeded.`,
     );
+  checkAlarmNames(names, alarms?.enabled === true);
   const events = rollback?.events ?? [];
   if (rollback?.enabled === true && events.length === 0)
     throw new ApiError(
       "InvalidAutoRollbackConfigException",
-      "An auto rollback configuration that is enabled needs events.",
+      "The automatic rollback configuration was specified in an invalid format. For example, automatic rollback " +
+        "is enabled, but an invalid triggering event type or no event types were listed.",
     );
   return {
     alarms:
@@ -239,7 +279,7 @@ export function toGuards(
   };
 }
 
-/** What a group and its deployments show of their settings. */
+/** The settings that a group and its deployments show. */
 export function presentSettings(settings: CodeDeploySettings) {
   const { alarms, autoRollback, termination, ready, productionListenerArn, testListenerArn } = settings;
   return {

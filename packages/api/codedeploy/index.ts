@@ -1,11 +1,11 @@
 /**
- * CodeDeploy for ECS: applications, deployment groups, configurations and deployments are records, which the code-deploy
- * controller carries out. What is refused or not there yet: SUPPORT.md.
+ * CodeDeploy for ECS: applications, deployment groups, configurations and deployments are records, which the
+ * code-deploy controller carries out. What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-codedeploy";
 import type { Implementation, ServiceModule } from "@gantry/wire";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { applicationOperations } from "./applications.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { deploymentConfigOperations } from "./deployment-configs.ts";

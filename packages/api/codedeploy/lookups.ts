@@ -7,9 +7,9 @@ import {
   type CodeDeploymentRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 import { PREDEFINED_CONFIGS } from "./predefined-configs.ts";
 
 type Given = string | undefined;
@@ -92,7 +92,7 @@ export function findDeployment(reader: Reader, place: Place, id: Given): CodeDep
   return found;
 }
 
-/** What a tagging operation names: an application or a deployment group. */
+/** The resource of a tagging operation: an application or a deployment group. */
 export function taggedOf(
   reader: Reader,
   place: Place,
@@ -107,7 +107,10 @@ export function taggedOf(
   return group === undefined ? undefined : { kind: "codeDeployGroup", record: group };
 }
 
-/** Errors: ResourceArnRequiredException, InvalidArnException, ApplicationDoesNotExistException, DeploymentGroupDoesNotExistException. */
+/**
+ * Errors: ResourceArnRequiredException, InvalidArnException, ApplicationDoesNotExistException,
+ * DeploymentGroupDoesNotExistException.
+ */
 export function findTagged(
   reader: Reader,
   place: Place,

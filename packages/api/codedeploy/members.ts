@@ -3,8 +3,10 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const INSTANCES = "deployments to instances alone have it";
 const GROUP = {
-  triggerConfigurations: "topics are not there yet",
+  triggerConfigurations: "there is no SNS",
   "blueGreenDeploymentConfiguration.greenFleetProvisioningOption": INSTANCES,
+  outdatedInstancesStrategy: INSTANCES,
+  terminationHookEnabled: INSTANCES,
 } as const;
 
 export const RECORDED: RecordedMembers<typeof sdk> = {

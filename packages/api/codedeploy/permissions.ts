@@ -69,7 +69,10 @@ const APPLICATIONS_AND_GROUPS = {
   DeleteDeploymentGroup: group,
 } satisfies PermissionTable<typeof sdk>;
 
-/** Source: Service Authorization Reference, AWS CodeDeploy; CodeDeploy User Guide, "CodeDeploy permissions reference". */
+/**
+ * Source: Service Authorization Reference, AWS CodeDeploy; CodeDeploy User Guide, "CodeDeploy permissions
+ * reference".
+ */
 export function codeDeployPermissions(store: Reader) {
   /** A deployment is asked for by its deployment group. One that does not exist stands for any. */
   const groupOfDeployment = (place: Caller, id: Given): string =>

@@ -38,7 +38,8 @@ export function presentDeployment(deployment: CodeDeploymentRecord): sdk.Deploym
     revision: presentRevision(deployment.revision),
     status: deployment.status,
     errorInformation:
-      error === undefined ? undefined : { code: error.code as sdk.ErrorCode, message: error.message }, // One of its codes.
+      // One of its codes.
+      error === undefined ? undefined : { code: error.code as sdk.ErrorCode, message: error.message },
     createTime: date(deployment.createdAt),
     startTime: date(deployment.startedAt),
     completeTime: date(deployment.completedAt),

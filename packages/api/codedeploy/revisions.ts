@@ -8,10 +8,11 @@ import {
   type Reader,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { findAsCaller } from "../s3/read-as-caller.ts";
+import { ApiError } from "./api-error.ts";
 import { findApplication, invalidToken } from "./lookups.ts";
 
 export interface CodeDeployDeps extends ApiDeps {
@@ -61,7 +62,10 @@ function getApplicationRevision(
   const application = findApplication(store, place, input.applicationName);
   const found = store.get("codeDeployRevision", keyOf(application.arn, toRevision(input.revision)));
   if (found === undefined)
-    throw new ApiError("RevisionDoesNotExistException", "The named revision does not exist.");
+    throw new ApiError(
+      "RevisionDoesNotExistException",
+      "The named revision does not exist with the user or Amazon Web Services account.",
+    );
   return { applicationName: application.name, ...presentInfo(store, found) };
 }
 
@@ -107,7 +111,10 @@ function batchGetApplicationRevisions(
   const application = findApplication(store, place, input.applicationName);
   const asked = input.revisions ?? [];
   if (asked.length > BATCH_MAX)
-    throw new ApiError("BatchLimitExceededException", `At most ${BATCH_MAX} revisions can be specified.`);
+    throw new ApiError(
+      "BatchLimitExceededException",
+      `The maximum number of names or IDs allowed for this request (${BATCH_MAX}) was exceeded.`,
+    );
   const found = asked.map((revision) =>
     store.get("codeDeployRevision", keyOf(application.arn, toRevision(revision))),
   );

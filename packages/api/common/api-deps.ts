@@ -1,16 +1,16 @@
 import type { Clock, Ids, Logger, Vault } from "@gantry/kernel";
 import type { Overcommit, Store } from "@gantry/state";
 
-/** What every service's operations are given. */
+/** The dependencies of every service's operations. */
 export interface ApiDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly vault: Vault;
   readonly log: Logger;
-  /** Whether task definitions may ask for the node itself: privileged containers, its folders, its processes. */
+  /** Whether task definitions may use the node itself: privileged containers, its folders, its processes. */
   readonly allowHostAccess: boolean;
-  /** How many times its own CPU and memory a node may promise. */
+  /** The factors by which tasks may together exceed the CPU and memory of a node. */
   readonly overcommit: Overcommit;
 }
 

@@ -1,6 +1,6 @@
 import { ApiError, type Handler, type Implementation, type ErrorCode } from "@gantry/wire";
 
-/** Where a member stands in an operation's input: names with dots between; lists add nothing. */
+/** The path of a member in an operation's input: names with dots between; lists add nothing. */
 export type MemberPath<Input> = (keyof Input & string) | `${keyof Input & string}.${string}`;
 
 type InputOf<Operation> = Operation extends (input: infer Input, ...rest: never[]) => unknown ? Input : never;
@@ -9,8 +9,8 @@ type InputsOf<Sdk> = {
 };
 
 /**
- * Members that each operation refuses, because they would have no effect. An entry with values refuses every other value.
- * `tools/members` writes the table into each SUPPORT.md.
+ * Members that each operation refuses, because they would have no effect. An entry with values refuses every
+ * other value. `tools/members` writes the table into each SUPPORT.md.
  */
 export type RefusedMembers<Sdk> = {
   readonly [Name in keyof InputsOf<Sdk>]?: readonly (
@@ -24,16 +24,31 @@ export type RecordedMembers<Sdk> = {
   readonly [Name in keyof InputsOf<Sdk>]?: { readonly [Path in MemberPath<InputsOf<Sdk>[Name]>]?: string };
 };
 
+type RefusedTable = Readonly<Record<string, readonly (string | readonly string[])[] | undefined>>;
+
+/** `refusing` with the codes of one service. */
+export type Refusing<Code extends ErrorCode> = (
+  operations: Readonly<Record<string, unknown>>,
+  table: RefusedTable,
+  refusal: Code | ((path: string, operation: string) => ApiError),
+) => Readonly<Record<string, Handler>>;
+
+/** `unsupported` with the codes of one service. */
+export type Unsupported<Code extends ErrorCode> = (code: Code, path: string, status?: number) => ApiError;
+
 interface Refused {
   readonly path: string;
   readonly segments: readonly string[];
   readonly accepted: readonly unknown[];
 }
 
-/** The operations, each refusing its members of the table. `refusal` makes the error, by default in the words of `refuseMembers`. */
+/**
+ * The operations, each refusing its members of the table. `refusal` makes the error, by default in the words
+ * of `refuseMembers`.
+ */
 export function refusing(
   operations: Readonly<Record<string, unknown>>,
-  table: Readonly<Record<string, readonly (string | readonly string[])[] | undefined>>,
+  table: RefusedTable,
   refusal: ErrorCode | ((path: string, operation: string) => ApiError),
 ): Readonly<Record<string, Handler>> {
   const errorOf = typeof refusal === "string" ? (path: string) => unsupported(refusal, path) : refusal;
@@ -63,11 +78,12 @@ function toRefused(entry: string | readonly string[]): Refused {
   return { path, segments: path.split("."), accepted };
 }
 
-/** Whether the member is there with a value that asks for something: none of `false`, 0, an empty list, or one accepted. */
+/** Whether the member has a value that asks for something: not `false`, 0, an empty list, or an accepted value. */
 function isGiven(value: unknown, segments: readonly string[], accepted: readonly unknown[]): boolean {
   if (value === undefined || value === null || value === false || value === 0) return false;
   if (Array.isArray(value)) return value.some((each) => isGiven(each, segments, accepted));
   const [name, ...rest] = segments;
   if (name === undefined) return !accepted.includes(value);
-  return typeof value === "object" && isGiven((value as Record<string, unknown>)[name], rest, accepted); // Members are looked up by name.
+  // Members are looked up by name.
+  return typeof value === "object" && isGiven((value as Record<string, unknown>)[name], rest, accepted);
 }

@@ -26,8 +26,8 @@ export function pagedBy(words: PageWords, member: string): PagedList {
 }
 
 /**
- * One page of a list and the token of the next page. `items` are in the order of their keys. The token holds the last key
- * of the page, so that it stays good while items come and go. Errors: `invalidToken`.
+ * One page of a list and the token of the next page. `items` are in the order of their keys. The token holds
+ * the last key of the page, so that it stays good while items come and go. Errors: `invalidToken`.
  */
 export function page<T>(
   items: readonly T[],
@@ -48,7 +48,10 @@ export function page<T>(
   return { items: some, nextToken: more ? Buffer.from(keyOf(last)).toString("base64url") : undefined };
 }
 
-/** The operations, those named in `lists` answering page by page the one list that they have. Errors: `invalidToken`. */
+/**
+ * The operations, those named in `lists` answering page by page the one list that they have.
+ * Errors: `invalidToken`.
+ */
 export function paged(
   operations: Readonly<Record<string, unknown>>,
   lists: Readonly<Record<string, PagedList>>,
@@ -75,7 +78,8 @@ function pageOfOutput(
   const entry = Object.entries(output).find(([, value]) => Array.isArray(value));
   const [asked, token] = [input[list.size], input[list.token]];
   if (entry === undefined) return output;
-  const [name, all] = entry as [string, Readonly<Record<string, unknown>>[]]; // The array that was found; its items are structures.
+  // The array that was found; its items are structures.
+  const [name, all] = entry as [string, Readonly<Record<string, unknown>>[]];
   // A list that fits one page has no token: EC2 answers the whole list where the input names no size.
   if (asked === undefined && token === undefined && all.length <= list.most) return output;
   const byKey = new Map(all.map((item) => [list.keyOf(item, input), item]));

@@ -23,7 +23,7 @@ function listOf(names: string[]) {
 
 describe("a list that changes between two pages", () => {
   // Before: the token was a position, so that an item removed from the first page hid one of the second.
-  it("loses no item when one of the page before is removed", async () => {
+  it("loses no item when one of the previous page is removed", async () => {
     const names = ["a", "b", "c", "d"];
     const list = listOf(names);
     const first = await list({ MaxResults: 2 });
@@ -33,7 +33,7 @@ describe("a list that changes between two pages", () => {
   });
 
   // Before: the token was a position, so that an item added to the first page came a second time.
-  it("answers no item twice when one is added before it", async () => {
+  it("repeats no item when one is added before it", async () => {
     const names = ["b", "c", "d"];
     const list = listOf(names);
     const first = await list({ MaxResults: 2 });
@@ -42,7 +42,7 @@ describe("a list that changes between two pages", () => {
     expect(second.Items.map((item) => item.Name)).toEqual(["d"]);
   });
 
-  it("goes on after the last item of a page where that one is removed", async () => {
+  it("continues after the last item of a page, even if that one is removed", async () => {
     const names = ["a", "b", "c", "d"];
     const list = listOf(names);
     const first = await list({ MaxResults: 2 });
@@ -52,6 +52,6 @@ describe("a list that changes between two pages", () => {
     expect(second.NextToken).toBeUndefined();
   });
 
-  it("refuses a token that it did not make", async () =>
+  it("refuses a token of another list", async () =>
     expect(listOf(["a"])({ NextToken: "nonsense" })).rejects.toMatchObject({ code: "InvalidNextToken" }));
 });

@@ -9,7 +9,7 @@ export interface Need {
   readonly conditions?: ConditionContext;
 }
 
-/** Who asks, and where. */
+/** The caller and its place. */
 export interface Caller extends Place {
   readonly principal: Principal;
 }
@@ -17,10 +17,11 @@ export interface Caller extends Place {
 type InputOf<Operation> = Operation extends (input: infer Input, ...rest: never[]) => unknown ? Input : never;
 
 /**
- * The permissions of each operation: `"*"` where AWS knows no resource for the action, else a function from the input.
- * The function resolves every reference with the look-up that the operation itself uses and names the ARN of the record that
- * it finds, never the caller's spelling. For a reference that finds nothing it names the ARN the reference stands for, so that
- * a caller without permission gets AccessDenied whether or not the resource exists.
+ * The permissions of each operation: `"*"` where AWS knows no resource for the action, else a function from
+ * the input. The function resolves every reference with the look-up that the operation itself uses and names
+ * the ARN of the record that it finds, never the caller's spelling. For a reference that finds nothing it
+ * names the ARN the reference stands for, so that a caller without permission gets AccessDenied whether or
+ * not the resource exists.
  * Source: Service Authorization Reference, one page for each service.
  */
 export type PermissionTable<Sdk> = {
@@ -30,8 +31,8 @@ export type PermissionTable<Sdk> = {
 };
 
 /**
- * What `ServiceModule.permissions` is, made of a table. An operation without an entry does not compile, and neither does an
- * entry without an operation.
+ * What `ServiceModule.permissions` is, made of a table. An operation without an entry does not compile, and
+ * neither does an entry without an operation.
  */
 export function permissionsBy<Operations extends object, Table extends Record<keyof Operations, unknown>>(
   prefix: string,

@@ -17,7 +17,14 @@ interface Deps {
 }
 
 /** Source: each service's guide: which permissions on a customer's key its caller needs. */
-const WRITING = { secretsmanager: ["kms:GenerateDataKey", "kms:Decrypt"], ssm: ["kms:Encrypt"] } as const;
+const WRITING = {
+  secretsmanager: ["kms:GenerateDataKey", "kms:Decrypt"],
+  ssm: ["kms:Encrypt"],
+  s3: [],
+  // Messages are encrypted by the code of topics and queues.
+  sns: [],
+  sqs: [],
+} as const;
 
 /**
  * A value sealed by the vault; where the caller names a KMS key of its own, encrypted with that before.
@@ -36,7 +43,7 @@ export function protect(
   const key = kmsKeyNamed(reader, context, keyId);
   if (key?.manager === "AWS") return { sealedValue: vault.seal(plaintext), kmsKeyArn: undefined };
   if (key === undefined) throw unusable(use, "Encryption", `Key '${keyId}' does not exist`);
-  for (const action of use.service === "s3" ? [] : WRITING[use.service])
+  for (const action of WRITING[use.service])
     context.authorize(action, key.arn, viaService(context.region, use));
   return translated(use, "Encryption", () => ({
     sealedValue: vault.seal(

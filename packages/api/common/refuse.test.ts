@@ -1,6 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiError, loadService } from "@gantry/wire";
+import { refuseMembers as refuseInEc2 } from "../ec2/api-error.ts";
+import { ApiError as EcsError } from "../ecs/api-error.ts";
 import type { Shape } from "@gantry/wire/shape";
 import { SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import { describe, expect, it } from "vitest";
@@ -106,4 +108,13 @@ it("compiles an error's code only if a service has it", () => {
   // @ts-expect-error The code is misspelt.
   expect(new ApiError("InvalidParametrException", "").code).toBe("InvalidParametrException");
   expect(new ApiError("InvalidParameterException", "").code).toBe("InvalidParameterException");
+});
+
+it("compiles an error's code in a service only if that service has it, or all have", () => {
+  // @ts-expect-error A code of RDS.
+  expect(new EcsError("DBInstanceNotFound", "").code).toBe("DBInstanceNotFound");
+  // @ts-expect-error A code of ECS.
+  expect(() => refuseInEc2({ a: 1 }, ["a"], "ClientException")).toThrow("a");
+  expect(new EcsError("ClusterNotFoundException", "")).toBeInstanceOf(ApiError);
+  expect(new EcsError("ValidationException", "")).toBeInstanceOf(EcsError);
 });

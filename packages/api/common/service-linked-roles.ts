@@ -37,6 +37,32 @@ export const LINKED_ROLES = {
     policy: "AWSApplicationAutoscalingECSServicePolicy",
     description: undefined,
   },
+  "autoscaling.amazonaws.com": {
+    name: "AWSServiceRoleForAutoScaling",
+    policy: "AutoScalingServiceRolePolicy",
+    description:
+      "Default Service-Linked Role enables access to AWS Services and Resources used or managed by Auto Scaling",
+  },
+  "events.amazonaws.com": {
+    name: "AWSServiceRoleForCloudWatchEvents",
+    policy: "CloudWatchEventsServiceRolePolicy",
+    description: undefined,
+  },
+  "pullthroughcache.ecr.amazonaws.com": {
+    name: "AWSServiceRoleForECRPullThroughCache",
+    policy: "AWSECRPullThroughCache_ServiceRolePolicy",
+    description: undefined,
+  },
+  "replication.ecr.amazonaws.com": {
+    name: "AWSServiceRoleForECRReplication",
+    policy: "ECRReplicationServiceRolePolicy",
+    description: undefined,
+  },
+  "spot.amazonaws.com": {
+    name: "AWSServiceRoleForEC2Spot",
+    policy: "AWSEC2SpotServiceRolePolicy",
+    description: "Default EC2 Spot Service Linked Role",
+  },
 } as const satisfies Readonly<Record<string, LinkedRole>>;
 
 export type LinkedService = keyof typeof LINKED_ROLES;
@@ -62,7 +88,7 @@ export function linkedRoleArn(account: string, service: LinkedService): string {
   return `arn:aws:iam::${account}:role${LINKED_PATH}${service}/${LINKED_ROLES[service].name}`;
 }
 
-/** Creates the role of a service; one that is there stays. */
+/** Creates the role of a service, unless it exists. */
 export function putLinkedRole(
   tx: Transaction,
   { ids, clock }: { readonly ids: Ids; readonly clock: Clock },

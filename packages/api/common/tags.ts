@@ -26,7 +26,10 @@ export function presentLowerTags(tags: Tags): { key: string; value: string }[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
 
-/** Removes tags by key; a tag with a value goes where it has that value. Source: API_DeleteTags, Tag. */
+/**
+ * Removes tags by key; a tag that is given with a value is removed only where it has that value.
+ * Source: API_DeleteTags, Tag.
+ */
 export function withoutPairs(
   tags: Tags,
   pairs: readonly { Key?: string | undefined; Value?: string | undefined }[],

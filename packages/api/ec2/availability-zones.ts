@@ -1,15 +1,21 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import { OPT_IN_REGIONS, REGIONS } from "../common/regions.ts";
+import { ApiError } from "./api-error.ts";
 import { applyFilters, selectById } from "./filters.ts";
 import { zoneIdOf, zonesOf } from "./zones.ts";
 
 const ZONE_TYPE = "availability-zone";
 const OPT_IN_STATUS = "opt-in-not-required";
 
-/** Availability zones: every region has three. Source: API_DescribeAvailabilityZones. */
+/**
+ * Availability zones: every region has three. Regions: those of AWS, and the call's own, whatever its name.
+ * Source: API_DescribeAvailabilityZones, API_DescribeRegions.
+ */
 export function availabilityZoneOperations() {
   return {
     DescribeAvailabilityZones: (input, context) => describeAvailabilityZones(input, context),
+    DescribeRegions: (input, context) => describeRegions(input, context),
   } satisfies Implementation<typeof ec2>;
 }
 
@@ -46,6 +52,38 @@ function describeAvailabilityZones(
       GroupName: region,
       NetworkBorderGroup: region,
       Messages: [],
+    })),
+  };
+}
+
+function describeRegions(
+  input: ec2.DescribeRegionsRequest,
+  context: RequestContext,
+): ec2.DescribeRegionsResult {
+  const names = new Set([...Object.keys(REGIONS), context.region]);
+  const all = [...names].toSorted().map((name) => ({
+    name,
+    endpoint: `ec2.${name}.amazonaws.com`,
+    optInStatus: OPT_IN_REGIONS.has(name) ? "opted-in" : OPT_IN_STATUS,
+    tags: {},
+  }));
+  type Region = (typeof all)[number];
+  const chosen = selectById(
+    all,
+    input.RegionNames,
+    ({ name }) => name,
+    (name) => new ApiError("InvalidParameterValue", `Invalid region names: [${name}]`),
+  );
+  const fields = {
+    "region-name": ({ name }: Region) => name,
+    endpoint: ({ endpoint }: Region) => endpoint,
+    "opt-in-status": ({ optInStatus }: Region) => optInStatus,
+  };
+  return {
+    Regions: applyFilters(chosen, input.Filters, fields).map(({ name, endpoint, optInStatus }) => ({
+      RegionName: name,
+      Endpoint: endpoint,
+      OptInStatus: optInStatus,
     })),
   };
 }

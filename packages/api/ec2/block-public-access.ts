@@ -1,10 +1,11 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { formatArn } from "@gantry/kernel";
 import type { BlockPublicAccessRecord, PublicAccessExclusionRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { EXCLUSION_FIELDS } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";

@@ -1,10 +1,11 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parseIp, type Ids } from "@gantry/kernel";
 import type { DhcpOptionsRecord, Reader, Transaction, VpcRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { DHCP_OPTIONS_FIELDS } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -96,7 +97,10 @@ function describeDhcpOptions(
   return { DhcpOptions: applyFilters(chosen, input.Filters, DHCP_OPTIONS_FIELDS).map(presentOptions) };
 }
 
-/** Tasks that are placed afterwards get the options: interfaces that were prepared with the earlier ones are discarded. */
+/**
+ * Tasks that are placed afterwards get the options: interfaces that were prepared with the earlier ones are
+ * discarded.
+ */
 function associateDhcpOptions(
   { store }: Ec2Deps,
   input: ec2.AssociateDhcpOptionsRequest,

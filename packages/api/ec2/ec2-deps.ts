@@ -1,6 +1,6 @@
 import type { ApiDeps } from "../common/api-deps.ts";
 
-/** What the operations of EC2 need. */
+/** The dependencies of EC2's operations. */
 export interface Ec2Deps extends ApiDeps {
   /** Block that public addresses come from. */
   readonly publicPool: string;

@@ -1,12 +1,13 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { allocatePublicIp, type ElasticAddressRecord, type Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { addressFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
+import { findInstance } from "./instances.ts";
 import { associatedAddressOf, findAddress, missingAddress } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 
@@ -83,14 +84,20 @@ function associateAddress(
   input: ec2.AssociateAddressRequest,
   context: RequestContext,
 ): ec2.AssociateAddressResult {
-  refuseMembers(input, ["InstanceId"], "InvalidParameterValue");
   const associationId = store.transact((tx) => {
     const address = findAddress(tx, context, input.AllocationId);
-    const eni = tx.get("networkInterface", input.NetworkInterfaceId);
+    if (input.NetworkInterfaceId !== undefined && input.InstanceId !== undefined)
+      throw new ApiError(
+        "InvalidParameterCombination",
+        "You may specify InstanceId or NetworkInterfaceId, but not both in the same call",
+      );
+    const interfaceId =
+      input.NetworkInterfaceId ?? findInstance(tx, context, input.InstanceId).networkInterfaceId;
+    const eni = tx.get("networkInterface", interfaceId);
     if (eni === undefined || !isIn(eni, context))
       throw new ApiError(
         "InvalidNetworkInterfaceID.NotFound",
-        `The networkInterface ID '${input.NetworkInterfaceId}' does not exist`,
+        `The networkInterface ID '${interfaceId}' does not exist`,
       );
     if (input.PrivateIpAddress !== undefined && input.PrivateIpAddress !== eni.privateIp)
       throw invalidValue(
@@ -179,6 +186,7 @@ function presentAddress(address: ElasticAddressRecord, reader: Reader): ec2.Addr
     NetworkInterfaceId: address.networkInterfaceId,
     PrivateIpAddress: eni?.privateIp,
     NetworkInterfaceOwnerId: eni?.account,
+    InstanceId: eni?.owner.type === "instance" ? eni.owner.key : undefined,
     PublicIpv4Pool: "amazon",
     NetworkBorderGroup: address.region,
     Tags: presentTags(address.tags),

@@ -1,7 +1,7 @@
 import { createInterface, type SubnetRecord, type Transaction, type VpcEndpointRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import { within } from "../common/place.ts";
 import { awsPrefixLists } from "@gantry/state";
+import { ApiError } from "./api-error.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 

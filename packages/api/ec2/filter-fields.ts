@@ -13,11 +13,12 @@ import {
   type VpcRecord,
 } from "@gantry/state";
 import type { FilterFields } from "./filters.ts";
+import { routeState } from "./route-state.ts";
 import { dhcpOptionsIdOf } from "./dhcp-options.ts";
 import { subnetArnOf } from "./lookups.ts";
 import { zoneIdOf } from "./zones.ts";
 
-/** Of filters that describe what no resource here has: they are accepted and match nothing. */
+/** The values of filters that describe properties which no resource here has: they are accepted and match nothing. */
 const none = () => undefined;
 
 /** Source: API_DescribeVpcs. */
@@ -115,37 +116,42 @@ export function addressFields(reader: Reader): FilterFields<ElasticAddressRecord
     "network-interface-owner-id": (address) => interfaceOf(address)?.account,
     "private-ip-address": (address) => interfaceOf(address)?.privateIp,
     "network-border-group": (address) => address.region,
-    "instance-id": none,
+    "instance-id": (address) => {
+      const owner = interfaceOf(address)?.owner;
+      return owner?.type === "instance" ? owner.key : undefined;
+    },
     domain: () => "vpc",
   };
 }
 
 /** Source: API_DescribeRouteTables. */
-export const ROUTE_TABLE_FIELDS: FilterFields<RouteTableRecord> = {
-  "route-table-id": (table) => table.id,
-  "vpc-id": (table) => table.vpcId,
-  "owner-id": (table) => table.account,
-  "association.main": (table) => table.associations.map((each) => String(each.subnetId === undefined)),
-  "association.subnet-id": (table) =>
-    table.associations.flatMap((each) => (each.subnetId === undefined ? [] : [each.subnetId])),
-  "association.route-table-id": (table) => (table.associations.length === 0 ? undefined : table.id),
-  "association.route-table-association-id": (table) => table.associations.map((each) => each.id),
-  "association.gateway-id": none,
-  "route.destination-cidr-block": (table) =>
-    table.routes.map((route) => route.destination).filter((each) => !each.startsWith("pl-")),
-  "route.destination-ipv6-cidr-block": none,
-  "route.destination-prefix-list-id": (table) =>
-    table.routes.map((route) => route.destination).filter((each) => each.startsWith("pl-")),
-  "route.gateway-id": targetsOf("local", "internet-gateway", "vpc-endpoint"),
-  "route.nat-gateway-id": targetsOf("nat-gateway"),
-  "route.origin": (table) =>
-    table.routes.map((route) => (route.target.type === "local" ? "CreateRouteTable" : "CreateRoute")),
-  "route.state": (table) => table.routes.map(() => "active"),
-  "route.egress-only-internet-gateway-id": none,
-  "route.instance-id": none,
-  "route.transit-gateway-id": none,
-  "route.vpc-peering-connection-id": targetsOf("vpc-peering"),
-};
+export function routeTableFields(reader: Reader): FilterFields<RouteTableRecord> {
+  return {
+    "route-table-id": (table) => table.id,
+    "vpc-id": (table) => table.vpcId,
+    "owner-id": (table) => table.account,
+    "association.main": (table) => table.associations.map((each) => String(each.subnetId === undefined)),
+    "association.subnet-id": (table) =>
+      table.associations.flatMap((each) => (each.subnetId === undefined ? [] : [each.subnetId])),
+    "association.route-table-id": (table) => (table.associations.length === 0 ? undefined : table.id),
+    "association.route-table-association-id": (table) => table.associations.map((each) => each.id),
+    "association.gateway-id": none,
+    "route.destination-cidr-block": (table) =>
+      table.routes.map((route) => route.destination).filter((each) => !each.startsWith("pl-")),
+    "route.destination-ipv6-cidr-block": none,
+    "route.destination-prefix-list-id": (table) =>
+      table.routes.map((route) => route.destination).filter((each) => each.startsWith("pl-")),
+    "route.gateway-id": targetsOf("local", "internet-gateway", "vpc-endpoint"),
+    "route.nat-gateway-id": targetsOf("nat-gateway"),
+    "route.origin": (table) =>
+      table.routes.map((route) => (route.target.type === "local" ? "CreateRouteTable" : "CreateRoute")),
+    "route.state": (table) => table.routes.map((route) => routeState(reader, table, route)),
+    "route.egress-only-internet-gateway-id": none,
+    "route.instance-id": none,
+    "route.transit-gateway-id": none,
+    "route.vpc-peering-connection-id": targetsOf("vpc-peering"),
+  };
+}
 
 /** The ids of the routes' targets of some types. */
 function targetsOf(...types: readonly string[]): (table: RouteTableRecord) => readonly string[] {
@@ -196,6 +202,8 @@ function ruleFields(
 export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRecord> {
   const addressOf = (eni: NetworkInterfaceRecord) =>
     reader.list("elasticAddress").find((address) => address.networkInterfaceId === eni.id);
+  const instanceOf = ({ owner: { type, key } }: NetworkInterfaceRecord) =>
+    type === "instance" ? reader.get("ec2Instance", key) : undefined;
   const owner = (eni: NetworkInterfaceRecord) => (eni.publicIp === undefined ? undefined : "amazon");
   return {
     "network-interface-id": (eni) => eni.id,
@@ -215,16 +223,17 @@ export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRe
     "association.ip-owner-id": owner,
     "association.allocation-id": (eni) => addressOf(eni)?.allocationId,
     "association.association-id": (eni) => addressOf(eni)?.associationId,
-    "attachment.attachment-id": none,
-    "attachment.instance-id": none,
-    "attachment.instance-owner-id": none,
-    "attachment.status": none,
+    "attachment.attachment-id": (eni) => instanceOf(eni)?.attachmentId,
+    "attachment.device-index": (eni) => instanceOf(eni) && "0",
+    "attachment.instance-id": (eni) => instanceOf(eni)?.id,
+    "attachment.instance-owner-id": (eni) => instanceOf(eni)?.account,
+    "attachment.status": (eni) => instanceOf(eni) && "attached",
     description: (eni) => eni.description,
     "interface-type": interfaceTypeOf,
     "ipv6-addresses.ipv6-address": none,
     "owner-id": (eni) => eni.account,
     "requester-id": none,
-    "requester-managed": (eni) => String(eni.type !== "own"),
+    "requester-managed": (eni) => String(eni.type !== "own" && eni.owner.type !== "instance"),
     "source-dest-check": (eni) => String(eni.sourceDestCheck ?? true),
     status: (eni) => (eni.type === "own" ? "available" : "in-use"),
   };

@@ -1,15 +1,17 @@
 import { glob } from "@gantry/iam";
 import type { Tags } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 type Filters = readonly { Name?: string | undefined; Values?: readonly string[] | undefined }[] | undefined;
 
-/** What each filter name looks at. */
+/** The values that each filter name compares with. */
 export type FilterFields<T> = Readonly<Record<string, (record: T) => string | readonly string[] | undefined>>;
 
 /**
- * Keeps the records that all filters let through. `fields` says what each filter name looks at; tags are the same everywhere.
- * Errors: InvalidParameterValue for a filter that is not known. Source: "List and filter your resources", Amazon EC2 User Guide.
+ * Keeps the records that all filters let through. `fields` says what each filter name looks at; tags are the
+ * same everywhere.
+ * Errors: InvalidParameterValue for a filter that is not known.
+ * Source: "List and filter your resources", Amazon EC2 User Guide.
  */
 export function applyFilters<T extends { tags: Tags }>(
   records: readonly T[],

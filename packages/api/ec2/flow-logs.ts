@@ -1,25 +1,30 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parseArn } from "@gantry/kernel";
-import type { FlowLogRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { FlowLogRecord, Reader, Transaction } from "@gantry/state";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { FLOW_LOG_FIELDS } from "./filter-fields-network.ts";
+import { bucketToOpen, openedPolicy, placeOfArn } from "./flow-log-delivery.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findSubnet, findVpc } from "./lookups.ts";
 import { invalidValue, missingFlowLog, missingInterface } from "./missing.ts";
 
 /** Source: Amazon VPC User Guide, "Flow log records", version 2. */
 export const DEFAULT_FLOW_FORMAT =
-  "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
+  "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} " +
+  "${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
 
 /** The fields that a format may name. Source: as above, "Available fields", versions 2 to 5. */
 export const FLOW_FIELDS: ReadonlySet<string> = new Set(
   (
-    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status " +
-    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id " +
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end " +
+    "action log-status " +
+    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type " +
+    "sublocation-id " +
     "pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path"
   ).split(" "),
 );
@@ -50,8 +55,18 @@ function createFlowLogs(
   if (trafficType === undefined)
     throw new ApiError("MissingParameter", "The request must contain the parameter TrafficType");
   const format = checkedFormat(input.LogFormat);
-  const made = store.transact((tx) =>
-    (input.ResourceIds ?? []).map((resourceId) => {
+  const problem = destinationProblem(store, destination);
+  if (problem !== undefined)
+    return {
+      FlowLogIds: [],
+      Unsuccessful: (input.ResourceIds ?? []).map((ResourceId) => ({
+        ResourceId,
+        Error: { Code: "400", Message: problem },
+      })),
+    };
+  const made = store.transact((tx) => {
+    if (destination.type === "s3") openBucket(tx, context, destination);
+    return (input.ResourceIds ?? []).map((resourceId) => {
       checkResource(tx, context, input.ResourceType, resourceId);
       const record: FlowLogRecord = {
         account: context.account,
@@ -73,9 +88,30 @@ function createFlowLogs(
         );
       tx.put("flowLog", record.id, record);
       return record;
-    }),
-  );
+    });
+  });
   return { FlowLogIds: made.map((log) => log.id), Unsuccessful: [] };
+}
+
+/**
+ * Why nothing can be delivered to the destination, in AWS's words. Log groups that are missing are created on
+ * delivery.
+ */
+function destinationProblem(reader: Reader, destination: FlowLogRecord["destination"]): string | undefined {
+  if (destination.type !== "s3") return undefined;
+  const { bucket } = placeOfArn(destination.arn);
+  return reader.get("bucket", bucket) === undefined ? `LogDestination: ${bucket} does not exist` : undefined;
+}
+
+/** Adds the permission of the log delivery to the policy of the account's own bucket, where it lacks it. */
+function openBucket(
+  tx: Transaction,
+  place: Place,
+  destination: Extract<FlowLogRecord["destination"], { type: "s3" }>,
+): void {
+  const bucket = bucketToOpen(tx, place, destination);
+  if (bucket !== undefined)
+    tx.put("bucket", bucket.name, { ...bucket, policy: openedPolicy(bucket, place, destination) });
 }
 
 function isSame(one: FlowLogRecord, other: FlowLogRecord): boolean {
@@ -123,7 +159,7 @@ function toDestination(
   if (type === "kinesis-data-firehose")
     throw new ApiError(
       "InvalidParameter",
-      "Gantry does not have Amazon Data Firehose: use S3 or CloudWatch Logs.",
+      "Gantry does not have Amazon Data Firehose (kinesis-data-firehose): use S3 or CloudWatch Logs.",
     );
   if (type === "s3") {
     const arn = input.LogDestination ?? "";
@@ -190,9 +226,8 @@ function presentFlowLog(log: FlowLogRecord): ec2.FlowLog {
     ResourceId: log.resourceId,
     TrafficType: log.trafficType,
     CreationTime: new Date(log.createdAt),
-    // No record is written yet: SUPPORT.md.
-    DeliverLogsStatus: "FAILED",
-    DeliverLogsErrorMessage: "Unknown error",
+    DeliverLogsStatus: log.deliveryError === undefined ? "SUCCESS" : "FAILED",
+    DeliverLogsErrorMessage: log.deliveryError,
     LogDestinationType: to.type,
     LogFormat: log.format,
     MaxAggregationInterval: log.aggregationSeconds,

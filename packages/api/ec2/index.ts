@@ -1,11 +1,12 @@
 /**
- * The part of EC2 that a VPC is made of: VPCs, subnets, gateways, routes, security groups, addresses, interfaces.
+ * EC2: VPCs with their subnets, gateways, routes, security groups, addresses and interfaces, and instances.
  * Records in here are what the node's router, firewall and resolver are rendered from (controllers/node).
  * What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-ec2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { accountAttributeOperations } from "./account-attributes.ts";
 import { availabilityZoneOperations } from "./availability-zones.ts";
 import { blockPublicAccessOperations } from "./block-public-access.ts";
@@ -27,11 +28,18 @@ import { natGatewayOperations } from "./nat-gateways.ts";
 import { interfaceOperations } from "./network-interfaces.ts";
 import { defaultVpcMaker } from "./new-vpc.ts";
 import { ec2Permissions } from "./permissions.ts";
+import { imageOperations } from "./images.ts";
+import { instanceAttributeOperations } from "./instance-attributes.ts";
+import { instanceStateOperations } from "./instance-states.ts";
+import { instanceTypeOperations } from "./instance-types.ts";
+import { instanceOperations } from "./instances.ts";
+import { keyPairOperations } from "./key-pairs.ts";
+import { newInstanceOperations } from "./new-instance.ts";
+import { volumeOperations } from "./volumes.ts";
 import { asRequests } from "./requests.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
 import { securityGroupOperations } from "./security-groups.ts";
 import { tagOperations } from "./tags.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 export function ec2Service(deps: Ec2Deps): ServiceModule {
@@ -57,6 +65,14 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...vpcPeeringOperations(deps),
     ...flowLogOperations(deps),
     ...ownInterfaceOperations(deps),
+    ...keyPairOperations(deps),
+    ...imageOperations(),
+    ...instanceTypeOperations(),
+    ...newInstanceOperations(deps),
+    ...instanceOperations(deps),
+    ...instanceStateOperations(deps),
+    ...instanceAttributeOperations(deps),
+    ...volumeOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,8 +1,9 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { InternetGatewayRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { INTERNET_GATEWAY_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -76,7 +77,8 @@ function detachInternetGateway(
     if (mapped)
       throw new ApiError(
         "DependencyViolation",
-        `Network ${input.VpcId} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`,
+        `Network ${input.VpcId} has some mapped public address(es). Please unmap those public ` +
+          "address(es) before detaching the gateway.",
       );
     tx.put("internetGateway", gateway.id, { ...gateway, vpcId: undefined });
   });

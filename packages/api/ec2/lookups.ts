@@ -8,9 +8,9 @@ import type {
   SubnetRecord,
   VpcRecord,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 export function findVpc(reader: Reader, place: Place, id: string | undefined): VpcRecord {
   const vpc = within(reader.get("vpc", id), place);
@@ -59,7 +59,8 @@ export function findNamedGroup(
     throw new ApiError(
       "InvalidGroup.NotFound",
       input.GroupId === undefined
-        ? `The security group '${input.GroupName}' does not exist in default VPC '${defaultVpcOf(reader, place)?.id ?? "none"}'`
+        ? `The security group '${input.GroupName}' does not exist in default VPC ` +
+            `'${defaultVpcOf(reader, place)?.id ?? "none"}'`
         : `The security group '${input.GroupId}' does not exist`,
     );
   return group;

@@ -2,22 +2,31 @@ import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const AGAIN = "a request that is sent again makes another one";
-const NO_INSTANCE = "there is no instance to attach to";
+const ONE_INTERFACE = "an instance has one interface";
+const DNS_RECORDED = {
+  "DnsOptions.DnsRecordIpType": "addresses are IPv4",
+  "DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint": "there are no inbound endpoints of a resolver",
+};
 
-/** Members of the operations on ACLs, endpoints, prefix lists, peering, flow logs and interfaces that have no effect. */
+/**
+ * Members of the operations on ACLs, endpoints, prefix lists, peering, flow logs and interfaces that have no
+ * effect.
+ */
 export const NETWORK_RECORDED: RecordedMembers<typeof sdk> = {
   AssignPrivateIpAddresses: { AllowReassignment: "an address in use is refused" },
   AttachNetworkInterface: {
-    DeviceIndex: NO_INSTANCE,
-    NetworkCardIndex: NO_INSTANCE,
-    EnaSrdSpecification: NO_INSTANCE,
-    EnaQueueCount: NO_INSTANCE,
+    DeviceIndex: ONE_INTERFACE,
+    NetworkCardIndex: ONE_INTERFACE,
+    EnaSrdSpecification: ONE_INTERFACE,
+    EnaQueueCount: ONE_INTERFACE,
   },
   CreateFlowLogs: { ClientToken: AGAIN },
   CreateManagedPrefixList: { ClientToken: AGAIN },
   CreateNetworkAcl: { ClientToken: AGAIN },
-  CreateVpcEndpoint: { ClientToken: AGAIN },
+  CreateVpcEndpoint: { ClientToken: AGAIN, ...DNS_RECORDED },
   DetachNetworkInterface: { Force: "there is no attachment" },
+  ModifyNetworkInterfaceAttribute: { "SourceDestCheck.Value": ONE_INTERFACE },
+  ModifyVpcEndpoint: DNS_RECORDED,
 };
 
 const DNS = ["DnsOptions.PrivateDnsPreference", "DnsOptions.PrivateDnsSpecifiedDomains"] as const;
@@ -28,7 +37,13 @@ export const NETWORK_REFUSED: RefusedMembers<typeof sdk> = {
   AssociateVpcCidrBlock: ["Ipv4NetmaskLength", "Ipv6CidrBlockNetworkBorderGroup", "Ipv6NetmaskLength"],
   CreateFlowLogs: ["DeliverCrossAccountRole", "TagFieldSpecifications"],
   CreateNetworkInterface: ["ConnectionTrackingSpecification", "Operator"],
-  CreateVpcEndpoint: [...DNS, "SubnetConfigurations.Ipv6", "ServiceNetworkArn", "ResourceConfigurationArn"],
+  CreateVpcEndpoint: [
+    ...DNS,
+    ["VpcEndpointType", "Gateway", "Interface"],
+    "SubnetConfigurations.Ipv6",
+    "ServiceNetworkArn",
+    "ResourceConfigurationArn",
+  ],
   ModifyManagedPrefixList: ["IpamPrefixListResolverSyncEnabled"],
   ModifyNetworkInterfaceAttribute: [
     "EnaSrdSpecification",

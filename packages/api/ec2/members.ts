@@ -1,19 +1,28 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+import { INSTANCE_RECORDED, INSTANCE_REFUSED } from "./members-instances.ts";
 import { NETWORK_RECORDED, NETWORK_REFUSED } from "./members-network.ts";
 
+const NO_NAMES = "addresses have no names";
 const PAIR = {
   "IpPermissions.UserIdGroupPairs.UserId": "a group is found by its id",
   "IpPermissions.UserIdGroupPairs.VpcId": "a group is found by its id",
   "IpPermissions.UserIdGroupPairs.PeeringStatus": "AWS sets it",
+  "IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId": "a group is found by its id",
 };
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
   ...NETWORK_RECORDED,
+  ...INSTANCE_RECORDED,
   CreateNatGateway: { ClientToken: "a request that is sent again makes another one" },
   CreateRouteTable: { ClientToken: "a request that is sent again makes another one" },
   DescribeAvailabilityZones: { AllAvailabilityZones: "an account has all zones" },
-  DescribeAddressesAttribute: { Attribute: "addresses have no names" },
+  DescribeRegions: { AllRegions: "an account has all regions" },
+  DescribeAddressesAttribute: {
+    Attribute: NO_NAMES,
+    MaxResults: NO_NAMES,
+    NextToken: NO_NAMES,
+  },
   DescribeNetworkInterfaces: { IncludeManagedResources: "no interface is managed by an operator" },
   AuthorizeSecurityGroupIngress: PAIR,
   AuthorizeSecurityGroupEgress: PAIR,
@@ -23,10 +32,9 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   UpdateSecurityGroupRuleDescriptionsEgress: PAIR,
 };
 
-const PERMISSION = ["IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId"] as const;
-
 export const REFUSED: RefusedMembers<typeof sdk> = {
   ...NETWORK_REFUSED,
+  ...INSTANCE_REFUSED,
   CreateVpc: [
     "Ipv4NetmaskLength",
     "Ipv6CidrBlockNetworkBorderGroup",
@@ -49,10 +57,4 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   ReplaceRoute: ["LocalTarget", "OdbNetworkArn"],
   DeleteRoute: ["DestinationIpv6CidrBlock"],
   AssociateRouteTable: ["GatewayId", "PublicIpv4Pool"],
-  AuthorizeSecurityGroupIngress: PERMISSION,
-  AuthorizeSecurityGroupEgress: PERMISSION,
-  RevokeSecurityGroupIngress: PERMISSION,
-  RevokeSecurityGroupEgress: PERMISSION,
-  UpdateSecurityGroupRuleDescriptionsIngress: PERMISSION,
-  UpdateSecurityGroupRuleDescriptionsEgress: PERMISSION,
 };

@@ -1,4 +1,4 @@
-import { ApiError, type ErrorCode } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 
 type Missing = (id: string | undefined) => ApiError;
 

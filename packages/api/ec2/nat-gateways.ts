@@ -1,9 +1,9 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { createInterface, type NatGatewayRecord, type Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn, within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
 import { NAT_GATEWAY_FIELDS } from "./filter-fields.ts";

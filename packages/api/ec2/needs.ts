@@ -14,7 +14,10 @@ export interface WithTags {
     | undefined;
 }
 
-/** Ids of EC2 are matched whole and exactly, so that an id is the only spelling of its resource. Without one: any resource. */
+/**
+ * Ids of EC2 are matched whole and exactly, so that an id is the only spelling of its resource. Without one:
+ * any resource.
+ */
 export function need(type: string, id: Given, place: Place): Need {
   return { resource: formatArn("ec2", place, `${type}/${id ?? "*"}`) };
 }

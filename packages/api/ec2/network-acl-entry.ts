@@ -1,6 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { NetworkAclEntryRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { invalidValue } from "./missing.ts";
 import { ruleBlock } from "./rule-peers-and-ports.ts";
 
@@ -8,7 +8,8 @@ const RULE_MAX = 32_766;
 const NAMES: Readonly<Record<string, string>> = { all: "-1", "-1": "-1", icmp: "1", tcp: "6", udp: "17" };
 
 /**
- * The entry that an input describes. Source: API_CreateNetworkAclEntry. Errors: InvalidParameterValue, MissingParameter,
+ * The entry that an input describes.
+ * Source: API_CreateNetworkAclEntry. Errors: InvalidParameterValue, MissingParameter,
  * InvalidParameterCombination.
  */
 export function toEntry(input: ec2.CreateNetworkAclEntryRequest): NetworkAclEntryRecord {

@@ -6,10 +6,11 @@ import type {
   SubnetRecord,
   Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { aclFields } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -19,7 +20,7 @@ import { aclAssociationOf, subnetsOfAcl } from "./acl-associations.ts";
 import { toEntry } from "./network-acl-entry.ts";
 
 /** Rules of one ACL and direction. Source: Amazon VPC User Guide, "Amazon VPC quotas". */
-const ENTRIES_MAX = 20;
+export const ENTRIES_MAX = 20;
 /** The rule that denies what no other rule matches. It can be neither changed nor deleted. */
 const FINAL_RULE = 32_767;
 
@@ -198,7 +199,8 @@ function isAt(of: EntryPlace): (entry: NetworkAclEntryRecord) => boolean {
 const missingEntry = (acl: NetworkAclRecord, { number, egress }: EntryPlace): ApiError =>
   new ApiError(
     "InvalidNetworkAclEntry.NotFound",
-    `The network acl entry identified by ${egress ? "egress" : "ingress"} rule number ${number} in network acl ${acl.id} does not exist.`,
+    `The network acl entry identified by ${egress ? "egress" : "ingress"} rule number ${number} in ` +
+      `network acl ${acl.id} does not exist.`,
   );
 
 function putEntries(tx: Transaction, acl: NetworkAclRecord, entries: readonly NetworkAclEntryRecord[]): void {

@@ -91,7 +91,7 @@ describe("a network ACL of one's own", () => {
     await expect(send(21)).rejects.toMatchObject({ name: "NetworkAclEntryLimitExceeded" });
   });
 
-  it("takes a subnet over, which gives the association a new id", async () => {
+  it("takes over a subnet, which gives the association a new id", async () => {
     const NetworkAclId = await created();
     const [before] =
       (await acls({ Name: "association.subnet-id", Values: [SubnetId] }))[0]?.Associations ?? [];

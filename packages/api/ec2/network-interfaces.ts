@@ -1,11 +1,13 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { NetworkInterfaceRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { interfaceFields, interfaceTypeOf, privateDnsNameOf, publicDnsNameOf } from "./filter-fields.ts";
 import { applyFilters, selectById } from "./filters.ts";
+import { presentAttachment } from "./instances.ts";
 
 /** Network interfaces as the caller may see them. Source: API_DescribeNetworkInterfaces. */
 export function interfaceOperations(deps: Ec2Deps) {
@@ -38,6 +40,7 @@ function describeNetworkInterfaces(
 export function presentInterface(eni: NetworkInterfaceRecord, reader: Reader): ec2.NetworkInterface {
   const dns = privateDnsNameOf(eni);
   const isOwn = eni.type === "own";
+  const instance = eni.owner.type === "instance" ? reader.get("ec2Instance", eni.owner.key) : undefined;
   const elastic =
     eni.publicIp === undefined
       ? undefined
@@ -62,10 +65,16 @@ export function presentInterface(eni: NetworkInterfaceRecord, reader: Reader): e
     PrivateDnsName: dns,
     MacAddress: eni.mac,
     Status: isOwn ? "available" : "in-use",
-    InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType, // EC2 writes it with an underscore; the SDK's enum does not.
+    // EC2 writes it with an underscore; the SDK's enum does not.
+    InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType,
     Description: eni.description,
     OwnerId: eni.account,
-    RequesterManaged: !isOwn,
+    RequesterManaged: !isOwn && instance === undefined,
+    Attachment: instance && {
+      ...presentAttachment(instance),
+      InstanceId: instance.id,
+      InstanceOwnerId: instance.account,
+    },
     SourceDestCheck: eni.sourceDestCheck ?? true,
     Groups: eni.securityGroups.map((GroupId) => ({
       GroupId,

@@ -57,7 +57,7 @@ describe("gateways and addresses", () => {
     expect(api.store.get("internetGateway", InternetGatewayId)).toBeUndefined();
   });
 
-  it("gives a NAT gateway an interface and an address, and takes both back", async () => {
+  it("gives a NAT gateway an interface and an address, and releases both", async () => {
     const AllocationId = await allocate();
     const { NatGateway } = await client.send(
       new ec2.CreateNatGatewayCommand({ SubnetId: subnetId, AllocationId }),

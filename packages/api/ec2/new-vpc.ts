@@ -82,7 +82,10 @@ export function defaultSubnet(
   };
 }
 
-/** The default VPC that every region of an account has: 172.31.0.0/16, a public /20 in each zone. Source: "Default VPCs", Amazon VPC User Guide. */
+/**
+ * The default VPC that every region of an account has: 172.31.0.0/16, a public /20 in each zone.
+ * Source: "Default VPCs", Amazon VPC User Guide.
+ */
 export function insertDefaultVpc(tx: Transaction, deps: Ec2Deps, place: Place): VpcRecord {
   const vpc = insertVpc(tx, deps, place, { cidr: "172.31.0.0/16", isDefault: true, tags: {} });
   const where = { account: place.account, region: place.region };

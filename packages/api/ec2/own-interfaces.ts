@@ -7,10 +7,11 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { findInstance } from "./instances.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet } from "./lookups.ts";
@@ -18,7 +19,10 @@ import { invalidValue, missingInterface } from "./missing.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
 import { presentInterface } from "./network-interfaces.ts";
 
-/** Private addresses of one interface. Source: EC2 User Guide, "Maximum IP addresses per network interface": the largest. */
+/**
+ * Private addresses of one interface.
+ * Source: EC2 User Guide, "Maximum IP addresses per network interface": the largest.
+ */
 const ADDRESSES_MAX = 50;
 const IPV6 = ["Ipv6Addresses", "Ipv6AddressCount", "Ipv6Prefixes", "Ipv6PrefixCount"];
 
@@ -80,6 +84,11 @@ function deleteNetworkInterface(
 ): object {
   store.transact((tx) => {
     const eni = findOwn(tx, context, input.NetworkInterfaceId);
+    if (eni.owner.type === "instance")
+      throw new ApiError(
+        "InvalidNetworkInterface.InUse",
+        `Network interface '${eni.id}' is currently in use.`,
+      );
     for (const address of tx.list("elasticAddress"))
       if (address.networkInterfaceId === eni.id)
         tx.put("elasticAddress", address.allocationId, {
@@ -176,14 +185,15 @@ function unassignAddresses(
   return {};
 }
 
-/** There are no instances, so that no interface can be attached to one. */
+/** An instance has the interface that it was started with. */
 function attachNetworkInterface(
   { store }: Ec2Deps,
   input: ec2.AttachNetworkInterfaceRequest,
   context: RequestContext,
 ): never {
   findOwn(store, context, input.NetworkInterfaceId);
-  throw new ApiError("InvalidInstanceID.NotFound", `The instance ID '${input.InstanceId}' does not exist`);
+  const { instanceType: type } = findInstance(store, context, input.InstanceId);
+  throw new ApiError("AttachmentLimitExceeded", `Interface count 2 exceeds the limit for ${type}`);
 }
 
 function detachNetworkInterface(input: ec2.DetachNetworkInterfaceRequest): never {
@@ -193,7 +203,10 @@ function detachNetworkInterface(input: ec2.DetachNetworkInterfaceRequest): never
   );
 }
 
-/** Adds secondary addresses, given ones and free ones. Errors: PrivateIpAddressLimitExceeded and those of `checkedAddress`. */
+/**
+ * Adds secondary addresses, given ones and free ones.
+ * Errors: PrivateIpAddressLimitExceeded and those of `checkedAddress`.
+ */
 function addAddresses(
   tx: Transaction,
   subnet: SubnetRecord,
@@ -235,11 +248,14 @@ function groupsOf(
   return [...new Set(given)];
 }
 
-/** An interface that a caller created. Those of services can be changed by their services alone. */
+/**
+ * An interface that a caller created, or that of an instance. Interfaces of services can only be changed by
+ * their services.
+ */
 function findOwn(reader: Reader, place: Place, id: string | undefined): NetworkInterfaceRecord {
   const eni = within(reader.get("networkInterface", id), place);
   if (eni === undefined || eni.type === "warm") throw missingInterface(id);
-  if (eni.type !== "own")
+  if (eni.type !== "own" && eni.owner.type !== "instance")
     throw new ApiError(
       "OperationNotPermitted",
       `The network interface ${eni.id} is managed by a service: you do not have permission to change it.`,

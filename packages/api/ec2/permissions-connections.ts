@@ -2,13 +2,14 @@ import type * as sdk from "@aws-sdk/client-ec2";
 import { formatArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
+import { bucketToOpen } from "./flow-log-delivery.ts";
 import { creating, each, need, tagging } from "./needs.ts";
 
 /** The permissions for endpoints, prefix lists, peering and flow logs. Source: as of `ec2Permissions`. */
 export function connectionPermissions(store: Reader) {
   return {
     ...peeringPermissions(store),
-    ...flowLogPermissions(),
+    ...flowLogPermissions(store),
     CreateVpcEndpoint: (input, place) => [
       need("vpc-endpoint", undefined, place),
       need("vpc", input.VpcId, place),
@@ -52,7 +53,8 @@ function peeringPermissions(store: Reader) {
     place: Caller,
   ): readonly Need[] => [need("vpc-peering-connection", input.VpcPeeringConnectionId, place)];
   return {
-    // The accepter's VPC is not asked about: its owner accepts or rejects. Source: Amazon VPC Peering Guide.
+    // The permission is not evaluated for the accepter's VPC: its owner accepts or rejects.
+    // Source: Amazon VPC Peering Guide.
     CreateVpcPeeringConnection: (input, place) => [
       need("vpc-peering-connection", undefined, place),
       need("vpc", input.VpcId, place),
@@ -75,7 +77,7 @@ const FLOW_RESOURCES: Readonly<Record<string, string>> = {
   eni: "network-interface",
 };
 
-function flowLogPermissions() {
+function flowLogPermissions(store: Reader) {
   return {
     CreateFlowLogs: (input, place) => [
       need("vpc-flow-log", undefined, place),
@@ -98,6 +100,7 @@ function flowLogPermissions() {
               action: "logs:CreateLogDelivery",
               resource: formatArn("logs", place, "*"),
             },
+            ...bucketNeeds(store, input, place),
           ]
         : []),
       ...tagging("CreateFlowLogs", input, place),
@@ -105,6 +108,24 @@ function flowLogPermissions() {
     DeleteFlowLogs: (input, place) => each("vpc-flow-log", input.FlowLogIds, place),
     DescribeFlowLogs: "*",
   } satisfies PermissionTable<typeof sdk>;
+}
+
+/** Where AWS adds a permission to the bucket's policy, the caller must be allowed to. */
+function bucketNeeds(store: Reader, input: sdk.CreateFlowLogsRequest, place: Caller): readonly Need[] {
+  const { LogDestination: arn = "", DestinationOptions: options } = input;
+  const destination = {
+    type: "s3" as const,
+    arn,
+    hiveCompatible: options?.HiveCompatiblePartitions ?? false,
+    perHour: options?.PerHourPartition ?? false,
+  };
+  const bucket = bucketToOpen(store, place, destination);
+  if (bucket === undefined) return [];
+  const resource = `arn:aws:s3:::${bucket.name}`;
+  return [
+    { action: "s3:GetBucketPolicy", resource },
+    { action: "s3:PutBucketPolicy", resource },
+  ];
 }
 
 function ofList(input: { PrefixListId?: string | undefined }, place: Caller): readonly Need[] {

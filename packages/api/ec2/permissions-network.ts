@@ -48,7 +48,7 @@ export function networkPermissions(store: Reader) {
     DescribeNetworkInterfaceAttribute: "*",
     AssignPrivateIpAddresses: ofInterface,
     UnassignPrivateIpAddresses: ofInterface,
-    // There are no instances, which AWS asks about as well.
+    // AWS evaluates the permission for instances as well; there are none here.
     AttachNetworkInterface: ofInterface,
     DetachNetworkInterface: (_input, place) => [need("network-interface", undefined, place)],
   } satisfies PermissionTable<typeof sdk>;

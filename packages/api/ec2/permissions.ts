@@ -3,65 +3,82 @@ import type { Reader } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { associatedAddressOf, associatedRouteTableOf, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { findKeyPair } from "./key-pairs.ts";
 import { creating, need, tagging, type WithTags } from "./needs.ts";
 import { connectionPermissions } from "./permissions-connections.ts";
+import { instancePermissions } from "./permissions-instances.ts";
 import { networkPermissions } from "./permissions-network.ts";
 import { RESOURCES } from "./resources.ts";
 
 type Given = string | undefined;
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
 export function ec2Permissions(store: Reader) {
-  const group = (input: { GroupId?: Given; GroupName?: Given }, place: Place) =>
-    need("security-group", securityGroupOf(store, place, input)?.id ?? input.GroupId, place);
-  const changesRules =
-    (operation: string) =>
-    (input: { GroupId?: Given; GroupName?: Given } & WithTags, place: Caller): readonly Need[] => [
-      group(input, place),
-      ...tagging(operation, input, place),
-    ];
-  const ofGroup = (input: { GroupId?: Given; GroupName?: Given }, place: Caller): readonly Need[] => [
-    group(input, place),
-  ];
   return {
     ...networkPermissions(store),
     ...connectionPermissions(store),
-    CreateVpc: creating("CreateVpc", "vpc"),
-    CreateDefaultVpc: "*",
-    DeleteVpc: (input, place) => [need("vpc", input.VpcId, place)],
-    DescribeVpcs: "*",
-    ModifyVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
-    DescribeVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
-    CreateSubnet: (input, place) => [
-      need("subnet", undefined, place),
-      need("vpc", input.VpcId, place),
-      ...tagging("CreateSubnet", input, place),
-    ],
-    DeleteSubnet: (input, place) => [need("subnet", input.SubnetId, place)],
-    DescribeSubnets: "*",
-    ModifySubnetAttribute: (input, place) => [need("subnet", input.SubnetId, place)],
-    DescribeAvailabilityZones: "*",
+    ...instancePermissions(store),
+    ...subnetPermissions,
+    ...gatewayPermissions,
+    ...addressPermissions(store),
+    ...routePermissions(store),
+    ...securityGroupPermissions(store),
+    DescribeNetworkInterfaces: "*",
+    DescribeAccountAttributes: "*",
+    CreateTags: (input, place) => (input.Resources ?? []).map((id) => ofId(store, id, place)),
+    DeleteTags: (input, place) => (input.Resources ?? []).map((id) => ofId(store, id, place)),
+  } satisfies PermissionTable<typeof sdk>;
+}
 
-    CreateInternetGateway: creating("CreateInternetGateway", "internet-gateway"),
-    AttachInternetGateway: ofGateway,
-    DetachInternetGateway: ofGateway,
-    DeleteInternetGateway: (input, place) => [need("internet-gateway", input.InternetGatewayId, place)],
-    DescribeInternetGateways: "*",
-    CreateNatGateway: (input, place) => [
-      need("natgateway", undefined, place),
-      need("subnet", input.SubnetId, place),
-      ...(input.ConnectivityType === "private" && input.AllocationId === undefined
-        ? []
-        : [need("elastic-ip", input.AllocationId, place)]),
-      ...tagging("CreateNatGateway", input, place),
-    ],
-    DeleteNatGateway: (input, place) => [need("natgateway", input.NatGatewayId, place)],
-    DescribeNatGateways: "*",
+const subnetPermissions = {
+  CreateVpc: creating("CreateVpc", "vpc"),
+  CreateDefaultVpc: "*",
+  DeleteVpc: (input, place) => [need("vpc", input.VpcId, place)],
+  DescribeVpcs: "*",
+  ModifyVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
+  DescribeVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
+  CreateSubnet: (input, place) => [
+    need("subnet", undefined, place),
+    need("vpc", input.VpcId, place),
+    ...tagging("CreateSubnet", input, place),
+  ],
+  DeleteSubnet: (input, place) => [need("subnet", input.SubnetId, place)],
+  DescribeSubnets: "*",
+  ModifySubnetAttribute: (input, place) => [need("subnet", input.SubnetId, place)],
+  DescribeAvailabilityZones: "*",
+  DescribeRegions: "*",
+  DescribeTags: "*",
+} satisfies PermissionTable<typeof sdk>;
 
+const gatewayPermissions = {
+  CreateInternetGateway: creating("CreateInternetGateway", "internet-gateway"),
+  AttachInternetGateway: ofGateway,
+  DetachInternetGateway: ofGateway,
+  DeleteInternetGateway: (input, place) => [need("internet-gateway", input.InternetGatewayId, place)],
+  DescribeInternetGateways: "*",
+  CreateNatGateway: (input, place) => [
+    need("natgateway", undefined, place),
+    need("subnet", input.SubnetId, place),
+    ...(input.ConnectivityType === "private" && input.AllocationId === undefined
+      ? []
+      : [need("elastic-ip", input.AllocationId, place)]),
+    ...tagging("CreateNatGateway", input, place),
+  ],
+  DeleteNatGateway: (input, place) => [need("natgateway", input.NatGatewayId, place)],
+  DescribeNatGateways: "*",
+} satisfies PermissionTable<typeof sdk>;
+
+function addressPermissions(store: Reader) {
+  return {
     AllocateAddress: creating("AllocateAddress", "elastic-ip"),
     ReleaseAddress: (input, place) => [need("elastic-ip", input.AllocationId, place)],
     AssociateAddress: (input, place) => [
       need("elastic-ip", input.AllocationId, place),
-      need("network-interface", input.NetworkInterfaceId, place),
+      ...(input.InstanceId === undefined ? [] : [need("instance", input.InstanceId, place)]),
+      need(
+        "network-interface",
+        input.NetworkInterfaceId ?? interfaceOfInstance(store, input.InstanceId),
+        place,
+      ),
     ],
     DisassociateAddress: (input, place) => {
       const address = associatedAddressOf(store, place, input.AssociationId);
@@ -74,7 +91,15 @@ export function ec2Permissions(store: Reader) {
     },
     DescribeAddresses: "*",
     DescribeAddressesAttribute: "*",
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function interfaceOfInstance(store: Reader, id: Given): Given {
+  return store.get("ec2Instance", id)?.networkInterfaceId;
+}
+
+function routePermissions(store: Reader) {
+  return {
     CreateRouteTable: (input, place) => [
       need("route-table", undefined, place),
       need("vpc", input.VpcId, place),
@@ -97,7 +122,22 @@ export function ec2Permissions(store: Reader) {
         ...(subnet === undefined ? [] : [need("subnet", subnet, place)]),
       ];
     },
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function securityGroupPermissions(store: Reader) {
+  const group = (input: { GroupId?: Given; GroupName?: Given }, place: Place) =>
+    need("security-group", securityGroupOf(store, place, input)?.id ?? input.GroupId, place);
+  const changesRules =
+    (operation: string) =>
+    (input: { GroupId?: Given; GroupName?: Given } & WithTags, place: Caller): readonly Need[] => [
+      group(input, place),
+      ...tagging(operation, input, place),
+    ];
+  const ofGroup = (input: { GroupId?: Given; GroupName?: Given }, place: Caller): readonly Need[] => [
+    group(input, place),
+  ];
+  return {
     CreateSecurityGroup: (input, place) => [
       need("security-group", undefined, place),
       need("vpc", input.VpcId ?? defaultVpcOf(store, place)?.id, place),
@@ -118,11 +158,6 @@ export function ec2Permissions(store: Reader) {
     ],
     UpdateSecurityGroupRuleDescriptionsIngress: ofGroup,
     UpdateSecurityGroupRuleDescriptionsEgress: ofGroup,
-
-    DescribeNetworkInterfaces: "*",
-    DescribeAccountAttributes: "*",
-    CreateTags: (input, place) => (input.Resources ?? []).map((id) => ofId(id, place)),
-    DeleteTags: (input, place) => (input.Resources ?? []).map((id) => ofId(id, place)),
   } satisfies PermissionTable<typeof sdk>;
 }
 
@@ -135,7 +170,10 @@ function ofRouteTable(input: { RouteTableId?: Given }, place: Caller): readonly 
 }
 
 /** A resource by the prefix of its id. */
-function ofId(id: string, place: Place): Need {
-  const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[id.split("-")[0] ?? ""]; // Looked up by prefix; undefined is handled.
+function ofId(store: Reader, id: string, place: Place): Need {
+  // A key pair has its name in its ARN.
+  if (id.startsWith("key-")) return need("key-pair", findKeyPair(store, place, { id })?.name, place);
+  // Looked up by prefix; undefined is handled.
+  const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[id.split("-")[0] ?? ""];
   return need(found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*"), id, place);
 }

@@ -1,6 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { PrefixListEntryRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { invalidValue } from "./missing.ts";
 import { ruleBlock } from "./rule-peers-and-ports.ts";
 

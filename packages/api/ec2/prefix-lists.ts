@@ -1,11 +1,12 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { formatArn } from "@gantry/kernel";
 import type { PrefixListEntryRecord, PrefixListRecord, Reader, Transaction } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import { awsPrefixLists, prefixListOf } from "@gantry/state";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { PREFIX_LIST_FIELDS } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -92,8 +93,8 @@ function modifyManagedPrefixList(
 }
 
 /**
- * Whether a change only adds entries again which the change before removed. Terraform's provider changes a description so,
- * and names the same version in both calls.
+ * Whether a change only adds entries again which the change before removed. Terraform's provider changes a
+ * description so, and names the same version in both calls.
  */
 function isReadded(
   list: PrefixListRecord,

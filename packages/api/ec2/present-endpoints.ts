@@ -1,8 +1,9 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Reader, VpcEndpointRecord } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { endpointDnsName, endpointServices } from "@gantry/state";
 import { ENDPOINT_FIELDS } from "./filter-fields-network.ts";

@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-ec2";
-import { ApiError, type Handler, type Implementation } from "@gantry/wire";
+import type { Handler, Implementation } from "@gantry/wire";
 import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 
 const LEAST = 5;
 const MOST = 1_000;
@@ -15,6 +16,16 @@ const WORDS: PageWords = {
 /** Source: the Describe operations that have MaxResults and NextToken, EC2 API Reference. */
 const LISTS = {
   DescribeAddressesAttribute: pagedBy(WORDS, "AllocationId"),
+  DescribeImages: pagedBy(WORDS, "ImageId"),
+  DescribeInstanceCreditSpecifications: pagedBy(WORDS, "InstanceId"),
+  DescribeInstanceStatus: pagedBy(WORDS, "InstanceId"),
+  DescribeInstanceTypeOfferings: {
+    ...WORDS,
+    keyOf: ({ InstanceType, Location }) => `${String(InstanceType)} ${String(Location)}`,
+  },
+  DescribeInstanceTypes: pagedBy(WORDS, "InstanceType"),
+  DescribeInstances: pagedBy(WORDS, "ReservationId"),
+  DescribeVolumes: pagedBy(WORDS, "VolumeId"),
   DescribeDhcpOptions: pagedBy(WORDS, "DhcpOptionsId"),
   DescribeFlowLogs: pagedBy(WORDS, "FlowLogId"),
   DescribeInternetGateways: pagedBy(WORDS, "InternetGatewayId"),
@@ -27,6 +38,7 @@ const LISTS = {
   DescribeSecurityGroupRules: pagedBy(WORDS, "SecurityGroupRuleId"),
   DescribeSecurityGroups: pagedBy(WORDS, "GroupId"),
   DescribeSubnets: pagedBy(WORDS, "SubnetId"),
+  DescribeTags: { ...WORDS, keyOf: ({ ResourceId, Key }) => `${String(ResourceId)} ${String(Key)}` },
   DescribeVpcBlockPublicAccessExclusions: pagedBy(WORDS, "ExclusionId"),
   DescribeVpcEndpointServices: pagedBy(WORDS, "ServiceId"),
   DescribeVpcEndpoints: pagedBy(WORDS, "VpcEndpointId"),
@@ -37,7 +49,8 @@ const LISTS = {
 } satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
 
 /**
- * What every EC2 operation does alike: a dry run ends once it is known to be allowed, a description comes page by page.
+ * The common behaviour of EC2's operations: a dry run ends once it is known to be allowed, and a description
+ * comes page by page.
  * Source: EC2 API Reference, DryRun, MaxResults and NextToken.
  */
 export function asRequests(operations: Readonly<Record<string, unknown>>): Readonly<Record<string, Handler>> {
@@ -53,7 +66,8 @@ export function asRequests(operations: Readonly<Record<string, unknown>>): Reado
         if (typeof size === "number" && (size < LEAST || size > MOST))
           throw new ApiError(
             "InvalidParameterValue",
-            `Value ( ${size} ) for parameter maxResults is invalid. Expecting a value ${size < LEAST ? `greater than ${LEAST}` : `less than ${MOST}`}.`,
+            `Value ( ${size} ) for parameter maxResults is invalid. Expecting a value ` +
+              `${size < LEAST ? `greater than ${LEAST}` : `less than ${MOST}`}.`,
           );
         return handler(input, context);
       };

@@ -14,5 +14,8 @@ export const RESOURCES = {
   pcx: { kind: "vpcPeering", type: "vpc-peering-connection" },
   fl: { kind: "flowLog", type: "vpc-flow-log" },
   vpcbpa: { kind: "publicAccessExclusion", type: "vpc-block-public-access-exclusion" },
+  key: { kind: "keyPair", type: "key-pair" },
+  i: { kind: "ec2Instance", type: "instance" },
+  vol: { kind: "volume", type: "volume" },
   eni: { kind: "networkInterface", type: "network-interface" },
 } as const;

@@ -1,14 +1,15 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parseCidr } from "@gantry/kernel";
 import { vpcBlocks, type Reader, type RouteTableRecord, type Transaction } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import { prefixListOf } from "@gantry/state";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { ROUTE_TABLE_FIELDS } from "./filter-fields.ts";
+import { routeTableFields } from "./filter-fields.ts";
+import { routeState } from "./route-state.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import {
   associatedRouteTableOf,
@@ -54,7 +55,7 @@ function createRouteTable(
     tx.put("routeTable", record.id, record);
     return record;
   });
-  return { RouteTable: presentRouteTable(table) };
+  return { RouteTable: presentRouteTable(store, table) };
 }
 
 function deleteRouteTable(
@@ -81,7 +82,11 @@ function describeRouteTables(
 ): ec2.DescribeRouteTablesResult {
   const all = store.list("routeTable").filter((table) => isIn(table, context));
   const chosen = selectById(all, input.RouteTableIds, (table) => table.id, missingRouteTable);
-  return { RouteTables: applyFilters(chosen, input.Filters, ROUTE_TABLE_FIELDS).map(presentRouteTable) };
+  return {
+    RouteTables: applyFilters(chosen, input.Filters, routeTableFields(store)).map((table) =>
+      presentRouteTable(store, table),
+    ),
+  };
 }
 
 function createRoute(
@@ -130,7 +135,8 @@ function deleteRoute({ store }: Ec2Deps, input: ec2.DeleteRouteRequest, context:
     if (there === undefined)
       throw new ApiError(
         "InvalidRoute.NotFound",
-        `no route with destination-${list === undefined ? "cidr-block" : "prefix-list-id"} ${destination} in route table ${table.id}`,
+        `no route with destination-${list === undefined ? "cidr-block" : "prefix-list-id"} ` +
+          `${destination} in route table ${table.id}`,
       );
     if (there.target.type === "vpc-endpoint")
       throw new ApiError(
@@ -285,7 +291,12 @@ function findRouteTable(tx: Transaction, place: Place, id: string | undefined): 
 const missingRouteTable = (id: string | undefined): ApiError =>
   new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id ?? ""}' does not exist`);
 
-function presentRoute({ destination, target }: RouteTableRecord["routes"][number]): ec2.Route {
+function presentRoute(
+  reader: Reader,
+  table: RouteTableRecord,
+  route: RouteTableRecord["routes"][number],
+): ec2.Route {
+  const { destination, target } = route;
   const targets = {
     local: { GatewayId: target.id },
     "internet-gateway": { GatewayId: target.id },
@@ -300,17 +311,17 @@ function presentRoute({ destination, target }: RouteTableRecord["routes"][number
       : { DestinationCidrBlock: destination }),
     ...targets[target.type],
     Origin: target.type === "local" ? "CreateRouteTable" : "CreateRoute",
-    State: "active",
+    State: routeState(reader, table, route),
   };
 }
 
-function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
+function presentRouteTable(reader: Reader, table: RouteTableRecord): ec2.RouteTable {
   return {
     RouteTableId: table.id,
     VpcId: table.vpcId,
     OwnerId: table.account,
     PropagatingVgws: [],
-    Routes: table.routes.map(presentRoute),
+    Routes: table.routes.map((route) => presentRoute(reader, table, route)),
     Associations: table.associations.map((each) => ({
       RouteTableAssociationId: each.id,
       RouteTableId: table.id,

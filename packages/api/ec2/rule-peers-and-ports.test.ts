@@ -79,7 +79,7 @@ describe("the protocol and ports of a rule", () => {
   });
 });
 
-it("stores blocks as EC2 does, and refuses what is none", () => {
+it("stores blocks as EC2 does, and refuses invalid ones", () => {
   expect(ruleBlock("92.68.201.91/29")).toBe("92.68.201.88/29");
   expect(ruleBlock("1.2.3.4/0")).toBe("0.0.0.0/0");
   for (const block of [
@@ -95,7 +95,7 @@ it("stores blocks as EC2 does, and refuses what is none", () => {
     expect(sentence(() => ruleBlock(block))).toBe(`InvalidParameterValue: CIDR block ${block} is malformed`);
 });
 
-it("refers to groups by id alone", () => {
+it("refers to groups only by id", () => {
   // Before: a group given by name was stored as a rule without a peer, which admitted everybody.
   expect(sentence(() => ruleGroup({ GroupName: "web" }))).toContain(
     "You may not reference Amazon VPC security groups by name",
@@ -105,7 +105,7 @@ it("refers to groups by id alone", () => {
   );
 });
 
-it("takes EC2's characters in descriptions", () => {
+it("accepts EC2's characters in descriptions", () => {
   expect(ruleDescription("From the office (VPN), #7 [10.0.0.0/8]")).toBeDefined();
   for (const text of ["naïve", "a\nb", "x".repeat(256), '"'])
     expect(sentence(() => ruleDescription(text))).toContain("Invalid rule description.");

@@ -1,6 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { formatIp, parseIp } from "@gantry/kernel";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** Rules of one group and direction. Source: Amazon VPC User Guide, "Amazon VPC quotas". */
 export const RULES_MAX = 60;
@@ -85,7 +85,8 @@ export function ruleBlock(given: string | undefined): string {
 export function ruleGroup(pair: ec2.UserIdGroupPair): string {
   if (pair.GroupId === undefined)
     throw invalid(
-      `Invalid value '${pair.GroupName ?? ""}' for groupName. You may not reference Amazon VPC security groups by name. Please use the corresponding id for this operation.`,
+      `Invalid value '${pair.GroupName ?? ""}' for groupName. You may not reference Amazon VPC ` +
+        "security groups by name. Please use the corresponding id for this operation.",
     );
   if (!/^sg-[0-9a-f]{8,17}$/.test(pair.GroupId))
     throw new ApiError("InvalidGroupId.Malformed", `Invalid id: "${pair.GroupId}" (expecting "sg-...")`);
@@ -96,7 +97,8 @@ export function ruleGroup(pair: ec2.UserIdGroupPair): string {
 export function ruleDescription(given: string | undefined): string | undefined {
   if (given === undefined || /^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]{0,255}$/.test(given)) return given;
   throw invalid(
-    "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
+    "Invalid rule description. Valid descriptions are strings less than 256 characters from the " +
+      "following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
   );
 }
 

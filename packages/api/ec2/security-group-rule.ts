@@ -1,22 +1,22 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ids } from "@gantry/kernel";
-import type { SecurityGroupRecord, SecurityGroupRuleRecord, Transaction } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import type { Reader, SecurityGroupRecord, SecurityGroupRuleRecord, Transaction } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import { prefixListOf } from "@gantry/state";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { tagsFor } from "./filters.ts";
 import { findSecurityGroup } from "./lookups.ts";
 import { missingPrefixList } from "./missing.ts";
+import { mayReferTo, presentReference } from "./peer-groups.ts";
 import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
 /**
- * A group that a rule refers to is in the same VPC, and a prefix list exists. Errors: InvalidGroup.NotFound,
- * InvalidPrefixListID.NotFound.
+ * A group that a rule refers to is in the same VPC or in a peer, and a prefix list exists. Errors:
+ * InvalidGroup.NotFound, InvalidPrefixListID.NotFound.
  */
 export function checkPeer(
   tx: Transaction,
@@ -27,7 +27,7 @@ export function checkPeer(
   if (rule.prefixListId !== undefined && prefixListOf(tx, place, rule.prefixListId) === undefined)
     throw missingPrefixList(rule.prefixListId);
   if (rule.groupId === undefined) return;
-  if (findSecurityGroup(tx, place, rule.groupId).vpcId !== group.vpcId)
+  if (!mayReferTo(tx, group, findSecurityGroup(tx, place, rule.groupId)))
     throw new ApiError(
       "InvalidGroup.NotFound",
       "You have specified two resources that belong to different networks.",
@@ -137,6 +137,7 @@ export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): 
 }
 
 export function presentRule(
+  reader: Reader,
   group: SecurityGroupRecord,
   rule: SecurityGroupRuleRecord,
 ): ec2.SecurityGroupRule {
@@ -152,7 +153,7 @@ export function presentRule(
     CidrIpv4: rule.cidr,
     PrefixListId: rule.prefixListId,
     ReferencedGroupInfo:
-      rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
+      rule.groupId === undefined ? undefined : presentReference(reader, group, rule.groupId),
     Description: rule.description,
     Tags: presentTags(rule.tags ?? {}),
   };

@@ -1,9 +1,9 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { SecurityGroupRuleRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, selectById } from "./filters.ts";
 import { findNamedGroup, findSecurityGroup } from "./lookups.ts";
@@ -12,7 +12,7 @@ import { changeRule, checkPeer, isSame, presentRule, toRules } from "./security-
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
-/** Rules by their own ids: described, changed, described in words. Source: API_ModifySecurityGroupRules and following. */
+/** Security group rules by their ids. Source: API_ModifySecurityGroupRules and following. */
 export function securityGroupRuleOperations(deps: Ec2Deps) {
   return {
     DescribeSecurityGroupRules: (input, context) => describeSecurityGroupRules(deps, input, context),
@@ -49,7 +49,7 @@ function describeSecurityGroupRules(
   };
   return {
     SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) =>
-      presentRule(group, rule),
+      presentRule(store, group, rule),
     ),
   };
 }

@@ -1,13 +1,15 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { SecurityGroupRecord, SecurityGroupRuleRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Reader, SecurityGroupRecord, SecurityGroupRuleRecord } from "@gantry/state";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { securityGroupFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { defaultVpcOf, findNamedGroup, findVpc } from "./lookups.ts";
+import { presentReference } from "./peer-groups.ts";
 import { RULES_MAX } from "./rule-peers-and-ports.ts";
 import { checkPeer, isSame, presentRule, toRules } from "./security-group-rule.ts";
 
@@ -111,11 +113,17 @@ function describeSecurityGroups(
     (id) => new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`),
   );
   return {
-    SecurityGroups: applyFilters(chosen, input.Filters, securityGroupFields(store)).map(presentGroup),
+    SecurityGroups: applyFilters(chosen, input.Filters, securityGroupFields(store)).map((group) =>
+      presentGroup(store, group),
+    ),
   };
 }
 
-/** Adds rules in one direction. Errors: InvalidGroup.NotFound, InvalidPermission.Duplicate, RulesPerSecurityGroupLimitExceeded, InvalidParameterValue. */
+/**
+ * Adds rules in one direction.
+ * Errors: InvalidGroup.NotFound, InvalidPermission.Duplicate, RulesPerSecurityGroupLimitExceeded,
+ * InvalidParameterValue.
+ */
 function authorize(
   { store, ids }: Ec2Deps,
   input: ec2.AuthorizeSecurityGroupIngressRequest,
@@ -137,16 +145,21 @@ function authorize(
       if (same !== undefined)
         throw new ApiError(
           "InvalidPermission.Duplicate",
-          `the specified rule "peer: ${rule.cidr ?? rule.groupId ?? rule.prefixListId}, ${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
+          `the specified rule "peer: ${rule.cidr ?? rule.groupId ?? rule.prefixListId}, ` +
+            `${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ` +
+            `${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
         );
       checkPeer(tx, place, group, rule);
     }
     tx.put("securityGroup", group.id, { ...group, rules: [...group.rules, ...rules] });
-    return { Return: true, SecurityGroupRules: rules.map((rule) => presentRule(group, rule)) };
+    return { Return: true, SecurityGroupRules: rules.map((rule) => presentRule(tx, group, rule)) };
   });
 }
 
-/** Removes rules in one direction, by id or by what they say. Errors: InvalidGroup.NotFound, InvalidPermission.NotFound, InvalidSecurityGroupRuleId.NotFound. */
+/**
+ * Removes rules in one direction, by id or by what they say.
+ * Errors: InvalidGroup.NotFound, InvalidPermission.NotFound, InvalidSecurityGroupRuleId.NotFound.
+ */
 function revoke(
   { store, ids }: Ec2Deps,
   input: ec2.RevokeSecurityGroupIngressRequest,
@@ -183,7 +196,7 @@ function selectByName(
   return all.filter((group) => names.includes(group.name));
 }
 
-function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
+function presentGroup(reader: Reader, group: SecurityGroupRecord): ec2.SecurityGroup {
   const permissions = (direction: Direction): ec2.IpPermission[] => {
     const byPorts = new Map<string, SecurityGroupRuleRecord[]>();
     for (const rule of group.rules.filter((each) => each.direction === direction)) {
@@ -202,9 +215,11 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
       PrefixListIds: rules
         .filter((rule) => rule.prefixListId !== undefined)
         .map((rule) => ({ PrefixListId: rule.prefixListId, Description: rule.description })),
-      UserIdGroupPairs: rules
-        .filter((rule) => rule.groupId !== undefined)
-        .map((rule) => ({ GroupId: rule.groupId, UserId: group.account, Description: rule.description })),
+      UserIdGroupPairs: rules.flatMap(({ groupId, description }) =>
+        groupId === undefined
+          ? []
+          : [{ ...presentReference(reader, group, groupId), Description: description }],
+      ),
     }));
   };
   return {

@@ -1,10 +1,10 @@
 import { cidrContains, parseCidr, parseIp, present } from "@gantry/kernel";
 import type { SubnetRecord, Transaction } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /**
- * The address that a request names, if it is free in the subnet. Errors: InvalidParameterValue for an address outside the
- * subnet, InvalidIPAddress.InUse.
+ * The address that a request names, if it is free in the subnet. Errors: InvalidParameterValue for an address
+ * outside the subnet, InvalidIPAddress.InUse.
  */
 export function checkedAddress(
   tx: Transaction,

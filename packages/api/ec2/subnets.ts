@@ -1,10 +1,10 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { cidrContains, cidrsOverlap, parseCidr, present } from "@gantry/kernel";
 import { freeAddressCount, vpcBlocks, type SubnetRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { subnetFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -88,7 +88,8 @@ function zoneOf(input: ec2.CreateSubnetRequest, region: string): string {
   if (!zones.includes(availabilityZone))
     throw new ApiError(
       "InvalidParameterValue",
-      `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
+      `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently ` +
+        `only be created in the following availability zones: ${zones.join(", ")}.`,
     );
   return availabilityZone;
 }
@@ -153,7 +154,7 @@ function describeSubnets(
 function deleteSubnet({ store }: Ec2Deps, input: ec2.DeleteSubnetRequest, context: RequestContext): object {
   store.transact((tx) => {
     const subnet = findSubnet(tx, context, input.SubnetId);
-    // Interfaces kept warm for tasks are ours, not the caller's.
+    // Interfaces that are kept ready for tasks belong to the platform, not to the caller.
     const enis = tx.listBy("networkInterface", "subnet", subnet.id);
     if (enis.some((eni) => eni.type !== "warm"))
       throw new ApiError(

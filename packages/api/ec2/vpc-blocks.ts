@@ -1,17 +1,17 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { cidrContains, cidrsOverlap, parseCidr, present, type Cidr } from "@gantry/kernel";
-import { vpcBlocks, type Reader, type Transaction, type VpcRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { activePeerings, vpcBlocks, type Reader, type Transaction, type VpcRecord } from "@gantry/state";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { cidrAssociationIdOf } from "./filter-fields.ts";
 import { findVpc } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 
 /** Source: Amazon VPC User Guide, "Amazon VPC quotas": IPv4 CIDR blocks per VPC. */
-const BLOCKS_MAX = 5;
+export const BLOCKS_MAX = 5;
 
 /** Further blocks of a VPC. Source: API_AssociateVpcCidrBlock, API_DisassociateVpcCidrBlock. */
 export function vpcBlockOperations(deps: Ec2Deps) {
@@ -40,6 +40,15 @@ function associateVpcCidrBlock(
       throw new ApiError(
         "CidrConflict",
         `The CIDR '${cidr}' conflicts with an existing association of the VPC ${vpc.id}`,
+      );
+    const peer = activePeerings(tx, vpc.id).find((each) => {
+      const other = tx.get("vpc", each.peer.vpcId);
+      return other !== undefined && vpcBlocks(other).some((of) => cidrsOverlap(blockOf(of), block));
+    });
+    if (peer !== undefined)
+      throw new ApiError(
+        "InvalidVpc.Range",
+        `The CIDR '${cidr}' overlaps with the VPC ${peer.peer.vpcId}, which ${peer.peering.id} connects.`,
       );
     if (blocks.length >= BLOCKS_MAX)
       throw new ApiError(
@@ -77,7 +86,8 @@ function disassociateVpcCidrBlock(
     if (vpc !== undefined && block === undefined)
       throw new ApiError(
         "OperationNotPermitted",
-        `The vpc CIDR block with association ID ${input.AssociationId} may not be disassociated. It is the primary IPv4 CIDR block of the VPC`,
+        `The vpc CIDR block with association ID ${input.AssociationId} may not be disassociated. It is ` +
+          "the primary IPv4 CIDR block of the VPC",
       );
     if (vpc === undefined || block === undefined)
       throw new ApiError(

@@ -1,10 +1,12 @@
 import * as ec2 from "@aws-sdk/client-ec2";
+import { CreateBucketCommand, GetBucketPolicyCommand, S3Client } from "@aws-sdk/client-s3";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
 afterAll(() => api.close());
 const client = new ec2.EC2Client(api.client());
+const s3 = new S3Client({ ...api.client(), forcePathStyle: true });
 const vpc = async (CidrBlock: string) =>
   (await client.send(new ec2.CreateVpcCommand({ CidrBlock }))).Vpc?.VpcId ?? "";
 const nameOf = (service: string) => `com.amazonaws.eu-south-1.${service}`;
@@ -72,14 +74,23 @@ describe("prefix lists", () => {
     ).rejects.toMatchObject({ name: "InvalidPrefixListID.NotFound" });
   });
 
-  it("of AWS name the address of the services, and are not changed", async () => {
+  it("of AWS contain the address of the services, and cannot be changed", async () => {
     const { PrefixLists } = await client.send(new ec2.DescribePrefixListsCommand({}));
-    expect(PrefixLists?.map((list) => list.PrefixListName)).toEqual([nameOf("s3"), nameOf("dynamodb")]);
+    expect(PrefixLists?.map((list) => list.PrefixListName)).toEqual([
+      ...[nameOf("s3"), nameOf("dynamodb")],
+      "com.amazonaws.global.cloudfront.origin-facing",
+    ]);
     const [PrefixListId] = PrefixLists?.map((list) => list.PrefixListId) ?? [];
     const managed = await client.send(
       new ec2.DescribeManagedPrefixListsCommand({ Filters: [{ Name: "owner-id", Values: ["AWS"] }] }),
     );
-    expect(managed.PrefixLists).toHaveLength(2);
+    expect(managed.PrefixLists).toHaveLength(3);
+    // Nobody connects from CloudFront.
+    const cloudFront = PrefixLists?.at(-1)?.PrefixListId;
+    const { Entries } = await client.send(
+      new ec2.GetManagedPrefixListEntriesCommand({ PrefixListId: cloudFront }),
+    );
+    expect(Entries).toEqual([]);
     await expect(client.send(new ec2.DeleteManagedPrefixListCommand({ PrefixListId }))).rejects.toMatchObject(
       { name: "OperationNotPermitted" },
     );
@@ -142,7 +153,7 @@ describe("endpoints", () => {
     expect(api.store.get("networkInterface", eni)).toBeUndefined();
   });
 
-  it("have services that are described, and no others", async () => {
+  it("describe their services, and no others", async () => {
     const { ServiceDetails } = await client.send(
       new ec2.DescribeVpcEndpointServicesCommand({ ServiceNames: [nameOf("s3")] }),
     );
@@ -208,13 +219,22 @@ describe("flow logs", () => {
       LogFormat: "${srcaddr} ${action}",
       MaxAggregationInterval: 60,
     };
+    const missing = await client.send(new ec2.CreateFlowLogsCommand(input));
+    expect(missing.Unsuccessful).toMatchObject([
+      { ResourceId: VpcId, Error: { Code: "400", Message: "LogDestination: flows does not exist" } },
+    ]);
+    await s3.send(new CreateBucketCommand({ Bucket: "flows" }));
     const { FlowLogIds } = await client.send(new ec2.CreateFlowLogsCommand(input));
+    const { Policy } = await s3.send(new GetBucketPolicyCommand({ Bucket: "flows" }));
+    expect(Policy).toContain("delivery.logs.amazonaws.com");
     const again = client.send(new ec2.CreateFlowLogsCommand(input));
     await expect(again).rejects.toMatchObject({ name: "FlowLogAlreadyExists" });
     const unknown = { ...input, LogFormat: "${nonsense}" };
     await expect(client.send(new ec2.CreateFlowLogsCommand(unknown))).rejects.toThrow("Unknown fields");
     const list = async () => (await client.send(new ec2.DescribeFlowLogsCommand({}))).FlowLogs;
-    expect(await list()).toMatchObject([{ ResourceId: VpcId, LogFormat: input.LogFormat }]);
+    expect(await list()).toMatchObject([
+      { ResourceId: VpcId, LogFormat: input.LogFormat, DeliverLogsStatus: "SUCCESS" },
+    ]);
     await client.send(new ec2.DeleteFlowLogsCommand({ FlowLogIds }));
     expect(await list()).toEqual([]);
   });

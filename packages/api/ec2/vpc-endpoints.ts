@@ -1,9 +1,10 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parsePolicyDocument } from "@gantry/iam";
 import type { Transaction, VpcEndpointRecord, VpcRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn, within } from "../common/place.ts";
 import { endpointServices, type EndpointService } from "@gantry/state";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet, findVpc } from "./lookups.ts";
 import { tagsFor } from "./filters.ts";
@@ -52,7 +53,7 @@ function createVpcEndpoint(
       securityGroups: service.type === "Gateway" ? [] : groupsOf(tx, context, vpc, input.SecurityGroupIds),
       networkInterfaceIds: [],
       // The default of the API is true, as of the console. Source: API_CreateVpcEndpoint, PrivateDnsEnabled.
-      privateDns: service.type === "Interface" && (input.PrivateDnsEnabled ?? true),
+      privateDns: input.PrivateDnsEnabled ?? service.type === "Interface",
       dnsRecordIpType:
         input.DnsOptions?.DnsRecordIpType ?? (service.type === "Gateway" ? "service-defined" : "ipv4"),
       privateDnsOnlyForInboundResolver: input.DnsOptions?.PrivateDnsOnlyForInboundResolverEndpoint ?? false,
@@ -134,7 +135,10 @@ interface Parts {
   readonly addresses: readonly ec2.SubnetConfiguration[];
 }
 
-/** Gives an endpoint its routes or its interfaces, and takes those that it no longer has. */
+/**
+ * Gives an endpoint its routes or its interfaces, and takes those that it no longer has. An interface whose
+ * address changes is replaced. Errors: InvalidParameter, and those of the parts.
+ */
 function setParts(
   tx: Transaction,
   deps: Ec2Deps,
@@ -142,16 +146,29 @@ function setParts(
   parts: Parts,
 ): VpcEndpointRecord {
   if (endpoint.type === "Gateway") {
-    if (parts.subnets.length > 0)
+    if (parts.subnets.length > 0 || parts.addresses.length > 0)
       throw new ApiError("InvalidParameter", "Subnets are not supported for gateway endpoints.");
     setEndpointRoutes(tx, endpoint, parts.tables);
     return { ...endpoint, routeTableIds: parts.tables };
   }
   if (parts.tables.length > 0)
     throw new ApiError("InvalidParameter", "Route tables are not supported for interface endpoints.");
-  const kept = removeEndpointInterfaces(tx, endpoint, parts.subnets);
+  const unknown = parts.addresses.find(({ SubnetId: id = "" }) => !parts.subnets.includes(id));
+  if (unknown !== undefined)
+    throw new ApiError("InvalidParameter", `The endpoint is not in the subnet ${unknown.SubnetId}.`);
+  const addresses = new Map(
+    endpoint.networkInterfaceIds.flatMap((id) => {
+      const eni = tx.get("networkInterface", id);
+      return eni === undefined ? [] : [[eni.subnetId, eni.privateIp] as const];
+    }),
+  );
+  const moves = ({ SubnetId: id = "", Ipv4 = addresses.get(id) }: ec2.SubnetConfiguration) =>
+    Ipv4 !== addresses.get(id);
+  const moved = new Set(parts.addresses.filter(moves).map((each) => each.SubnetId));
+  const staying = parts.subnets.filter((id) => endpoint.subnetIds.includes(id) && !moved.has(id));
+  const kept = removeEndpointInterfaces(tx, endpoint, staying);
   const added = parts.subnets
-    .filter((id) => !endpoint.subnetIds.includes(id))
+    .filter((id) => !staying.includes(id))
     .map((id) => {
       const subnet = findSubnet(tx, endpoint, id);
       if (subnet.vpcId !== endpoint.vpcId)
@@ -191,10 +208,13 @@ function groupsOf(
 /** Errors: InvalidParameter where another endpoint of the VPC answers the same names, or the VPC has no DNS. */
 function checkPrivateDns(tx: Transaction, vpc: VpcRecord, endpoint: VpcEndpointRecord): void {
   if (!endpoint.privateDns) return;
+  if (endpoint.type === "Gateway")
+    throw new ApiError("InvalidParameter", "Private DNS is not supported for gateway endpoints.");
   if (!vpc.enableDnsSupport || !vpc.enableDnsHostnames)
     throw new ApiError(
       "InvalidParameter",
-      `Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for ${vpc.id}`,
+      "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set " +
+        `to true for ${vpc.id}`,
     );
   const other = tx
     .list("vpcEndpoint")
@@ -209,7 +229,8 @@ function checkPrivateDns(tx: Transaction, vpc: VpcRecord, endpoint: VpcEndpointR
   if (other !== undefined)
     throw new ApiError(
       "InvalidParameter",
-      `private-dns-enabled cannot be set because there is already a conflicting DNS domain for ${endpoint.serviceName} in the VPC ${vpc.id}`,
+      "private-dns-enabled cannot be set because there is already a conflicting DNS domain for " +
+        `${endpoint.serviceName} in the VPC ${vpc.id}`,
     );
 }
 

@@ -7,10 +7,11 @@ import {
   type VpcPeeringRecord,
   type VpcRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { peeringFields } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -105,7 +106,7 @@ function rejectPeering(
   return { Return: true };
 }
 
-/** Deletes the connection; it stays visible as deleted, and routes to it lead nowhere. */
+/** Deletes the connection; it stays visible as deleted, and routes to it become blackholes. */
 function deletePeering(
   { store }: Ec2Deps,
   input: ec2.DeleteVpcPeeringConnectionRequest,

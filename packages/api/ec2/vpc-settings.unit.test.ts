@@ -85,7 +85,7 @@ describe("settings", () => {
     expect((await described(id))?.InstanceTenancy).toBe("default");
   });
 
-  it("block public access, but for what is excluded", async () => {
+  it("block public access except for exclusions", async () => {
     const { VpcBlockPublicAccessOptions: before } = await client.send(
       new ec2.DescribeVpcBlockPublicAccessOptionsCommand({}),
     );
@@ -145,7 +145,7 @@ describe("settings", () => {
 });
 
 describe("an interface of one's own", () => {
-  it("has the addresses and groups that it is given, and none attaches it", async () => {
+  it("has the given addresses and groups, and cannot be attached", async () => {
     const { Subnet } = await client.send(new ec2.CreateSubnetCommand({ VpcId, CidrBlock: "10.0.9.0/24" }));
     const SubnetId = Subnet?.SubnetId;
     const make = new ec2.CreateNetworkInterfaceCommand({ SubnetId, PrivateIpAddress: "10.0.9.50" });
@@ -176,7 +176,7 @@ describe("an interface of one's own", () => {
       Attribute: "description",
     });
     expect((await client.send(attribute)).Description?.Value).toBe("spare");
-    const attach = { NetworkInterfaceId, InstanceId: "i-1", DeviceIndex: 1 };
+    const attach = { NetworkInterfaceId, InstanceId: "i-0123456789abcdef0", DeviceIndex: 1 };
     await expect(client.send(new ec2.AttachNetworkInterfaceCommand(attach))).rejects.toMatchObject({
       name: "InvalidInstanceID.NotFound",
     });

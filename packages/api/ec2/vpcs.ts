@@ -1,9 +1,9 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Reader, VpcRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { dhcpOptionsIdOf } from "./dhcp-options.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { cidrAssociationIdOf, vpcFields } from "./filter-fields.ts";
@@ -136,7 +136,10 @@ function describeVpcAttribute(
   }
 }
 
-/** A VPC of dedicated tenancy can become one of default tenancy, and not the other way. Source: API_ModifyVpcTenancy. */
+/**
+ * A VPC of dedicated tenancy can become one of default tenancy, and not the other way.
+ * Source: API_ModifyVpcTenancy.
+ */
 function modifyVpcTenancy(
   { store }: Ec2Deps,
   input: ec2.ModifyVpcTenancyRequest,

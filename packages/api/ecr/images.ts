@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-ecr";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 import type { EcrDeps } from "./ecr-deps.ts";
-import { findImage, findRepository, invalidToken, presentImage } from "./lookups.ts";
+import { checkReadable } from "./encryption.ts";
+import { findImage, findRepository, imageNotFound, invalidToken, presentImage } from "./lookups.ts";
 
 /** Images, by digest and tag. */
 export function imageOperations(deps: EcrDeps) {
@@ -57,11 +58,7 @@ function describeImages(
       ? all
       : input.imageIds.map((id) => {
           const image = findImage(all, id);
-          if (image === undefined)
-            throw new ApiError(
-              "ImageNotFoundException",
-              `The image with imageId {imageDigest:'${id.imageDigest ?? "null"}', imageTag:'${id.imageTag ?? "null"}'} does not exist within the repository with name '${repository.name}' in the registry with id '${repository.account}'`,
-            );
+          if (image === undefined) throw imageNotFound(repository, id);
           return image;
         });
   const status = input.filter?.tagStatus;
@@ -78,7 +75,10 @@ function describeImages(
   return { imageDetails: items.map((image) => presentImage(image, repository)), nextToken };
 }
 
-/** Whether a filter lets active images through; there are no others: archiving is refused. Source: API_ListImagesFilter. */
+/**
+ * Whether a filter lets active images through; there are no others: archiving is refused.
+ * Source: API_ListImagesFilter.
+ */
 function isActive(filter: { imageStatus?: string | undefined } | undefined): boolean {
   return ["ACTIVE", "ANY"].includes(filter?.imageStatus ?? "ACTIVE");
 }
@@ -90,6 +90,8 @@ async function batchGetImage(
 ): Promise<sdk.BatchGetImageResponse> {
   const repository = findRepository(store, context, input.repositoryName);
   const all = store.listBy("image", "repository", repository.arn);
+  const accepted = input.acceptedMediaTypes;
+  checkReadable(store, repository);
   const images: sdk.Image[] = [];
   const failures: sdk.ImageFailure[] = [];
   for (const id of input.imageIds ?? []) {
@@ -99,6 +101,13 @@ async function batchGetImage(
         imageId: id,
         failureCode: "ImageNotFound",
         failureReason: "Requested image not found",
+      });
+    // Docker's own types alone have a conversion on AWS: an image of a type that is not accepted is not found.
+    else if (accepted !== undefined && accepted.length > 0 && !accepted.includes(image.mediaType))
+      failures.push({
+        imageId: id,
+        failureCode: "ImageNotFound",
+        failureReason: `Requested image has the media type ${image.mediaType}, which is not accepted`,
       });
     else
       images.push({
@@ -132,7 +141,8 @@ function batchDeleteImage(
         continue;
       }
       const rest = id.imageDigest === undefined ? image.imageTags.filter((tag) => tag !== id.imageTag) : [];
-      // The last tag takes the image with it. Source: API_BatchDeleteImage.
+      // An image is deleted with its last tag.
+      // Source: API_BatchDeleteImage.
       if (rest.length === 0) tx.delete("image", `${repository.arn}@${image.digest}`);
       else tx.put("image", `${repository.arn}@${image.digest}`, { ...image, imageTags: rest });
       deleted.push({ imageDigest: image.digest, imageTag: id.imageTag });

@@ -1,10 +1,12 @@
 /**
- * ECR: repositories, tokens, policies, and the images that the registry holds. Bytes come and go by the registry's own port,
- * or layer by layer through the operations here; both keep them in the same image store. What is refused: SUPPORT.md.
+ * ECR: repositories, tokens, policies, and the images that the registry holds. Bytes come and go by the
+ * registry's own port, or layer by layer through the operations here; both keep them in the same image store.
+ * What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-ecr";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import type { EcrDeps } from "./ecr-deps.ts";
 import { imageOperations } from "./images.ts";
@@ -12,8 +14,12 @@ import { layerOperations } from "./layers.ts";
 import { ecrPermissions } from "./permissions.ts";
 import { inOwnRegistry } from "./own-registry.ts";
 import { policyOperations } from "./policies.ts";
+import { registryPolicyOperations } from "./registry-policy.ts";
+import { registrySettingOperations } from "./registry-settings.ts";
+import { creationTemplateOperations } from "./creation-templates.ts";
+import { pullThroughOperations } from "./pull-through-rules.ts";
 import { repositoryOperations } from "./repositories.ts";
-import { refusing } from "../common/members.ts";
+import { scanningOperations } from "./scanning.ts";
 import { REFUSED } from "./members.ts";
 
 export function ecrService(deps: EcrDeps): ServiceModule {
@@ -22,6 +28,11 @@ export function ecrService(deps: EcrDeps): ServiceModule {
     ...imageOperations(deps),
     ...layerOperations(deps),
     ...policyOperations(deps),
+    ...registrySettingOperations(deps),
+    ...registryPolicyOperations(deps),
+    ...scanningOperations(deps),
+    ...pullThroughOperations(deps),
+    ...creationTemplateOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -3,13 +3,18 @@ import type * as sdk from "@aws-sdk/client-ecr";
 import { DigestMismatchError, digestOf } from "@gantry/content";
 import { ImmutableTagError, MissingReferenceError, RegistryError } from "@gantry/registry";
 import { issueLayerToken } from "@gantry/registry/registry-token";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import type { EcrDeps } from "./ecr-deps.ts";
+import { checkReadable } from "./encryption.ts";
 import { findRepository } from "./lookups.ts";
 
 const PART_BYTES = 10 * 1024 * 1024;
 
-/** Layers and manifests by the API instead of the registry: what ECR's own tools use. Source: API_InitiateLayerUpload and following. */
+/**
+ * Layers and manifests by the API instead of the registry: what ECR's own tools use.
+ * Source: API_InitiateLayerUpload and following.
+ */
 export function layerOperations(deps: EcrDeps) {
   return {
     BatchCheckLayerAvailability: (input, context) => batchCheckLayerAvailability(deps, input, context),
@@ -51,10 +56,12 @@ async function getDownloadUrlForLayer(
   const { store, images, vault, clock } = deps;
   const repository = findRepository(store, context, input.repositoryName);
   const layerDigest = input.layerDigest ?? "";
+  checkReadable(store, repository);
   if ((await images.layerSize(repository, layerDigest, { touch: false })) === undefined)
     throw new ApiError(
       "LayersNotFoundException",
-      `The layer with digest '${layerDigest}' does not exist in the repository with name '${repository.name}' in the registry with id '${repository.account}'`,
+      `The layer with digest '${layerDigest}' does not exist in the repository with name ` +
+        `'${repository.name}' in the registry with id '${repository.account}'`,
     );
   const name = `${repository.account}.dkr.ecr.${repository.region}.amazonaws.com/${repository.name}`;
   const path = `/v2/${name}/blobs/${layerDigest}`;
@@ -88,7 +95,8 @@ async function uploadLayerPart(
   if (first !== size || last - first + 1 !== bytes.length)
     throw new ApiError(
       "InvalidLayerPartException",
-      "The layer part size is not valid, or the first byte specified is not consecutive to the last byte of a previous layer part upload.",
+      "The layer part size is not valid, or the first byte specified is not consecutive to the last " +
+        "byte of a previous layer part upload.",
       {
         fields: {
           registryId: repository.account,
@@ -124,7 +132,8 @@ async function completeLayerUpload(
     await images.cancelUpload(input.uploadId ?? "");
     throw new ApiError(
       "LayerAlreadyExistsException",
-      `The layer with digest '${layerDigest}' already exists in the repository with name '${repository.name}' in registry with id '${repository.account}'`,
+      `The layer with digest '${layerDigest}' already exists in the repository with name ` +
+        `'${repository.name}' in registry with id '${repository.account}'`,
     );
   }
   try {
@@ -133,7 +142,8 @@ async function completeLayerUpload(
     if (!(thrown instanceof DigestMismatchError)) throw thrown;
     throw new ApiError(
       "InvalidLayerException",
-      "The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not match the digest specified.",
+      "The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not " +
+        "match the digest specified.",
     );
   }
   return {
@@ -150,6 +160,7 @@ async function putImage(
   context: RequestContext,
 ): Promise<sdk.PutImageResponse> {
   const repository = findRepository(store, context, input.repositoryName);
+  checkReadable(store, repository);
   const bytes = Buffer.from(input.imageManifest ?? "");
   const digest = digestOf(bytes);
   if (input.imageDigest !== undefined && input.imageDigest !== digest)
@@ -161,7 +172,8 @@ async function putImage(
   if (there !== undefined && (input.imageTag === undefined || there.imageTags.includes(input.imageTag)))
     throw new ApiError(
       "ImageAlreadyExistsException",
-      `Image with digest '${digest}' and tag '${input.imageTag ?? "null"}' already exists in the repository with name '${repository.name}' in registry with id '${repository.account}'`,
+      `Image with digest '${digest}' and tag '${input.imageTag ?? "null"}' already exists in the ` +
+        `repository with name '${repository.name}' in registry with id '${repository.account}'`,
     );
   try {
     const image = await images.putManifest(repository, bytes, {
@@ -192,7 +204,8 @@ async function findUpload(
   if (size === undefined)
     throw new ApiError(
       "UploadNotFoundException",
-      `The upload with id '${id}' does not exist in the repository with name '${repository.name}' in registry with id '${repository.account}'`,
+      `The upload with id '${id}' does not exist in the repository with name '${repository.name}' in ` +
+        `registry with id '${repository.account}'`,
     );
   return size;
 }
@@ -204,12 +217,14 @@ function asApiError(thrown: RegistryError, repository: { name: string; account: 
   if (thrown instanceof MissingReferenceError && thrown.kind === "layer")
     return new ApiError(
       "LayersNotFoundException",
-      `Layers with digests '[${thrown.digest}]' required for pushing image into repository with name '${repository.name}' in the registry with id '${repository.account}' do not exist`,
+      `Layers with digests '[${thrown.digest}]' required for pushing image into repository with name ` +
+        `'${repository.name}' in the registry with id '${repository.account}' do not exist`,
     );
   if (thrown instanceof MissingReferenceError)
     return new ApiError(
       "ReferencedImagesNotFoundException",
-      `Images with digests '[${thrown.digest}]' required for pushing image into repository with name '${repository.name}' in the registry with id '${repository.account}' do not exist`,
+      `Images with digests '[${thrown.digest}]' required for pushing image into repository with name ` +
+        `'${repository.name}' in the registry with id '${repository.account}' do not exist`,
     );
   return new ApiError("InvalidParameterException", thrown.message);
 }

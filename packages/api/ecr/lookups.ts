@@ -1,9 +1,10 @@
 import type * as sdk from "@aws-sdk/client-ecr";
 import { formatArn } from "@gantry/kernel";
 import type { ImageRecord, Reader, RepositoryRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
+import { presentEncryption } from "./encryption.ts";
 
 /** The image of a digest, a tag, or both. */
 export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifier): ImageRecord | undefined {
@@ -56,6 +57,32 @@ export function byArn(reader: Reader, place: Place, arn: string | undefined): Re
   return record;
 }
 
+/** Errors: InvalidParameterException where neither digest nor tag is given, ImageNotFoundException. */
+export function oneImage(
+  reader: Reader,
+  repository: RepositoryRecord,
+  id: sdk.ImageIdentifier = {},
+): ImageRecord {
+  if (id.imageDigest === undefined && id.imageTag === undefined)
+    throw new ApiError(
+      "InvalidParameterException",
+      "Invalid parameter at 'imageId' failed to satisfy constraint: 'imageDigest or imageTag must be given'",
+    );
+  const image = findImage(reader.listBy("image", "repository", repository.arn), id);
+  if (image === undefined) throw imageNotFound(repository, id);
+  return image;
+}
+
+/** The error for an image that a repository does not have. */
+export function imageNotFound(repository: RepositoryRecord, id: sdk.ImageIdentifier): ApiError {
+  return new ApiError(
+    "ImageNotFoundException",
+    `The image with imageId {imageDigest:'${id.imageDigest ?? "null"}', ` +
+      `imageTag:'${id.imageTag ?? "null"}'} does not exist within the repository with name ` +
+      `'${repository.name}' in the registry with id '${repository.account}'`,
+  );
+}
+
 export function invalidToken(): ApiError {
   return new ApiError(
     "InvalidParameterException",
@@ -73,7 +100,7 @@ export function presentRepository(record: RepositoryRecord, registry: string): s
     imageTagMutability: record.tagMutability,
     imageTagMutabilityExclusionFilters: presentExclusions(record),
     imageScanningConfiguration: { scanOnPush: record.scanOnPush },
-    encryptionConfiguration: { encryptionType: "AES256" },
+    encryptionConfiguration: presentEncryption(record),
   };
 }
 
@@ -93,7 +120,7 @@ export function presentImage(image: ImageRecord, repository: RepositoryRecord): 
 }
 
 export function presentExclusions(
-  record: RepositoryRecord,
+  record: Pick<RepositoryRecord, "excludedTags">,
 ): sdk.ImageTagMutabilityExclusionFilter[] | undefined {
   return record.excludedTags?.map((filter) => ({ filterType: "WILDCARD", filter }));
 }

@@ -1,6 +1,10 @@
-import { ApiError, type Handler } from "@gantry/wire";
+import type { Handler } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
-/** The operations, refusing a registry other than the caller's own. Errors: RepositoryNotFoundException, InvalidParameterException. */
+/**
+ * The operations, refusing a registry other than the caller's own.
+ * Errors: RepositoryNotFoundException, InvalidParameterException.
+ */
 export function inOwnRegistry(
   operations: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, Handler>> {

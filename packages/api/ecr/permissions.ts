@@ -6,6 +6,29 @@ import { repositoryArnOf, repositoryByArn, repositoryOf } from "./lookups.ts";
 
 type Given = string | undefined;
 
+/** Operations on the registry itself: AWS knows no resource for them. */
+const OF_REGISTRY = {
+  GetAuthorizationToken: "*",
+  GetRegistryScanningConfiguration: "*",
+  DescribeRegistry: "*",
+  PutReplicationConfiguration: "*",
+  PutRegistryScanningConfiguration: "*",
+  GetRegistryPolicy: "*",
+  PutRegistryPolicy: "*",
+  DeleteRegistryPolicy: "*",
+  GetAccountSetting: "*",
+  PutAccountSetting: "*",
+  CreatePullThroughCacheRule: "*",
+  DescribePullThroughCacheRules: "*",
+  UpdatePullThroughCacheRule: "*",
+  DeletePullThroughCacheRule: "*",
+  ValidatePullThroughCacheRule: "*",
+  CreateRepositoryCreationTemplate: "*",
+  DescribeRepositoryCreationTemplates: "*",
+  UpdateRepositoryCreationTemplate: "*",
+  DeleteRepositoryCreationTemplate: "*",
+} as const;
+
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon ECR". */
 export function ecrPermissions(store: Reader) {
   const named = (name: Given, place: Caller) =>
@@ -22,6 +45,7 @@ export function ecrPermissions(store: Reader) {
   const byArn = (input: { resourceArn?: Given }, place: Caller): readonly Need[] =>
     on(repositoryByArn(store, place, input.resourceArn)?.arn ?? input.resourceArn ?? "*");
   return {
+    ...OF_REGISTRY,
     CreateRepository: (input, place) => [
       ...ofRepository(input, place),
       ...tagOnCreate(input.tags, {
@@ -37,10 +61,9 @@ export function ecrPermissions(store: Reader) {
     TagResource: byArn,
     UntagResource: byArn,
     ListTagsForResource: byArn,
-    GetAuthorizationToken: "*",
-    GetRegistryScanningConfiguration: "*",
-    DescribeRegistry: "*",
-    PutReplicationConfiguration: "*",
+    DescribeImageReplicationStatus: ofRepository,
+    StartImageScan: ofRepository,
+    DescribeImageScanFindings: ofRepository,
 
     ListImages: ofRepository,
     DescribeImages: ofRepository,

@@ -2,11 +2,12 @@ import type * as sdk from "@aws-sdk/client-ecr";
 import { formatArn } from "@gantry/kernel";
 import { issueToken } from "@gantry/registry/registry-token";
 import type { RepositoryRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { EcrDeps } from "./ecr-deps.ts";
+import { toEncryption } from "./encryption.ts";
 import { byArn, findRepository, invalidToken, presentExclusions, presentRepository } from "./lookups.ts";
 
 /** Repositories, their settings and tags, and tokens. */
@@ -17,12 +18,6 @@ export function repositoryOperations(deps: EcrDeps) {
     DeleteRepository: (input, context) => deleteRepository(deps, input, context),
     GetAuthorizationToken: (_input, context) => getAuthorizationToken(deps, context),
     PutImageTagMutability: (input, context) => putImageTagMutability(deps, input, context),
-    PutImageScanningConfiguration: (input, context) => putImageScanningConfiguration(deps, input, context),
-    BatchGetRepositoryScanningConfiguration: (input, context) =>
-      batchGetRepositoryScanningConfiguration(deps, input, context),
-    GetRegistryScanningConfiguration: (_input, context) => getRegistryScanningConfiguration(context),
-    DescribeRegistry: (_input, context) => describeRegistry(context),
-    PutReplicationConfiguration: () => putReplicationConfiguration(),
     TagResource: (input, context) => tagResource(deps, input, context),
     UntagResource: (input, context) => untagResource(deps, input, context),
     ListTagsForResource: (input, context) => listTagsForResource(deps, input, context),
@@ -35,15 +30,6 @@ function createRepository(
   context: RequestContext,
 ): sdk.CreateRepositoryResponse {
   const { store, clock } = deps;
-  refuseMembers(
-    {
-      ...input,
-      encryptionConfiguration:
-        input.encryptionConfiguration?.encryptionType === "KMS" ? input.encryptionConfiguration : undefined,
-    },
-    ["encryptionConfiguration"],
-    "InvalidParameterException",
-  );
   const name = input.repositoryName ?? "";
   if (
     !/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) ||
@@ -52,7 +38,8 @@ function createRepository(
   )
     throw new ApiError(
       "InvalidParameterException",
-      "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+      "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular " +
+        "expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
     );
   const record = store.transact((tx) => {
     const arn = formatArn("ecr", context, `repository/${name}`);
@@ -67,6 +54,7 @@ function createRepository(
       arn,
       name,
       ...mutabilityOf(input),
+      ...toEncryption(tx, context, input.encryptionConfiguration),
       scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
       createdAt: clock.now(),
       tags: toTags(input.tags),
@@ -108,7 +96,8 @@ function deleteRepository(
     if (images.length > 0 && input.force !== true)
       throw new ApiError(
         "RepositoryNotEmptyException",
-        `The repository with name '${repository.name}' in registry with id '${context.account}' cannot be deleted because it still contains images`,
+        `The repository with name '${repository.name}' in registry with id '${context.account}' cannot ` +
+          "be deleted because it still contains images",
       );
     for (const image of images) tx.delete("image", `${repository.arn}@${image.digest}`);
     tx.delete("repository", repository.arn);
@@ -148,71 +137,6 @@ function putImageTagMutability(
     imageTagMutability: record.tagMutability,
     imageTagMutabilityExclusionFilters: presentExclusions(record),
   };
-}
-
-function putImageScanningConfiguration(
-  { store }: EcrDeps,
-  input: sdk.PutImageScanningConfigurationRequest,
-  context: RequestContext,
-): sdk.PutImageScanningConfigurationResponse {
-  const scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
-  const record = store.transact((tx) => {
-    const next = { ...findRepository(tx, context, input.repositoryName), scanOnPush };
-    tx.put("repository", next.arn, next);
-    return next;
-  });
-  return {
-    registryId: record.account,
-    repositoryName: record.name,
-    imageScanningConfiguration: { scanOnPush },
-  };
-}
-
-function batchGetRepositoryScanningConfiguration(
-  { store }: EcrDeps,
-  input: sdk.BatchGetRepositoryScanningConfigurationRequest,
-  context: RequestContext,
-): sdk.BatchGetRepositoryScanningConfigurationResponse {
-  const known = store.list("repository", formatArn("ecr", context, "repository/"));
-  const found = known.filter((record) => input.repositoryNames?.includes(record.name) === true);
-  const missing = (input.repositoryNames ?? []).filter(
-    (name) => !found.some((record) => record.name === name),
-  );
-  return {
-    scanningConfigurations: found.map((record) => ({
-      repositoryArn: record.arn,
-      repositoryName: record.name,
-      scanOnPush: record.scanOnPush,
-      scanFrequency: record.scanOnPush ? "SCAN_ON_PUSH" : "MANUAL",
-      appliedScanFilters: [],
-    })),
-    failures: missing.map((repositoryName) => ({
-      repositoryName,
-      failureCode: "REPOSITORY_NOT_FOUND",
-      failureReason: "The repository does not exist.",
-    })),
-  };
-}
-
-function getRegistryScanningConfiguration(
-  context: RequestContext,
-): sdk.GetRegistryScanningConfigurationResponse {
-  return {
-    registryId: context.account,
-    scanningConfiguration: { scanType: "BASIC", rules: [] },
-  };
-}
-
-function describeRegistry(context: RequestContext): sdk.DescribeRegistryResponse {
-  return {
-    registryId: context.account,
-    replicationConfiguration: { rules: [] },
-  };
-}
-
-/** Accepts that there are no rules; `members.ts` refuses any: images are not replicated to other regions or accounts. */
-function putReplicationConfiguration(): sdk.PutReplicationConfigurationResponse {
-  return { replicationConfiguration: { rules: [] } };
 }
 
 function tagResource(
@@ -256,7 +180,7 @@ function listTagsForResource(
 }
 
 /** Whether tags may move, and which are exempt. Source: API_CreateRepository, imageTagMutabilityExclusionFilters. */
-function mutabilityOf(input: {
+export function mutabilityOf(input: {
   imageTagMutability?: string | undefined;
   imageTagMutabilityExclusionFilters?:
     | readonly { filterType: string | undefined; filter: string | undefined }[]
@@ -271,7 +195,8 @@ function mutabilityOf(input: {
   if (!["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"].includes(mode))
     throw new ApiError(
       "InvalidParameterException",
-      "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'",
+      "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy " +
+        "enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'",
     );
   if (mode.endsWith("_WITH_EXCLUSION") !== filters.length > 0)
     throw invalid(

@@ -13,8 +13,9 @@ import { page } from "../common/paging.ts";
 import { invalidParameter } from "./lookups.ts";
 
 /**
- * Settings of the account and of its principals. `containerInsights` is the default of new clusters, `defaultLogDriverMode` that
- * of awslogs; the others are recorded. Source: API_PutAccountSetting and following; "Access Amazon ECS features with account settings".
+ * Settings of the account and of its principals. `containerInsights` is the default of new clusters,
+ * `defaultLogDriverMode` that of awslogs; the others are recorded.
+ * Source: API_PutAccountSetting and following; "Access Amazon ECS features with account settings".
  */
 export function accountSettingOperations(deps: ApiDeps) {
   const { store } = deps;

@@ -1,7 +1,7 @@
-import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import { containerInstanceId } from "@gantry/state";
 import { startApi } from "@gantry/testkit";
+import { defaultNetwork, registerTask } from "@gantry/testkit/ecs-client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 const api = await startApi({ overcommit: { cpu: 2, memory: 1.5 } });
@@ -23,18 +23,9 @@ const occupy = (nodeId: string, cpuUnits: number, memoryMiB: number) =>
 const failuresOf = ({ failures = [] }: ecs.RunTaskCommandOutput) => failures.map(({ reason }) => reason);
 
 beforeAll(async () => {
-  const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
-  networkConfiguration = { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
+  networkConfiguration = await defaultNetwork(api);
   await client.send(new ecs.CreateClusterCommand({}));
-  await client.send(
-    new ecs.RegisterTaskDefinitionCommand({
-      family: "app",
-      networkMode: "awsvpc",
-      cpu: "1024",
-      memory: "2048",
-      containerDefinitions: [{ name: "c", image: "busybox" }],
-    }),
-  );
+  await registerTask(client, "app", { cpu: "1024", memory: "2048" });
 });
 
 beforeEach(() =>
@@ -76,14 +67,14 @@ describe("RunTask", () => {
     expect(failuresOf(await run())).toEqual([]);
   });
 
-  it("starts as many tasks of a call as fit, and says what kept the others", async () => {
+  it("starts as many tasks of a call as fit, and reports the reason for the others", async () => {
     putNode("n1", 4_096, 8_192);
     const answer = await run({ count: 10 });
     expect(answer.tasks).toHaveLength(6);
     expect(failuresOf(answer)).toEqual(["RESOURCE:MEMORY"]);
   });
 
-  it("uses every node, and names each that has no room", async () => {
+  it("uses every node, and names each one without room", async () => {
     putNode("n1", 512, 8_192);
     putNode("n2", 2_048, 8_192);
     expect((await run()).tasks).toHaveLength(1);

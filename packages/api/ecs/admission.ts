@@ -21,7 +21,8 @@ export interface Admission {
 }
 
 /**
- * Counts how many of a call's tasks the nodes have room for. Where no node has ever connected all are started, and wait.
+ * Counts how many of a call's tasks the nodes have room for. Where no node has ever connected all are
+ * started, and wait.
  * Source: Amazon ECS Developer Guide, "API failure reasons", RESOURCE:CPU and RESOURCE:MEMORY.
  */
 export function admitTasks(
@@ -55,7 +56,9 @@ export function admitTasks(
       {
         arn: containerInstanceArn(wanted.cluster, node.id),
         reason: `RESOURCE:${shortage.resource}`,
-        detail: `The task needs ${shortage.needed} ${unit}; the node ${node.hostname} has ${Math.max(0, shortage.available)}${shortage.isPermanent ? "" : " left"}.`,
+        detail:
+          `The task needs ${shortage.needed} ${unit}; the node ${node.hostname} has ` +
+          `${Math.max(0, shortage.available)}${shortage.isPermanent ? "" : " left"}.`,
       },
     ];
   }

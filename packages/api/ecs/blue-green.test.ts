@@ -154,6 +154,22 @@ describe("CreateService with a strategy that moves traffic", () => {
     ]);
   });
 
+  // Before: the bake time of a ROLLING deployment was shown as 0.
+  it("shows the bake time of a rolling deployment, which reports no stage", async () => {
+    await create("rolling", { strategy: "ROLLING", bakeTimeInMinutes: 7 }, undefined);
+    const { services } = await client.send(new ecs.DescribeServicesCommand({ services: ["rolling"] }));
+    const { serviceDeployments } = await client.send(
+      new ecs.DescribeServiceDeploymentsCommand({
+        serviceDeploymentArns: [services?.[0]?.currentServiceDeployment ?? ""],
+      }),
+    );
+    expect(serviceDeployments?.[0]?.deploymentConfiguration).toMatchObject({
+      strategy: "ROLLING",
+      bakeTimeInMinutes: 7,
+    });
+    expect(serviceDeployments?.[0]).not.toHaveProperty("lifecycleStage");
+  });
+
   it("has AWS's defaults for canaries and linear steps", async () => {
     const canary = await create("canary", {
       strategy: "CANARY",
@@ -268,7 +284,7 @@ describe("the history of deployments", () => {
     await expect(stop("arn:none")).rejects.toMatchObject({ name: "ServiceDeploymentNotFoundException" });
   });
 
-  it("keeps alarms and pause hooks, and refuses what it cannot do", async () => {
+  it("stores alarms and pause hooks, and refuses unsupported members", async () => {
     const alarms = { alarmNames: ["errors"], enable: true, rollback: true };
     const pause: ecs.DeploymentLifecycleHook = { targetType: "PAUSE", lifecycleStages: ["POST_SCALE_UP"] };
     const { service } = await create("guarded", { ...BLUE_GREEN, alarms, lifecycleHooks: [pause] });

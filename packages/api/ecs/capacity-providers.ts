@@ -1,8 +1,10 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { CAPACITY_PROVIDERS, type CapacityProvider, type ClusterRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { capacityProviderArn, toCapacityProviders, toStrategy } from "./capacity-strategy.ts";
+import { page } from "../common/paging.ts";
 import { findCluster } from "./lookups.ts";
 import { presentCluster } from "./present-cluster.ts";
 
@@ -55,8 +57,14 @@ function describeCapacityProviders(
     provider: providerNamed(context, name),
   }));
   const shown = names.length === 0 ? offered : names.flatMap(({ provider }) => provider ?? []);
+  const { items, nextToken } = page([...shown].sort(), (name) => name, {
+    token: input.nextToken,
+    size: input.maxResults ?? 10,
+    invalidToken: () => new ApiError("InvalidParameterException", "Invalid token."),
+  });
   return {
-    capacityProviders: shown.map((name) => ({
+    nextToken,
+    capacityProviders: items.map((name) => ({
       capacityProviderArn: capacityProviderArn(context, name),
       name,
       status: "ACTIVE",

@@ -30,7 +30,11 @@ export function toCapacityProviders(names: readonly string[] | undefined): reado
   });
 }
 
-/** A strategy over the capacity providers of a cluster. Source: API_CapacityProviderStrategyItem. Errors: InvalidParameterException. */
+/**
+ * A strategy over the capacity providers of a cluster.
+ * Source: API_CapacityProviderStrategyItem.
+ * Errors: InvalidParameterException.
+ */
 export function toStrategy(
   given: readonly ecs.CapacityProviderStrategyItem[] | undefined,
   offered: readonly string[],
@@ -45,7 +49,8 @@ export function toStrategy(
     throw invalidParameter("The capacity provider strategy cannot contain duplicate capacity providers.");
   if (providers.some((provider) => !offered.includes(provider)))
     throw invalidParameter(
-      "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.",
+      "The specified capacity provider strategy cannot contain a capacity provider that is not " +
+        "associated with the cluster. Associate the capacity provider with the cluster and try again.",
     );
   const strategy = items.map((item, index) => ({
     provider: providers[index] ?? "FARGATE",

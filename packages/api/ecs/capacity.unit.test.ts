@@ -1,6 +1,6 @@
-import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import { startApi } from "@gantry/testkit";
+import { defaultNetwork, registerTask } from "@gantry/testkit/ecs-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
@@ -31,8 +31,7 @@ const described = async (name = "c") => {
 };
 
 beforeAll(async () => {
-  const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
-  networkConfiguration = { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
+  networkConfiguration = await defaultNetwork(api);
   await client.send(
     new ecs.CreateClusterCommand({
       clusterName: "c",
@@ -41,15 +40,7 @@ beforeAll(async () => {
     }),
   );
   await client.send(new ecs.CreateClusterCommand({ clusterName: "plain" }));
-  await client.send(
-    new ecs.RegisterTaskDefinitionCommand({
-      family: "app",
-      networkMode: "awsvpc",
-      cpu: "256",
-      memory: "512",
-      containerDefinitions: [{ name: "c", image: "busybox" }],
-    }),
-  );
+  await registerTask(client, "app");
 });
 
 describe("a cluster", () => {
@@ -79,7 +70,7 @@ describe("a cluster", () => {
     ).rejects.toThrow("logConfiguration");
   });
 
-  it("has the capacity providers that it is given, unless services use those that it loses", async () => {
+  it("has the given capacity providers, and keeps those that services use", async () => {
     const put = (capacityProviders: string[], defaultCapacityProviderStrategy: object[] = []) =>
       client.send(
         new ecs.PutClusterCapacityProvidersCommand({
@@ -125,7 +116,7 @@ describe("a capacity provider strategy", () => {
     expect(tasks[0]?.launchType).toBe("FARGATE");
   });
 
-  it("is the cluster's where the call names neither it nor a launch type", async () => {
+  it("is the cluster's if the call names neither a strategy nor a launch type", async () => {
     expect((await run()).tasks?.[0]?.capacityProviderName).toBe("FARGATE_SPOT");
     expect((await run({ launchType: "FARGATE" })).tasks?.[0]?.capacityProviderName).toBeUndefined();
     expect((await create("by-default")).service).toMatchObject({ capacityProviderStrategy: [SPOT] });
@@ -202,7 +193,7 @@ describe("account settings", () => {
     ]);
   });
 
-  it("refuse values, names and principals that there are not", async () => {
+  it("refuse unknown values, names and principals", async () => {
     const put = (name: ecs.SettingName, value: string) =>
       client.send(new ecs.PutAccountSettingDefaultCommand({ name, value }));
     await expect(put("taskLongArnFormat", "disabled")).rejects.toThrow("You can no longer disable");

@@ -23,7 +23,8 @@ export function checkContainers(containers: readonly ContainerSpec[], volumes: r
       const other = containers.find((each) => each.name === containerName);
       if (other === undefined || containerName === container.name)
         throw refused(
-          `Container '${container.name}' depends on container '${containerName}', which is not another container of the task definition.`,
+          `Container '${container.name}' depends on container '${containerName}', which is not another ` +
+            "container of the task definition.",
         );
       if ((condition === "COMPLETE" || condition === "SUCCESS") && other.essential)
         throw refused(
@@ -31,7 +32,8 @@ export function checkContainers(containers: readonly ContainerSpec[], volumes: r
         );
       if (condition === "HEALTHY" && other.healthCheck === undefined)
         throw refused(
-          `Container '${container.name}' waits for '${containerName}' to be HEALTHY, but that container has no health check.`,
+          `Container '${container.name}' waits for '${containerName}' to be HEALTHY, but that ` +
+            "container has no health check.",
         );
     }
     for (const mount of container.mountPoints)

@@ -1,7 +1,10 @@
 import type { ContainerSpec } from "@gantry/state";
 import { refused } from "./registration-refusal.ts";
 
-/** CPU units to the memory sizes, in MiB, that Fargate has for them. Source: ECS Developer Guide, "Task CPU and memory". */
+/**
+ * CPU units to the memory sizes, in MiB, that Fargate has for them.
+ * Source: ECS Developer Guide, "Task CPU and memory".
+ */
 const FARGATE_SIZES: ReadonlyMap<number, readonly number[]> = new Map([
   [256, [512, 1024, 2048]],
   [512, steps(1024, 4096, 1024)],
@@ -29,7 +32,8 @@ export function checkSizes(
       container.memoryReservationMiB > container.memoryMiB
     )
       throw refused(
-        `Invalid setting for container '${container.name}'. The memory reservation must not be greater than the memory.`,
+        `Invalid setting for container '${container.name}'. The memory reservation must not be greater ` +
+          "than the memory.",
       );
     if (
       task.memoryMiB === undefined &&
@@ -37,7 +41,8 @@ export function checkSizes(
       container.memoryReservationMiB === undefined
     )
       throw refused(
-        `Invalid setting for container '${container.name}'. At least one of 'memory' or 'memoryReservation' must be specified.`,
+        `Invalid setting for container '${container.name}'. At least one of 'memory' or ` +
+          "'memoryReservation' must be specified.",
       );
   }
   const cpuSum = containers.reduce((sum, container) => sum + container.cpu, 0);
@@ -51,7 +56,8 @@ export function checkSizes(
       throw refused("Fargate requires that 'memory' be defined at the task level.");
     if (!FARGATE_SIZES.get(task.cpu)?.includes(task.memoryMiB))
       throw refused(
-        `No Fargate configuration exists for given values: ${task.cpu} CPU, ${task.memoryMiB} memory. See the Amazon ECS documentation for the valid values.`,
+        `No Fargate configuration exists for given values: ${task.cpu} CPU, ${task.memoryMiB} memory. ` +
+          "See the Amazon ECS documentation for the valid values.",
       );
   }
   if (task.cpu !== undefined && cpuSum > task.cpu)
@@ -60,7 +66,8 @@ export function checkSizes(
     );
   if (task.memoryMiB !== undefined && memorySum > task.memoryMiB)
     throw refused(
-      `Invalid 'memory' setting for task. The containers' memory (${memorySum} MiB) is greater than the task's (${task.memoryMiB} MiB).`,
+      `Invalid 'memory' setting for task. The containers' memory (${memorySum} MiB) is greater than ` +
+        `the task's (${task.memoryMiB} MiB).`,
     );
   const greedy = containers.find(
     (container) => task.memoryMiB !== undefined && (container.memoryMiB ?? 0) > task.memoryMiB,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RunTaskCommandInput } from "@aws-sdk/client-ecs";
 import type { ClusterRecord, Reader, TaskDefinitionRecord, TaskRecord, Transaction } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** Source: ECS API Reference, "Ensuring idempotency": a token is valid for 24 hours. */
 const VALID_MS = 24 * 60 * 60_000;
@@ -26,7 +26,8 @@ export function tasksOfToken(reader: Reader, use: TokenUse): readonly TaskRecord
   if (known.requestHash !== hashOf(use))
     throw new ApiError(
       "ConflictException",
-      "The RunTask request could not be processed due to conflicts. The provided clientToken is already in use with a different RunTask request.",
+      "The RunTask request could not be processed due to conflicts. The provided clientToken is " +
+        "already in use with a different RunTask request.",
       { fields: { resourceIds: known.cluster === use.cluster.arn ? known.taskArns : [] } },
     );
   return known.taskArns.flatMap((arn) => reader.get("task", arn) ?? []);

@@ -1,18 +1,19 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import { accountSettingOf, type ClusterRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { toCapacityProviders, toStrategy } from "./capacity-strategy.ts";
 import { clusterArnOf, clusterOf, findCluster, invalidParameter } from "./lookups.ts";
 import { presentCluster } from "./present-cluster.ts";
 
 /** Clusters. Source: API_CreateCluster and following. */
 export function clusterOperations(deps: ApiDeps) {
-  const { store, clock } = deps;
+  const { store } = deps;
   const changeCluster = (
     place: Place,
     name: string | undefined,
@@ -26,39 +27,7 @@ export function clusterOperations(deps: ApiDeps) {
     return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS", "CONFIGURATIONS"]) };
   };
   return {
-    CreateCluster(input, context) {
-      const name = input.clusterName ?? "default";
-      if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
-        throw invalidParameter(
-          "Invalid identifier: cluster names may have up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens.",
-        );
-      const capacityProviders = toCapacityProviders(input.capacityProviders);
-      const defaultStrategy = toStrategy(input.defaultCapacityProviderStrategy, capacityProviders);
-      const insights = toInsights(input.settings) ?? accountSettingOf(store, context, "containerInsights");
-      const changes = toClusterChanges(input);
-      ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
-      const cluster = store.transact((tx) => {
-        const arn = formatArn("ecs", context, `cluster/${name}`);
-        const there = tx.get("cluster", arn);
-        if (there?.status === "ACTIVE") return there;
-        const record: ClusterRecord = {
-          account: context.account,
-          region: context.region,
-          arn,
-          name,
-          status: "ACTIVE",
-          settings: [{ name: "containerInsights", value: insights }],
-          capacityProviders,
-          defaultStrategy,
-          ...changes,
-          tags: toTags(input.tags),
-          createdAt: clock.now(),
-        };
-        tx.put("cluster", arn, record);
-        return record;
-      });
-      return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS", "CONFIGURATIONS"]) };
-    },
+    CreateCluster: (input, context) => createCluster(deps, input, context),
     UpdateCluster(input, context) {
       const insights = toInsights(input.settings);
       const changes = toClusterChanges(input);
@@ -69,62 +38,122 @@ export function clusterOperations(deps: ApiDeps) {
         throw invalidParameter("Settings cannot be empty.");
       return changeCluster(context, input.cluster, settingsOf(toInsights(input.settings)));
     },
-    DescribeClusters(input, context) {
-      const names =
-        input.clusters === undefined || input.clusters.length === 0 ? ["default"] : input.clusters;
-      const found = names.map((name) => ({
-        arn: clusterArnOf(context, name),
-        cluster: clusterOf(store, context, name),
-      }));
-      return {
-        clusters: found.flatMap(({ cluster }) =>
-          cluster === undefined ? [] : [presentCluster(cluster, store, input.include ?? [])],
-        ),
-        failures: found.flatMap(({ arn, cluster }) =>
-          cluster === undefined ? [{ arn, reason: "MISSING" }] : [],
-        ),
-      };
-    },
-    ListClusters(input, context) {
-      const all = store
-        .list("cluster", formatArn("ecs", context, "cluster/"))
-        .filter((cluster) => cluster.status === "ACTIVE");
-      const { items, nextToken } = page(all, (cluster) => cluster.arn, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken: () => invalidParameter("Invalid token."),
-      });
-      return { clusterArns: items.map((cluster) => cluster.arn), nextToken };
-    },
-    DeleteCluster(input, context) {
-      const cluster = store.transact((tx) => {
-        const found = clusterOf(tx, context, input.cluster);
-        if (found === undefined || found.status === "INACTIVE")
-          throw new ApiError("ClusterNotFoundException", "Cluster not found.");
-        if (tx.listBy("service", "cluster", found.arn).some((service) => service.status === "ACTIVE"))
-          throw new ApiError(
-            "ClusterContainsServicesException",
-            "The Cluster cannot be deleted while Services are active.",
-          );
-        if (tx.listBy("task", "cluster", found.arn).some((task) => task.lastStatus !== "STOPPED"))
-          throw new ApiError(
-            "ClusterContainsTasksException",
-            "The Cluster cannot be deleted while Tasks are active.",
-          );
-        const next: ClusterRecord = { ...found, status: "INACTIVE" };
-        tx.put("cluster", found.arn, next);
-        return next;
-      });
-      return { cluster: presentCluster(cluster, store, []) };
-    },
+    DescribeClusters: (input, context) => describeClusters(deps, input, context),
+    ListClusters: (input, context) => listClusters(deps, input, context),
+    DeleteCluster: (input, context) => deleteCluster(deps, input, context),
   } satisfies Implementation<typeof ecs>;
+}
+
+function createCluster(
+  deps: ApiDeps,
+  input: ecs.CreateClusterRequest,
+  context: RequestContext,
+): ecs.CreateClusterResponse {
+  const { store, clock } = deps;
+  const name = input.clusterName ?? "default";
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
+    throw invalidParameter(
+      "Invalid identifier: cluster names may have up to 255 letters (uppercase and lowercase), " +
+        "numbers, underscores, and hyphens.",
+    );
+  const capacityProviders = toCapacityProviders(input.capacityProviders);
+  const defaultStrategy = toStrategy(input.defaultCapacityProviderStrategy, capacityProviders);
+  const insights = toInsights(input.settings) ?? accountSettingOf(store, context, "containerInsights");
+  const changes = toClusterChanges(input);
+  ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
+  const cluster = store.transact((tx) => {
+    const arn = formatArn("ecs", context, `cluster/${name}`);
+    const there = tx.get("cluster", arn);
+    if (there?.status === "ACTIVE") return there;
+    const record: ClusterRecord = {
+      account: context.account,
+      region: context.region,
+      arn,
+      name,
+      status: "ACTIVE",
+      settings: [{ name: "containerInsights", value: insights }],
+      capacityProviders,
+      defaultStrategy,
+      ...changes,
+      tags: toTags(input.tags),
+      createdAt: clock.now(),
+    };
+    tx.put("cluster", arn, record);
+    return record;
+  });
+  return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS", "CONFIGURATIONS"]) };
+}
+
+function describeClusters(
+  { store }: ApiDeps,
+  input: ecs.DescribeClustersRequest,
+  context: RequestContext,
+): ecs.DescribeClustersResponse {
+  const names = input.clusters === undefined || input.clusters.length === 0 ? ["default"] : input.clusters;
+  const found = names.map((name) => ({
+    arn: clusterArnOf(context, name),
+    cluster: clusterOf(store, context, name),
+  }));
+  return {
+    clusters: found.flatMap(({ cluster }) =>
+      cluster === undefined ? [] : [presentCluster(cluster, store, input.include ?? [])],
+    ),
+    failures: found.flatMap(({ arn, cluster }) =>
+      cluster === undefined ? [{ arn, reason: "MISSING" }] : [],
+    ),
+  };
+}
+
+function listClusters(
+  { store }: ApiDeps,
+  input: ecs.ListClustersRequest,
+  context: RequestContext,
+): ecs.ListClustersResponse {
+  const all = store
+    .list("cluster", formatArn("ecs", context, "cluster/"))
+    .filter((cluster) => cluster.status === "ACTIVE");
+  const { items, nextToken } = page(all, (cluster) => cluster.arn, {
+    token: input.nextToken,
+    size: input.maxResults ?? 100,
+    invalidToken: () => invalidParameter("Invalid token."),
+  });
+  return { clusterArns: items.map((cluster) => cluster.arn), nextToken };
+}
+
+function deleteCluster(
+  { store }: ApiDeps,
+  input: ecs.DeleteClusterRequest,
+  context: RequestContext,
+): ecs.DeleteClusterResponse {
+  const cluster = store.transact((tx) => {
+    const found = clusterOf(tx, context, input.cluster);
+    if (found === undefined || found.status === "INACTIVE")
+      throw new ApiError("ClusterNotFoundException", "Cluster not found.");
+    if (tx.listBy("service", "cluster", found.arn).some((service) => service.status === "ACTIVE"))
+      throw new ApiError(
+        "ClusterContainsServicesException",
+        "The Cluster cannot be deleted while Services are active.",
+      );
+    if (tx.listBy("task", "cluster", found.arn).some((task) => task.lastStatus !== "STOPPED"))
+      throw new ApiError(
+        "ClusterContainsTasksException",
+        "The Cluster cannot be deleted while Tasks are active.",
+      );
+    const next: ClusterRecord = { ...found, status: "INACTIVE" };
+    tx.put("cluster", found.arn, next);
+    return next;
+  });
+  return { cluster: presentCluster(cluster, store, []) };
 }
 
 function settingsOf(insights: string | undefined): Pick<ClusterRecord, "settings"> | Record<string, never> {
   return insights === undefined ? {} : { settings: [{ name: "containerInsights", value: insights }] };
 }
 
-/** What a call says about how commands are run in the cluster's tasks and where they store data; all of it is recorded. */
+/**
+ * What a call says about how commands are run in the cluster's tasks and where they store data; all of it is
+ * recorded.
+ */
 function toClusterChanges(input: {
   readonly configuration?: ecs.ClusterConfiguration | undefined;
   readonly serviceConnectDefaults?: ecs.ClusterServiceConnectDefaultsRequest | undefined;

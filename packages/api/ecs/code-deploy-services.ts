@@ -17,7 +17,11 @@ const OF_DEPLOYMENTS = {
   platformVersion: "platform version",
 } as const;
 
-/** What a service with the deployment controller CODE_DEPLOY needs. Source: API_CreateService. Errors: InvalidParameterException. */
+/**
+ * What a service with the deployment controller CODE_DEPLOY needs.
+ * Source: API_CreateService.
+ * Errors: InvalidParameterException.
+ */
 export function checkCodeDeploy(input: ecs.CreateServiceRequest): void {
   const { deploymentConfiguration, loadBalancers = [] } = input;
   if ((deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING")
@@ -55,10 +59,12 @@ export function checkCodeDeployUpdate(input: ecs.UpdateServiceRequest): void {
     if (input[member as keyof typeof OF_DEPLOYMENTS] !== undefined)
       // Its own keys.
       throw invalidParameter(
-        `Unable to update ${name} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.`,
+        `Unable to update ${name} on services with a CODE_DEPLOY deployment controller. Use AWS ` +
+          "CodeDeploy to trigger a new deployment.",
       );
   if (input.forceNewDeployment === true)
     throw invalidParameter(
-      "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+      "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS " +
+        "CodeDeploy to trigger a new deployment.",
     );
 }

@@ -8,8 +8,9 @@ const MINUTES: Constraint = { least: 0, most: 1_440 };
 const RESULTS: Constraint = { least: 1, most: 100 };
 
 /**
- * What ECS's model asks of members: the values of its enums, and ranges. Names and what one member asks of another ECS checks
- * by itself, in its own words. Source: the service's model, ECS API Reference.
+ * What ECS's model asks of members: the values of its enums, and ranges. Names and what one member asks of
+ * another ECS checks by itself, in its own words.
+ * Source: the service's model, ECS API Reference.
  */
 export const CONSTRAINTS: Constraints = {
   launchType: oneOf(sdk.LaunchType),

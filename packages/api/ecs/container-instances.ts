@@ -1,11 +1,11 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { ClusterRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
-import { toAwsvpc, toOverrides } from "./task-input.ts";
+import { checkPropagation, toAwsvpc, toOverrides } from "./task-input.ts";
 
 /** Source: API_StartTask, containerInstances. */
 const START_MAX = 10;
@@ -37,10 +37,11 @@ export function containerInstanceOperations(deps: ApiDeps) {
       containerInstances: [],
       failures: instances(context, input, { max: DESCRIBE_MAX }),
     }),
-    UpdateContainerInstancesState: (input, context) => ({
-      containerInstances: [],
-      failures: instances(context, input, { max: STATE_MAX }),
-    }),
+    UpdateContainerInstancesState(input, context) {
+      if (input.status !== "ACTIVE" && input.status !== "DRAINING")
+        throw invalidParameter(`status must be ACTIVE or DRAINING, not ${input.status}.`);
+      return { containerInstances: [], failures: instances(context, input, { max: STATE_MAX }) };
+    },
     DeregisterContainerInstance(input, context) {
       findCluster(store, context, input.cluster);
       throw invalidParameter(`Referenced container instance ${input.containerInstance ?? ""} not found.`);
@@ -77,6 +78,7 @@ function startTask(
   context: RequestContext,
 ): ecs.StartTaskResponse {
   refuseMembers(input, ["volumeConfigurations", "referenceId"], "InvalidParameterException");
+  checkPropagation(input.propagateTags);
   const names = input.containerInstances ?? [];
   if (names.length === 0 || names.length > START_MAX)
     throw invalidParameter(`Between 1 and ${START_MAX} container instances must be specified.`);
@@ -92,13 +94,17 @@ function startTask(
   return { tasks: [], failures: missing(cluster, names) };
 }
 
-/** Custom attributes belong to container instances alone. Errors: ClusterNotFoundException, InvalidParameterException, TargetNotFoundException. */
+/**
+ * Custom attributes belong to container instances alone.
+ * Errors: ClusterNotFoundException, InvalidParameterException, TargetNotFoundException.
+ */
 function changeAttributes(
   { store }: ApiDeps,
   input: ecs.PutAttributesRequest | ecs.DeleteAttributesRequest,
   context: RequestContext,
 ): never {
   findCluster(store, context, input.cluster);
-  if ((input.attributes ?? []).length === 0) throw invalidParameter("Attributes cannot be empty.");
-  throw new ApiError("TargetNotFoundException", "The specified target wasn't found.");
+  const [first] = input.attributes ?? [];
+  if (first === undefined) throw invalidParameter("Attributes cannot be empty.");
+  throw new ApiError("TargetNotFoundException", `The specified target ${first.targetId} wasn't found.`);
 }

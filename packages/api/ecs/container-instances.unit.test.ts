@@ -56,12 +56,21 @@ describe("a cluster without container instances", () => {
     await expect(start({ overrides: { containerOverrides: [{ name: "none" }] } })).rejects.toThrow(
       "is not a container in the TaskDefinition",
     );
+    const files = [{ name: "c", environmentFiles: [{ type: "s3" as const, value: "arn:aws:s3:::b/no" }] }];
+    await expect(start({ overrides: { containerOverrides: files } })).rejects.toThrow("ends with .env");
+    const value = "arn:aws:s3:::settings/a.env";
+    const containerOverrides = [{ name: "c", environmentFiles: [{ type: "s3" as const, value }] }];
+    await expect(start({ overrides: { containerOverrides } })).rejects.toThrow("'executionRoleArn'");
+    const executionRoleArn = "arn:aws:iam::000000000000:role/any";
+    expect(await start({ overrides: { containerOverrides, executionRoleArn } })).toMatchObject({
+      failures: [FAILURE],
+    });
     await expect(start({ containerInstances: [] })).rejects.toMatchObject({
       name: "InvalidParameterException",
     });
   });
 
-  it("lists none, and reports every one that is named as missing", async () => {
+  it("lists none, and reports every named one as missing", async () => {
     expect(await client.send(new ecs.ListContainerInstancesCommand({}))).toMatchObject({
       containerInstanceArns: [],
     });
@@ -70,8 +79,13 @@ describe("a cluster without container instances", () => {
       containerInstances: [],
       failures: [FAILURE],
     });
-    const drain = new ecs.UpdateContainerInstancesStateCommand({ ...named, status: "DRAINING" });
-    expect(await client.send(drain)).toMatchObject({ containerInstances: [], failures: [FAILURE] });
+    const update = (status: ecs.ContainerInstanceStatus) =>
+      client.send(new ecs.UpdateContainerInstancesStateCommand({ ...named, status }));
+    for (const status of ["ACTIVE", "DRAINING"] as const)
+      expect(await update(status)).toMatchObject({ containerInstances: [], failures: [FAILURE] });
+    // Before: these were accepted.
+    for (const status of ["DEREGISTERING", "REGISTERING", "REGISTRATION_FAILED"] as const)
+      await expect(update(status)).rejects.toThrow(status);
     await expect(
       client.send(new ecs.DeregisterContainerInstanceCommand({ containerInstance: ID })),
     ).rejects.toThrow("not found");
@@ -85,6 +99,9 @@ describe("a cluster without container instances", () => {
       () => client.send(new ecs.PutAttributesCommand({ attributes })),
       () => client.send(new ecs.DeleteAttributesCommand({ attributes })),
     ])
-      await expect(call()).rejects.toMatchObject({ name: "TargetNotFoundException" });
+      await expect(call()).rejects.toMatchObject({
+        name: "TargetNotFoundException",
+        message: `The specified target ${ID} wasn't found.`,
+      });
   });
 });

@@ -1,7 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ContainerSpec } from "@gantry/state";
-import { refuseMembers } from "../common/refuse.ts";
-import { toRepositoryCredentials, toSecrets } from "./container-secrets.ts";
+import { refuseMembers } from "./api-error.ts";
+import { toEnvironmentFiles, toRepositoryCredentials, toSecrets } from "./container-secrets.ts";
 import { toLogConfiguration } from "./log-configuration.ts";
 import { checkRange, hasControlCharacter, refused } from "./registration-refusal.ts";
 
@@ -14,7 +14,8 @@ export function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: 
   const { name = "", image = "" } = definition;
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
     throw refused(
-      "Container name must be specified: up to 255 letters (uppercase and lowercase), numbers, hyphens, and underscores are allowed.",
+      "Container name must be specified: up to 255 letters (uppercase and lowercase), numbers, " +
+        "hyphens, and underscores are allowed.",
     );
   if (image === "") throw refused("Container.image should not be null or empty.");
   const { linux, added } = checkedLinuxParameters(definition, isFargate);
@@ -65,6 +66,7 @@ function toReferences(definition: ecs.ContainerDefinition) {
       value: pair.value ?? "",
     })),
     secrets: toSecrets(definition),
+    ...toEnvironmentFiles(definition.environmentFiles),
     portMappings: (definition.portMappings ?? []).map((mapping) => toPortMapping(mapping)),
     mountPoints: (definition.mountPoints ?? []).map((mount) => ({
       sourceVolume: mount.sourceVolume ?? "",
@@ -96,7 +98,6 @@ function checkedLinuxParameters(
       "dnsSearchDomains",
       "extraHosts",
       "dockerSecurityOptions",
-      "environmentFiles",
       "resourceRequirements",
       "firelensConfiguration",
       "credentialSpecs",
@@ -167,7 +168,10 @@ function toRestartPolicy(
   return { restartPolicy: { ignoredExitCodes, attemptPeriodSeconds } };
 }
 
-/** An absolute path; a colon would be read as the start of the engine's options by tools that join paths with colons. */
+/**
+ * An absolute path; a colon would be read as the start of the engine's options by tools that join paths with
+ * colons.
+ */
 function toContainerPath(given: string | undefined): string {
   const path = given ?? "";
   const isAbsolute = path.startsWith("/") && path.split("/").some((part) => part !== "" && part !== ".");

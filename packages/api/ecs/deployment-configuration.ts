@@ -1,6 +1,6 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { DeploymentStrategy, RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import { invalidParameter } from "./lookups.ts";
 
 type DeploymentSettings = Pick<
@@ -38,7 +38,8 @@ export function toDeploymentConfiguration(
   const minimumHealthyPercent = given.minimumHealthyPercent ?? kept.minimumHealthyPercent;
   if (maximumPercent < 100 || maximumPercent < minimumHealthyPercent || minimumHealthyPercent < 0)
     throw invalidParameter(
-      "Both maximumPercent and minimumHealthyPercent cannot be 100 or less as this will block deployments, and maximumPercent must be at least 100.",
+      "Both maximumPercent and minimumHealthyPercent cannot be 100 or less as this will block " +
+        "deployments, and maximumPercent must be at least 100.",
     );
   const rollout = toRollout(given, kept.rollout);
   return {
@@ -53,8 +54,9 @@ export function toDeploymentConfiguration(
 
 /** Errors: InvalidParameterException. */
 function toAlarms(given: ecs.DeploymentAlarms): DeploymentSettings["deploymentAlarms"] {
-  if (given.enable !== true) return undefined;
   const names = given.alarmNames ?? [];
+  if (given.enable !== true)
+    return names.length === 0 ? undefined : { names, rollback: given.rollback ?? false, isDisabled: true };
   if (names.length === 0 || names.length > ALARMS_MAX)
     throw invalidParameter(`Deployment alarms must name 1 to ${ALARMS_MAX} CloudWatch alarms.`);
   return { names, rollback: given.rollback ?? false };
@@ -175,7 +177,9 @@ export function presentDeploymentConfiguration(spec: ServiceRecord["spec"]): ecs
 
 function presentAlarms(alarms: DeploymentSettings["deploymentAlarms"]): ecs.DeploymentConfiguration {
   if (alarms === undefined) return {};
-  return { alarms: { alarmNames: [...alarms.names], enable: true, rollback: alarms.rollback } };
+  return {
+    alarms: { alarmNames: [...alarms.names], enable: alarms.isDisabled !== true, rollback: alarms.rollback },
+  };
 }
 
 type HookDetails = NonNullable<ecs.DeploymentLifecycleHook["hookDetails"]>;

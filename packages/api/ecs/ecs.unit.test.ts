@@ -112,7 +112,7 @@ describe("a restart policy", () => {
       }),
     );
 
-  it("is shown as it was given, and has 300 s unless given", async () => {
+  it("is shown as it was given, with a default of 300 s", async () => {
     const given = { enabled: true, ignoredExitCodes: [0, 3] };
     const { taskDefinition } = await registering(given);
     expect(taskDefinition?.containerDefinitions?.[0]?.restartPolicy).toMatchObject(given);
@@ -121,7 +121,7 @@ describe("a restart policy", () => {
     expect(container?.restartPolicy).toEqual({ ignoredExitCodes: [0, 3], attemptPeriodSeconds: 300 });
   });
 
-  it("that is off starts nothing again", async () => {
+  it("that is disabled restarts no container", async () => {
     const { taskDefinition } = await registering({ enabled: false });
     const [container] = api.store.get("taskDefinition", taskDefinition?.taskDefinitionArn ?? "")?.spec
       .containers ?? [{}];
@@ -132,7 +132,7 @@ describe("a restart policy", () => {
     [{ enabled: true, restartAttemptPeriod: 59 }, /restartAttemptPeriod/],
     [{ enabled: true, restartAttemptPeriod: 1_801 }, /restartAttemptPeriod/],
     [{ enabled: true, ignoredExitCodes: Array.from({ length: 51 }, (_, code) => code) }, /at most 50/],
-  ])("is refused out of its limits: %j", async (policy, reason) => {
+  ])("is refused outside its limits: %j", async (policy, reason) => {
     await expect(registering(policy)).rejects.toThrow(reason);
   });
 });

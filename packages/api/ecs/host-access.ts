@@ -19,8 +19,8 @@ const USUAL_CAPABILITIES = [
 ];
 
 /**
- * Refuses settings that give a container access to the host: always on Fargate, as AWS does; for EC2 tasks unless the operator
- * allows them. Errors: ClientException.
+ * Refuses settings that give a container access to the host: always on Fargate, as AWS does; for EC2 tasks
+ * unless the operator allows them. Errors: ClientException.
  */
 export function checkHostAccess(
   input: ecs.RegisterTaskDefinitionRequest,
@@ -48,6 +48,7 @@ export function checkHostAccess(
     throw refused(`Fargate does not support ${first}.`);
   if (!isFargate && !allowHostAccess)
     throw refused(
-      `${asked.join(", ")} would give tasks access to the host, which this instance does not allow: start it with "gantry up --allow-host-access".`,
+      `${asked.join(", ")} would give tasks access to the host, which this instance does not allow: ` +
+        `start it with "gantry up --allow-host-access".`,
     );
 }

@@ -7,6 +7,7 @@ import * as sdk from "@aws-sdk/client-ecs";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { accountSettingOperations } from "./account-settings.ts";
 import { capacityProviderOperations } from "./capacity-providers.ts";
@@ -19,7 +20,6 @@ import { tagOperations } from "./tags.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskSetOperations } from "./task-sets.ts";
 import { taskOperations } from "./tasks.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 export function ecsService(deps: ApiDeps): ServiceModule {

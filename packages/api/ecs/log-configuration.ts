@@ -1,28 +1,9 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import type { ContainerSpec } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
+import { AWSLOGS_OPTIONS, logOptionProblem, type ContainerSpec, type SecretReference } from "@gantry/state";
+import { toSecretReferences } from "./container-secrets.ts";
+import { refused } from "./registration-refusal.ts";
 
 const FARGATE_LOG_DRIVERS = ["awslogs", "splunk", "awsfirelens"];
-const LOG_OPTIONS = [
-  "awslogs-group",
-  "awslogs-region",
-  "awslogs-stream-prefix",
-  "awslogs-create-group",
-  "awslogs-multiline-pattern",
-  "awslogs-datetime-format",
-  "mode",
-  "max-buffer-size",
-];
-
-const BUFFER_SIZE = /^\d+[kmg]?b?$/i;
-/** The options that take few values, each with what it may be. */
-const LOG_OPTION_VALUES: Readonly<Record<string, { readonly test: RegExp; readonly words: string }>> = {
-  mode: { test: /^(blocking|non-blocking)$/, words: "blocking or non-blocking" },
-  "max-buffer-size": { test: BUFFER_SIZE, words: "a number of bytes, or one with the unit k, m or g" },
-  "awslogs-create-group": { test: /^(true|false)$/, words: "true or false" },
-};
-
 /** Where a container's output goes, with its options checked. Errors: ClientException. */
 export function toLogConfiguration(
   configuration: ecs.LogConfiguration | undefined,
@@ -33,36 +14,39 @@ export function toLogConfiguration(
   const options = configuration.options ?? {};
   if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver))
     throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
-  refuseMembers(configuration, ["secretOptions"], "ClientException", "containerDefinitions.logConfiguration");
-  if (driver === "json-file") return { logDriver: driver, options: {} };
-  if (driver !== "awslogs")
+  const secretOptions = toSecretReferences(configuration.secretOptions, "secretOptions");
+  if (driver !== "awslogs" && driver !== "json-file")
     throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);
-  const unknown = Object.keys(options).filter((name) => !LOG_OPTIONS.includes(name));
+  checkSecretOptions(driver, options, secretOptions);
+  if (driver === "json-file") return { logDriver: driver, options: {} };
+  const unknown = Object.keys(options).filter((name) => !AWSLOGS_OPTIONS.includes(name));
   if (unknown.length > 0) throw refused(`Log driver awslogs has no option ${unknown.join(", ")}.`);
   for (const required of [
     "awslogs-group",
     "awslogs-region",
     ...(isFargate ? ["awslogs-stream-prefix"] : []),
   ]) {
-    if (options[required] === undefined) throw refused(`Log driver awslogs requires options: ${required}`);
+    if (options[required] === undefined && !secretOptions.some(({ name }) => name === required))
+      throw refused(`Log driver awslogs requires options: ${required}`);
   }
-  for (const [name, { test, words }] of Object.entries(LOG_OPTION_VALUES)) {
-    const value = options[name];
-    if (value !== undefined && !test.test(value))
-      throw refused(`Log driver awslogs: the option ${name} must be ${words}, not ${value}.`);
+  for (const [name, value] of Object.entries(options)) {
+    const problem = logOptionProblem(name, value);
+    if (problem !== undefined) throw refused(problem);
   }
-  if (options["awslogs-multiline-pattern"] !== undefined) checkPattern(options["awslogs-multiline-pattern"]);
-  return { logDriver: driver, options };
+  return { logDriver: driver, options, ...(secretOptions.length === 0 ? {} : { secretOptions }) };
 }
 
-function checkPattern(pattern: string): void {
-  try {
-    new RegExp(pattern);
-  } catch {
-    throw refused(`The option awslogs-multiline-pattern is no regular expression: ${pattern}`);
-  }
-}
-
-function refused(message: string): ApiError {
-  return new ApiError("ClientException", message);
+/** Each secret option is one of the driver's, and given once. */
+function checkSecretOptions(
+  driver: string,
+  options: Readonly<Record<string, string>>,
+  secretOptions: readonly SecretReference[],
+): void {
+  const known = driver === "awslogs" ? AWSLOGS_OPTIONS : [];
+  const unknown = secretOptions.find(({ name }) => !known.includes(name));
+  if (unknown !== undefined) throw refused(`Log driver ${driver} has no option ${unknown.name}.`);
+  const names = [...Object.keys(options), ...secretOptions.map(({ name }) => name)];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw refused(`The option ${twice} of log driver ${driver} is given more than once.`);
 }

@@ -1,8 +1,8 @@
 import { formatArn } from "@gantry/kernel";
 import type { ClusterRecord, Reader, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The ARN that a cluster's name or ARN stands for. */
 export function clusterArnOf(place: Place, name: string | undefined): string {

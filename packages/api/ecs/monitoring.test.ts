@@ -72,7 +72,7 @@ describe("a service's monitoring", () => {
   const fine = (name: string) =>
     api.store.list("service").find((each) => each.name === name)?.spec.fineMetrics;
 
-  it("says which metrics are kept by 20 seconds, until it is changed", async () => {
+  it("says which metrics have a resolution of 20 seconds, until it is changed", async () => {
     await create("web", [{ metricNames: ["CPUUtilization"], resolutionSeconds: 20 }]);
     expect(fine("web")).toEqual(["CPUUtilization"]);
     await ecs.send(

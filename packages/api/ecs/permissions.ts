@@ -1,87 +1,33 @@
 import type { Attribute, DeploymentConfiguration, LoadBalancer } from "@aws-sdk/client-ecs";
 import type * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
-import { findTaskSet, taskSetArnOf, type Reader, type TaskDefinitionRecord } from "@gantry/state";
+import type { Reader, TaskDefinitionRecord } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
 import { capacityProviderArn } from "./capacity-strategy.ts";
 import { containerInstanceArnOf } from "./container-instances.ts";
-import {
-  clusterArnOf,
-  clusterOf,
-  findTask,
-  findTaskDefinition,
-  serviceArnOf,
-  serviceOf,
-  taggedOf,
-  taskArnOf,
-} from "./lookups.ts";
+import { clusterArnOf, findTaskDefinition, taggedOf } from "./lookups.ts";
+import { ecsResources, type EcsResources } from "./permission-resources.ts";
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon ECS". */
 export function ecsPermissions(store: Reader) {
-  const cluster = (place: Place, name: string | undefined) =>
-    clusterOf(store, place, name)?.arn ?? clusterArnOf(place, name);
-  const tagging = (place: Place, tags: readonly unknown[] | undefined, type: string, operation: string) =>
-    tagOnCreate(tags, {
-      action: "ecs:TagResource",
-      resource: formatArn("ecs", place, type),
-      conditions: { "ecs:CreateAction": operation },
-    });
-  const definition = (place: Place, name: string | undefined) =>
-    findTaskDefinition(store, place, name)?.arn ?? definitionArnOf(place, name);
-  /** Resources of a cluster: named by the records found in it, with the cluster as a condition key. */
-  const inCluster = (
-    place: Place,
-    named: string | undefined,
-    names: readonly (string | undefined)[],
-    type: "task" | "service",
-  ): readonly Need[] => {
-    const record = clusterOf(store, place, named);
-    const arn = record?.arn ?? clusterArnOf(place, named);
-    const conditions = { "ecs:cluster": arn };
-    const home = record ?? { ...place, name: arn.split("/").at(-1) ?? "default" };
-    return names.map((name) => {
-      const found =
-        record === undefined
-          ? undefined
-          : type === "task"
-            ? findTask(store, record, name)
-            : serviceOf(store, record, name);
-      const standsFor = type === "task" ? taskArnOf(home, name) : serviceArnOf(home, name);
-      return { resource: found?.arn ?? standsFor, conditions };
-    });
-  };
-  /** Task sets of a service, with the service and its cluster as condition keys. */
-  const taskSets = (
-    place: Place,
-    input: { cluster?: string | undefined; service?: string | undefined },
-    names: readonly (string | undefined)[],
-  ): readonly Need[] =>
-    inCluster(place, input.cluster, [input.service], "service").flatMap((need) =>
-      names.map((name) => {
-        const service = store.get("service", need.resource);
-        const found = service === undefined ? undefined : findTaskSet(store, service, name);
-        const id = found?.id ?? name?.replace(/^arn:.*:task-set\/[^/]*\/[^/]*\//, "") ?? "";
-        return {
-          resource: taskSetArnOf({ ...place, arn: need.resource }, id),
-          conditions: { ...need.conditions, "ecs:service": need.resource },
-        };
-      }),
-    );
-  /** The cluster that a name stands for, whether or not it exists. */
-  const homeOf = (place: Place, named: string | undefined) => {
-    const arn = cluster(place, named);
-    return { ...place, arn, name: arn.split("/").at(-1) ?? "default" };
-  };
-  const instances = (place: Place, named: string | undefined, names: readonly string[] = []) => {
-    const home = homeOf(place, named);
-    return names.map((name) => ({
-      resource: containerInstanceArnOf(home, name),
-      conditions: { "ecs:cluster": home.arn },
-    }));
-  };
   const tagged = (input: { resourceArn?: string | undefined }, place: Place) =>
     on(taggedOf(store, place, input.resourceArn)?.arn ?? input.resourceArn ?? "*");
+  const find = ecsResources(store);
+  return {
+    ...clusterPermissions(find),
+    ...taskDefinitionPermissions(store),
+    ...taskPermissions(store, find),
+    ...containerInstancePermissions(find),
+    ...servicePermissions(store, find),
+    ...taskSetPermissions(store, find),
+    TagResource: tagged,
+    UntagResource: tagged,
+    ListTagsForResource: tagged,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function clusterPermissions(find: EcsResources) {
   return {
     CreateCluster: (input, place) => [
       { resource: clusterArnOf(place, input.clusterName) },
@@ -89,28 +35,29 @@ export function ecsPermissions(store: Reader) {
     ],
     DescribeClusters: (input, place) =>
       (input.clusters?.length ? input.clusters : [undefined]).map((name) => ({
-        resource: cluster(place, name),
+        resource: find.cluster(place, name),
       })),
-    UpdateCluster: (input, place) => on(cluster(place, input.cluster)),
-    UpdateClusterSettings: (input, place) => on(cluster(place, input.cluster)),
-    PutClusterCapacityProviders: (input, place) => on(cluster(place, input.cluster)),
+    UpdateCluster: (input, place) => on(find.cluster(place, input.cluster)),
+    UpdateClusterSettings: (input, place) => on(find.cluster(place, input.cluster)),
+    PutClusterCapacityProviders: (input, place) => on(find.cluster(place, input.cluster)),
     DescribeCapacityProviders: (input, place) =>
       (input.capacityProviders?.length ? input.capacityProviders : ["*"]).map((name) => ({
         resource: capacityProviderArn(place, name),
         ...(input.cluster === undefined
           ? {}
-          : { conditions: { "ecs:cluster": cluster(place, input.cluster) } }),
+          : { conditions: { "ecs:cluster": find.cluster(place, input.cluster) } }),
       })),
     ListAccountSettings: "*",
     PutAccountSetting: (input) => accountSetting(input.name),
     PutAccountSettingDefault: (input) => accountSetting(input.name),
     DeleteAccountSetting: (input) => accountSetting(input.name),
     ListClusters: "*",
-    DeleteCluster: (input, place) => on(cluster(place, input.cluster)),
-    TagResource: tagged,
-    UntagResource: tagged,
-    ListTagsForResource: tagged,
+    DeleteCluster: (input, place) => on(find.cluster(place, input.cluster)),
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function taskDefinitionPermissions(store: Reader) {
+  return {
     RegisterTaskDefinition: (input, place) => [
       { resource: formatArn("ecs", place, `task-definition/${input.family ?? ""}:*`) },
       ...passRoles(definitionArnOf(place, input.family), [input.taskRoleArn, input.executionRoleArn]),
@@ -121,11 +68,17 @@ export function ecsPermissions(store: Reader) {
     ListTaskDefinitionFamilies: "*",
     DeregisterTaskDefinition: "*",
     DeleteTaskDefinitions: (input, place) =>
-      (input.taskDefinitions ?? []).map((name) => ({ resource: definition(place, name) })),
+      (input.taskDefinitions ?? []).map((name) => ({
+        resource: findTaskDefinition(store, place, name)?.arn ?? definitionArnOf(place, name),
+      })),
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function taskPermissions(store: Reader, find: EcsResources) {
+  return {
     StartTask: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
-      const home = homeOf(place, input.cluster);
+      const home = find.homeOf(place, input.cluster);
       const arn = record?.arn ?? definitionArnOf(place, input.taskDefinition);
       const instances = (input.containerInstances ?? []).map((name) => containerInstanceArnOf(home, name));
       const conditions = {
@@ -142,18 +95,9 @@ export function ecsPermissions(store: Reader) {
         ...tagging(place, input.tags, `task/${home.name}/*`, "StartTask"),
       ];
     },
-    ListContainerInstances: (input, place) => on(cluster(place, input.cluster)),
-    DescribeContainerInstances: (input, place) => instances(place, input.cluster, input.containerInstances),
-    UpdateContainerInstancesState: (input, place) =>
-      instances(place, input.cluster, input.containerInstances),
-    DeregisterContainerInstance: (input, place) => on(cluster(place, input.cluster)),
-    ListAttributes: (input, place) => on(cluster(place, input.cluster)),
-    PutAttributes: (input, place) => instances(place, input.cluster, targetsOf(input.attributes)),
-    DeleteAttributes: (input, place) => instances(place, input.cluster, targetsOf(input.attributes)),
-
     RunTask: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
-      const arn = cluster(place, input.cluster);
+      const arn = find.cluster(place, input.cluster);
       return [
         {
           resource: record?.arn ?? definitionArnOf(place, input.taskDefinition),
@@ -169,15 +113,33 @@ export function ecsPermissions(store: Reader) {
         ...tagging(place, input.tags, `task/${arn.split("/").at(-1)}/*`, "RunTask"),
       ];
     },
-    StopTask: (input, place) => inCluster(place, input.cluster, [input.task], "task"),
-    DescribeTasks: (input, place) => inCluster(place, input.cluster, input.tasks ?? [], "task"),
+    StopTask: (input, place) => find.inCluster(place, input.cluster, [input.task], "task"),
+    DescribeTasks: (input, place) => find.inCluster(place, input.cluster, input.tasks ?? [], "task"),
     ListTasks: (input, place) => [
-      { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
+      { resource: "*", conditions: { "ecs:cluster": find.cluster(place, input.cluster) } },
     ],
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function containerInstancePermissions(find: EcsResources) {
+  return {
+    ListContainerInstances: (input, place) => on(find.cluster(place, input.cluster)),
+    DescribeContainerInstances: (input, place) =>
+      find.instances(place, input.cluster, input.containerInstances),
+    UpdateContainerInstancesState: (input, place) =>
+      find.instances(place, input.cluster, input.containerInstances),
+    DeregisterContainerInstance: (input, place) => on(find.cluster(place, input.cluster)),
+    ListAttributes: (input, place) => on(find.cluster(place, input.cluster)),
+    PutAttributes: (input, place) => find.instances(place, input.cluster, targetsOf(input.attributes)),
+    DeleteAttributes: (input, place) => find.instances(place, input.cluster, targetsOf(input.attributes)),
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function servicePermissions(store: Reader, find: EcsResources) {
+  return {
     CreateService: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
-      const needs = inCluster(place, input.cluster, [input.serviceName], "service");
+      const needs = find.inCluster(place, input.cluster, [input.serviceName], "service");
       const [own] = needs;
       return [
         ...needs.map((need) => ({
@@ -195,7 +157,7 @@ export function ecsPermissions(store: Reader) {
     },
     UpdateService: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
-      const needs = inCluster(place, input.cluster, [input.service], "service");
+      const needs = find.inCluster(place, input.cluster, [input.service], "service");
       const [own] = needs;
       return [
         ...needs.map((need) => ({
@@ -206,14 +168,27 @@ export function ecsPermissions(store: Reader) {
         ...passInfrastructureRoles(own?.resource, input.loadBalancers, input.deploymentConfiguration),
       ];
     },
-    DeleteService: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
-    DescribeServices: (input, place) => inCluster(place, input.cluster, input.services ?? [], "service"),
+    DeleteService: (input, place) => find.inCluster(place, input.cluster, [input.service], "service"),
+    DescribeServices: (input, place) => find.inCluster(place, input.cluster, input.services ?? [], "service"),
     ListServices: (input, place) => [
-      { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
+      { resource: "*", conditions: { "ecs:cluster": find.cluster(place, input.cluster) } },
     ],
+    UpdateServicePrimaryTaskSet: (input, place) =>
+      find.inCluster(place, input.cluster, [input.service], "service"),
+    ListServiceDeployments: (input, place) =>
+      find.inCluster(place, input.cluster, [input.service], "service"),
+    DescribeServiceDeployments: (input) => inService(input.serviceDeploymentArns),
+    DescribeServiceRevisions: (input) => inService(input.serviceRevisionArns),
+    ContinueServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
+    StopServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function taskSetPermissions(store: Reader, find: EcsResources) {
+  return {
     CreateTaskSet: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
-      const [own] = inCluster(place, input.cluster, [input.service], "service");
+      const [own] = find.inCluster(place, input.cluster, [input.service], "service");
       return [
         {
           resource: "*",
@@ -228,18 +203,24 @@ export function ecsPermissions(store: Reader) {
         ...tagging(place, input.tags, "task-set/*", "CreateTaskSet"),
       ];
     },
-    UpdateTaskSet: (input, place) => taskSets(place, input, [input.taskSet]),
-    DeleteTaskSet: (input, place) => taskSets(place, input, [input.taskSet]),
+    UpdateTaskSet: (input, place) => find.taskSets(place, input, [input.taskSet]),
+    DeleteTaskSet: (input, place) => find.taskSets(place, input, [input.taskSet]),
     DescribeTaskSets: (input, place) =>
-      taskSets(place, input, input.taskSets?.length ? input.taskSets : ["*"]),
-    UpdateServicePrimaryTaskSet: (input, place) =>
-      inCluster(place, input.cluster, [input.service], "service"),
-    ListServiceDeployments: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
-    DescribeServiceDeployments: (input) => inService(input.serviceDeploymentArns),
-    DescribeServiceRevisions: (input) => inService(input.serviceRevisionArns),
-    ContinueServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
-    StopServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
+      find.taskSets(place, input, input.taskSets?.length ? input.taskSets : ["*"]),
   } satisfies PermissionTable<typeof sdk>;
+}
+
+function tagging(
+  place: Place,
+  tags: readonly unknown[] | undefined,
+  type: string,
+  operation: string,
+): readonly Need[] {
+  return tagOnCreate(tags, {
+    action: "ecs:TagResource",
+    resource: formatArn("ecs", place, type),
+    conditions: { "ecs:CreateAction": operation },
+  });
 }
 
 /**
@@ -290,7 +271,8 @@ function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Nee
 
 /**
  * The roles by which ECS changes listener rules and calls hooks.
- * Source: "Amazon ECS infrastructure IAM role for load balancers", "Permissions required for Lambda functions in blue/green deployments".
+ * Source: "Amazon ECS infrastructure IAM role for load balancers", "Permissions required for Lambda functions
+ * in blue/green deployments".
  */
 function passInfrastructureRoles(
   serviceArn: string | undefined,
@@ -312,8 +294,10 @@ function passInfrastructureRoles(
 }
 
 /**
- * A caller that hands roles to tasks needs permission to pass them: on registration, and whenever it starts tasks of a task
- * definition, because someone else may have registered it. The roles are associated with the task definition. Source: ECS Developer Guide, "IAM roles for Amazon ECS".
+ * A caller that hands roles to tasks needs permission to pass them: on registration, and whenever it starts
+ * tasks of a task definition, because someone else may have registered it. The roles are associated with the
+ * task definition.
+ * Source: ECS Developer Guide, "IAM roles for Amazon ECS".
  */
 function passRoles(definitionArn: string, roles: readonly (string | undefined)[]): readonly Need[] {
   return [...new Set(roles)].flatMap((resource) =>

@@ -7,8 +7,9 @@ const CONSTRAINTS_MAX = 10;
 const STRATEGIES_MAX = 5;
 
 /**
- * Placement as a service keeps it; nothing where neither member is given. Strategies choose among container instances: one node
- * satisfies each of them. Source: Amazon ECS Developer Guide, "Task placement". Errors: InvalidParameterException.
+ * Placement as a service keeps it; nothing where neither member is given. Strategies choose among container
+ * instances: one node satisfies each of them.
+ * Source: Amazon ECS Developer Guide, "Task placement". Errors: InvalidParameterException.
  */
 export function toPlacement(
   input: {

@@ -40,10 +40,12 @@ export function presentServiceDeployment(
       presentRevisionSummary(arn, deployment, reader),
     ),
     targetServiceRevision: presentRevisionSummary(deployment.targetRevisionArn, deployment, reader),
+    // A deployment of the strategy ROLLING reports no stage, while it bakes neither.
     lifecycleStage: deployment.lifecycleStage,
     deploymentConfiguration: {
       ...(spec === undefined ? {} : presentDeploymentConfiguration(spec)),
       ...presentRollout(deployment.rollout),
+      bakeTimeInMinutes: deployment.bakeTimeMinutes,
     },
     rollback:
       deployment.rollback === undefined
@@ -88,7 +90,10 @@ function presentRevisionSummary(
   };
 }
 
-/** Whether a revision's fleet is to run: the target from SCALE_UP on, a source until CLEAN_UP or until the target is complete. */
+/**
+ * Whether a revision's fleet is to run: the target from SCALE_UP on, a source until CLEAN_UP or until the
+ * target is complete.
+ */
 function isWanted({ status, lifecycleStage, rollback }: ServiceDeploymentRecord, isTarget: boolean): boolean {
   if (rollback !== undefined) return !isTarget;
   if (status === "SUCCESSFUL") return isTarget;
@@ -139,7 +144,10 @@ function presentHooks({ hookRuns, hooks }: ServiceDeploymentRecord): Partial<ecs
   };
 }
 
-/** Source: API_ServiceRevision. `resolvedConfiguration` says which of the two target groups the revision registers with. */
+/**
+ * Source: API_ServiceRevision. `resolvedConfiguration` says which of the two target groups the revision
+ * registers with.
+ */
 export function presentServiceRevision(revision: ServiceRevisionRecord): ecs.ServiceRevision {
   const advanced = revision.loadBalancers.filter((balancer) => balancer.advanced !== undefined);
   return {

@@ -65,7 +65,7 @@ export function presentService(
     ...presentPlacement(spec.placementRules),
     networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
     healthCheckGracePeriodSeconds: spec.healthCheckGracePeriodSeconds,
-    schedulingStrategy: "REPLICA",
+    schedulingStrategy: spec.schedulingStrategy ?? "REPLICA",
     deploymentController: { type: spec.controller ?? "ECS" },
     enableECSManagedTags: spec.enableEcsManagedTags,
     propagateTags: spec.propagateTags,

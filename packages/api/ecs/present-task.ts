@@ -10,7 +10,10 @@ interface Shown {
 }
 const shown = new WeakMap<TaskRecord, Shown>();
 
-/** A task as DescribeTasks shows it: the same frozen answer until one of the records behind it is another. */
+/**
+ * A task as DescribeTasks shows it. The answer is frozen and kept until one of the records that it was made
+ * from changes.
+ */
 export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
   const attachment = attachmentOf(task, reader);
   const definition = reader.get("taskDefinition", task.taskDefinitionArn);
@@ -43,11 +46,6 @@ function composeTask(
   include: readonly string[],
 ): ecs.Task {
   const { attachment, definition } = behind;
-  const attachmentId = `${task.arn
-    .split("/")
-    .at(-1)
-    ?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}`;
-  const detail = (name: string, value: string | undefined) => (value === undefined ? [] : [{ name, value }]);
   return {
     taskArn: task.arn,
     clusterArn: task.clusterArn,
@@ -66,17 +64,7 @@ function composeTask(
     memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
     ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
     availabilityZone: attachment.availabilityZone,
-    attributes: [
-      {
-        name: "ecs.cpu-architecture",
-        value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
-      },
-      ...task.containers.flatMap(({ name, imageSource }) =>
-        imageSource === undefined || imageSource === "registry"
-          ? []
-          : [{ name: `gantry.image-source.${name}`, value: imageSource }],
-      ),
-    ],
+    attributes: presentAttributes(task, definition),
     connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
     connectivityAt: date(task.connectivityAt),
     createdAt: date(task.createdAt),
@@ -90,33 +78,74 @@ function composeTask(
     stoppedReason: task.stoppedReason,
     enableExecuteCommand: task.enableExecuteCommand,
     inferenceAccelerators: [],
-    attachments:
-      task.placement === undefined
+    attachments: presentAttachments(task, attachment),
+    containers: presentContainers(task, behind),
+    overrides: {
+      containerOverrides: task.containers.map((container) => presentOverride(task, container.name)),
+      inferenceAcceleratorOverrides: [],
+      taskRoleArn: task.overrides.taskRoleArn,
+      executionRoleArn: task.overrides.executionRoleArn,
+    },
+    tags: include.includes("TAGS") ? presentLowerTags(task.tags) : [],
+  };
+}
+
+function presentAttributes(task: TaskRecord, definition: TaskDefinitionRecord | undefined): ecs.Attribute[] {
+  return [
+    {
+      name: "ecs.cpu-architecture",
+      value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
+    },
+    ...task.containers.flatMap(({ name, imageSource }) =>
+      imageSource === undefined || imageSource === "registry"
         ? []
-        : [
-            {
-              id: attachmentId,
-              type: "ElasticNetworkInterface",
-              status:
-                task.lastStatus === "STOPPED"
-                  ? "DELETED"
-                  : task.connectivityAt === undefined
-                    ? "PRECREATED"
-                    : "ATTACHED",
-              details: [
-                ...detail("subnetId", attachment.subnetId),
-                ...detail("networkInterfaceId", task.placement.networkInterfaceId),
-                ...detail("macAddress", attachment.mac),
-                ...detail(
-                  "privateDnsName",
-                  attachment.privateIp &&
-                    `ip-${attachment.privateIp.replaceAll(".", "-")}.${task.region}.compute.internal`,
-                ),
-                ...detail("privateIPv4Address", attachment.privateIp),
-              ],
-            },
-          ],
-    containers: task.containers.map((container) => ({
+        : [{ name: `gantry.image-source.${name}`, value: imageSource }],
+    ),
+  ];
+}
+
+/** The id of a task's network attachment: the task's own id, spelled as a UUID. */
+function attachmentIdOf(task: TaskRecord): string {
+  const id = task.arn.split("/").at(-1) ?? "";
+  return id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function attachmentStatusOf(task: TaskRecord): string {
+  if (task.lastStatus === "STOPPED") return "DELETED";
+  return task.connectivityAt === undefined ? "PRECREATED" : "ATTACHED";
+}
+
+function presentAttachments(task: TaskRecord, attachment: Attachment): ecs.Attachment[] {
+  const detail = (name: string, value: string | undefined) => (value === undefined ? [] : [{ name, value }]);
+  if (task.placement === undefined) return [];
+  return [
+    {
+      id: attachmentIdOf(task),
+      type: "ElasticNetworkInterface",
+      status: attachmentStatusOf(task),
+      details: [
+        ...detail("subnetId", attachment.subnetId),
+        ...detail("networkInterfaceId", task.placement.networkInterfaceId),
+        ...detail("macAddress", attachment.mac),
+        ...detail(
+          "privateDnsName",
+          attachment.privateIp &&
+            `ip-${attachment.privateIp.replaceAll(".", "-")}.${task.region}.compute.internal`,
+        ),
+        ...detail("privateIPv4Address", attachment.privateIp),
+      ],
+    },
+  ];
+}
+
+function presentContainers(
+  task: TaskRecord,
+  { attachment, definition }: { attachment: Attachment; definition: TaskDefinitionRecord | undefined },
+): ecs.Container[] {
+  const attachmentId = attachmentIdOf(task);
+  return task.containers.map((container) => {
+    const spec = definition?.spec.containers.find((each) => each.name === container.name);
+    return {
       containerArn: container.arn,
       taskArn: task.arn,
       name: container.name,
@@ -132,17 +161,10 @@ function composeTask(
         attachment.privateIp === undefined
           ? []
           : [{ attachmentId, privateIpv4Address: attachment.privateIp }],
-      cpu: String(definition?.spec.containers.find((each) => each.name === container.name)?.cpu ?? 0),
-      memory: sizeText(definition?.spec.containers.find((each) => each.name === container.name)?.memoryMiB),
-    })),
-    overrides: {
-      containerOverrides: task.containers.map((container) => presentOverride(task, container.name)),
-      inferenceAcceleratorOverrides: [],
-      taskRoleArn: task.overrides.taskRoleArn,
-      executionRoleArn: task.overrides.executionRoleArn,
-    },
-    tags: include.includes("TAGS") ? presentLowerTags(task.tags) : [],
-  };
+      cpu: String(spec?.cpu ?? 0),
+      memory: sizeText(spec?.memoryMiB),
+    };
+  });
 }
 
 function sizeText(value: number | undefined): string | undefined {
@@ -156,6 +178,7 @@ function presentOverride(task: TaskRecord, name: string): ecs.ContainerOverride 
     name,
     command: override.command === undefined ? undefined : [...override.command],
     environment: override.environment.map((pair) => ({ ...pair })),
+    environmentFiles: override.environmentFiles?.map((value) => ({ type: "s3", value })),
     cpu: override.cpu,
     memory: override.memoryMiB,
     memoryReservation: override.memoryReservationMiB,

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** What RegisterTaskDefinition answers to an invalid task definition. */
 export function refused(message: string): ApiError {

@@ -9,10 +9,10 @@ import {
   type TaskRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { admitTasks } from "./admission.ts";
 import { strategyOf } from "./capacity-strategy.ts";
 import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
@@ -20,7 +20,7 @@ import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
 import { presentTask } from "./present-task.ts";
-import { toAwsvpc, toOverrides, toPlatformVersion } from "./task-input.ts";
+import { checkPropagation, toAwsvpc, toOverrides, toPlatformVersion } from "./task-input.ts";
 
 const RUN_COUNT_MAX = 10;
 
@@ -36,6 +36,7 @@ export function runTask(
   const { store, clock } = deps;
   refuseMembers(input, ["volumeConfigurations", "referenceId"], "InvalidParameterException");
   checkLaunchType(input.launchType, deps);
+  checkPropagation(input.propagateTags);
   const count = input.count ?? 1;
   if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
     throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);

@@ -1,10 +1,10 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { answerHook, requestRollback, type Reader, type ServiceDeploymentRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { findCluster, invalidParameter, serviceOf } from "./lookups.ts";
 import {
   presentDeploymentBrief,
@@ -122,10 +122,12 @@ function stopServiceDeployment(
     const deployment = deploymentOf(tx, context, arn);
     if (deployment === undefined)
       throw new ApiError("ServiceDeploymentNotFoundException", "Service deployment not found.");
-    if (deployment.status !== "IN_PROGRESS" || deployment.lifecycleStage === "CLEAN_UP")
+    const { status, lifecycleStage: stage } = deployment;
+    if (status !== "IN_PROGRESS" || stage === "CLEAN_UP")
       throw new ApiError(
         "ConflictException",
-        `The service deployment ${arn} cannot be stopped: its status is ${deployment.status}${deployment.lifecycleStage === undefined ? "" : ` and its lifecycle stage ${deployment.lifecycleStage}`}.`,
+        `The service deployment ${arn} cannot be stopped: its status is ${status}` +
+          `${stage === undefined ? "" : ` and its lifecycle stage ${stage}`}.`,
       );
     requestRollback(tx, deployment, clock.now());
   });

@@ -1,6 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ServiceRecord, ServiceVersion, TaskDefinitionRecord, Transaction } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { toStrategy } from "./capacity-strategy.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
@@ -8,7 +9,8 @@ import { toPlacement } from "./placement.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
-const DESIRED_COUNT_MAX = 5_000;
+/** Tasks of a service. Source: Amazon ECS Developer Guide, "Amazon ECS service quotas". */
+export const DESIRED_COUNT_MAX = 5_000;
 
 /** Errors: ClientException. */
 export function usableDefinition(
@@ -55,7 +57,10 @@ export function toRebalancing(
   return given === undefined ? {} : { availabilityZoneRebalancing: given };
 }
 
-/** What UpdateService makes of the strategy: an empty list gives it up for the launch type. Errors: InvalidParameterException. */
+/**
+ * What UpdateService makes of the strategy: an empty list gives it up for the launch type.
+ * Errors: InvalidParameterException.
+ */
 function updatedStrategy(
   tx: Transaction,
   context: RequestContext,
@@ -71,7 +76,11 @@ function updatedStrategy(
 
 const MEASURED: ReadonlySet<string> = new Set(["CPUUtilization", "MemoryUtilization"]);
 
-/** The metrics that are to be kept by 20 seconds. Source: API_MetricConfiguration. Errors: InvalidParameterException. */
+/**
+ * The metrics that are to be kept by 20 seconds.
+ * Source: API_MetricConfiguration.
+ * Errors: InvalidParameterException.
+ */
 export function toFineMetrics(
   monitoring: ecs.MonitoringConfiguration | undefined,
 ): readonly string[] | undefined {

@@ -12,8 +12,8 @@ import {
 } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { balancersOf } from "../elbv2/lookups.ts";
+import { refuseMembers } from "./api-error.ts";
 import { invalidParameter } from "./lookups.ts";
 
 /** The service that the load balancers are for. */
@@ -65,7 +65,8 @@ export function checkLoadBalancersOf(
   const without = loadBalancers.find((balancer) => balancer.advanced === undefined);
   if (strategy !== "ROLLING" && without !== undefined)
     throw invalidParameter(
-      `advancedConfiguration is required on the load balancer with targetGroupArn ${without.targetGroupArn} when using the ${strategy} deployment strategy.`,
+      "advancedConfiguration is required on the load balancer with targetGroupArn " +
+        `${without.targetGroupArn} when using the ${strategy} deployment strategy.`,
     );
 }
 
@@ -126,19 +127,25 @@ function checkRule(
   );
   if (groups.length === 0 || !groups.every((arn) => pair.includes(arn)))
     throw invalidParameter(
-      `The listener rule ${ruleArn} must forward to the target groups ${pair.join(" and ")} of the service, and to no other.`,
+      `The listener rule ${ruleArn} must forward to the target groups ${pair.join(" and ")} of the ` +
+        "service, and to no other.",
     );
   return listener.loadBalancerArn;
 }
 
-/** The role that changes the rules must be one that ECS may assume. Source: "Amazon ECS infrastructure IAM role for load balancers". */
+/**
+ * The role that changes the rules must be one that ECS may assume.
+ * Source: "Amazon ECS infrastructure IAM role for load balancers".
+ */
 function checkRole(reader: Reader, service: ServiceOf & { account: string }, roleArn = ""): string {
   const role = reader.get("role", roleArn);
   const { arn: sourceArn, account: sourceAccount, now } = service;
   const caller = { service: "ecs.amazonaws.com", sourceArn, sourceAccount, now };
   if (role?.account !== sourceAccount || !trustsService(role, caller))
     throw invalidParameter(
-      `ECS was unable to assume the role '${roleArn}' that was provided in advancedConfiguration. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`,
+      `ECS was unable to assume the role '${roleArn}' that was provided in advancedConfiguration. ` +
+        "Please verify that the role being passed has the proper trust relationship and permissions and " +
+        "that your IAM user has permissions to pass this role.",
     );
   return role.arn;
 }

@@ -13,11 +13,12 @@ import {
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
+import { refuseMembers } from "./api-error.ts";
 import { checkCodeDeploy, checkCodeDeployUpdate, putCodeDeployService } from "./code-deploy-services.ts";
-import { strategyOf } from "./capacity-strategy.ts";
+import { presentStrategy, strategyOf } from "./capacity-strategy.ts";
+import { checkDaemon, checkNewDaemon, DAEMON_DEFAULTS } from "./daemon-services.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
@@ -56,15 +57,16 @@ function createService(
 ): ecs.CreateServiceResponse {
   refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
   checkLaunchType(input.launchType, { allowHostAccess });
-  // Every service here has the network mode awsvpc, which needs the service-linked role. Source: API_CreateService, role.
+  // Every service here has the network mode awsvpc, which needs the service-linked role. Source:
+  // API_CreateService, role.
   if (input.role !== undefined)
     throw invalidParameter("You cannot specify an IAM role for services that require a service linked role.");
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.serviceName ?? ""))
     throw invalidParameter(
-      "Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+      "Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and " +
+        "hyphens are allowed.",
     );
-  if (input.schedulingStrategy === "DAEMON")
-    throw invalidParameter("Gantry does not support the scheduling strategy DAEMON yet.");
+  if (input.schedulingStrategy === "DAEMON") checkNewDaemon(input);
   const controller = input.deploymentController?.type ?? "ECS";
   if (controller === "EXTERNAL") return createExternalService({ store, clock }, input, context);
   if (controller === "CODE_DEPLOY") checkCodeDeploy(input);
@@ -80,6 +82,8 @@ function createService(
     const platformVersion = toPlatformVersion(input.platformVersion);
     removeServiceEvents(tx, service.arn);
     const capacityProviderStrategy = strategyOf(tx, findCluster(tx, context, input.cluster), input);
+    if (input.schedulingStrategy === "DAEMON")
+      checkDaemon({ ...input, capacityProviderStrategy: presentStrategy(capacityProviderStrategy) });
     const version = {
       taskDefinitionArn: definition.arn,
       network,
@@ -135,7 +139,8 @@ function checkExternal(input: ecs.CreateServiceRequest | ecs.UpdateServiceReques
   });
   if (given.length > 0)
     throw invalidParameter(
-      `${given.join(", ")} cannot be specified for services with the deployment controller EXTERNAL: use CreateTaskSet.`,
+      `${given.join(", ")} cannot be specified for services with the deployment controller EXTERNAL: ` +
+        "use CreateTaskSet.",
     );
 }
 
@@ -148,7 +153,8 @@ function newService(
   const cluster = findCluster(tx, context, input.cluster);
   const name = input.serviceName ?? "";
   const arn = serviceArnOf(cluster, name);
-  const launchType = input.launchType === "EC2" ? "EC2" : "FARGATE";
+  const isDaemon = input.schedulingStrategy === "DAEMON";
+  const launchType = input.launchType === "EC2" || isDaemon ? "EC2" : "FARGATE";
   const existing = tx.get("service", arn);
   if (existing !== undefined && existing.status !== "INACTIVE")
     throw invalidParameter(
@@ -164,9 +170,13 @@ function newService(
     name,
     status: "ACTIVE",
     spec: {
-      desiredCount: toDesiredCount(input.desiredCount ?? 1),
+      desiredCount: isDaemon ? 0 : toDesiredCount(input.desiredCount ?? 1),
       launchType,
-      ...toDeploymentConfiguration(input.deploymentConfiguration, DEPLOYMENT_DEFAULTS),
+      ...(isDaemon ? { schedulingStrategy: "DAEMON" as const } : {}),
+      ...toDeploymentConfiguration(
+        input.deploymentConfiguration,
+        isDaemon ? DAEMON_DEFAULTS : DEPLOYMENT_DEFAULTS,
+      ),
       healthCheckGracePeriodSeconds: input.healthCheckGracePeriodSeconds ?? 0,
       propagateTags: input.propagateTags ?? "NONE",
       enableEcsManagedTags: input.enableECSManagedTags ?? false,
@@ -195,7 +205,8 @@ function updateService(
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);
     const service = findService(tx, cluster, input.service);
-    const { controller } = service.spec;
+    const { controller, schedulingStrategy } = service.spec;
+    if (schedulingStrategy === "DAEMON") checkDaemon(input);
     if (controller === "EXTERNAL") checkExternal(input);
     if (controller === "CODE_DEPLOY") checkCodeDeployUpdate(input);
     tx.put("service", service.arn, { ...service, spec: updatedSpec(service.spec, input) });
@@ -230,7 +241,8 @@ function checkStrategyChange(reader: Reader, service: ServiceRecord, updated: Se
   const strategy = updated.spec.rollout?.strategy ?? "ROLLING";
   if (ongoing?.traffic !== undefined && strategy === "ROLLING")
     throw invalidParameter(
-      `The strategy cannot change to ROLLING while the service deployment ${ongoing.arn} is in progress: stop it first, or wait for its end.`,
+      `The strategy cannot change to ROLLING while the service deployment ${ongoing.arn} is in ` +
+        "progress: stop it first, or wait for its end.",
     );
 }
 
@@ -255,7 +267,8 @@ function deleteService(
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);
     const service = findService(tx, cluster, input.service);
-    if (input.force !== true && service.spec.desiredCount > 0)
+    const isScaled = service.spec.schedulingStrategy !== "DAEMON" && service.spec.desiredCount > 0;
+    if (input.force !== true && isScaled)
       throw invalidParameter("The service cannot be stopped while it is scaled above 0.");
     const next: ServiceRecord = { ...setDesiredCount(tx, service.arn, 0), status: "DRAINING" };
     tx.put("service", service.arn, next);
@@ -300,7 +313,8 @@ function listServices(
       (service) =>
         service.status === "ACTIVE" &&
         (input.launchType === undefined || service.spec.launchType === input.launchType) &&
-        (input.schedulingStrategy ?? "REPLICA") === "REPLICA",
+        (input.schedulingStrategy === undefined ||
+          input.schedulingStrategy === (service.spec.schedulingStrategy ?? "REPLICA")),
     );
   const { items, nextToken } = page(all, (service) => service.arn, {
     token: input.nextToken,

@@ -48,7 +48,8 @@ function retag(tx: Transaction, place: Place, arn: string | undefined, change: (
   if (kind === undefined) throw invalidParameter("Invalid resource ARN.");
   if (record === undefined)
     throw invalidParameter("The specified resource cannot be found. Specify a valid ARN and try again.");
-  tx.put(kind, record.arn, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
+  // The record of the kind just read, with other tags.
+  tx.put(kind, record.arn, { ...record, tags: change(record.tags) });
 }
 
 /** A task set by its ARN, `task-set/CLUSTER/SERVICE/ID`, where an id has a slash of its own. */

@@ -1,9 +1,10 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ContainerSpec, TaskDefinitionRecord } from "@gantry/state";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import { checkContainers } from "./check-containers.ts";
 import { checkSizes } from "./check-sizes.ts";
+import { needsExecutionRole } from "./container-secrets.ts";
 import { toContainerSpec } from "./container-spec.ts";
 import { checkHostAccess } from "./host-access.ts";
 import { refused } from "./registration-refusal.ts";
@@ -15,14 +16,18 @@ type Spec = TaskDefinitionRecord["spec"];
 const ECR_IMAGE = /(^|\/)\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//;
 const CONTAINERS_MAX = 10;
 
-/** A registration as a spec with every default filled in. Errors: ClientException, in AWS's wording where it is known. */
+/**
+ * A registration as a spec with every default filled in.
+ * Errors: ClientException, in AWS's wording where it is known.
+ */
 export function toTaskDefinitionSpec(
   input: ecs.RegisterTaskDefinitionRequest,
   { allowHostAccess }: Pick<ApiDeps, "allowHostAccess">,
 ): Spec {
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.family ?? ""))
     throw refused(
-      "Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+      "Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and " +
+        "hyphens are allowed.",
     );
   refuseMembers(
     input,
@@ -72,15 +77,22 @@ function checkNetworkMode(networkMode: string | undefined, isFargate: boolean): 
   if (networkMode === "awsvpc") return;
   if (isFargate) throw refused("Fargate only supports network mode ‘awsvpc’.");
   throw refused(
-    `Gantry supports only the network mode awsvpc so far, not ${networkMode ?? "bridge (the default)"}: set networkMode to awsvpc.`,
+    "Gantry supports only the network mode awsvpc so far, not " +
+      `${networkMode ?? "bridge (the default)"}: set networkMode to awsvpc.`,
   );
 }
 
-/** Secrets and credentials of registries need an execution role; on Fargate, logs and images of ECR too. */
+/**
+ * Secrets, environment files and credentials of registries need an execution role; on Fargate, logs and
+ * images of ECR too.
+ */
 function checkNeedsNoExecutionRole(containers: readonly ContainerSpec[], isFargate: boolean): void {
-  const must = (what: string) =>
-    refused(`When you are specifying ${what}, you must also specify a value for 'executionRoleArn'.`);
+  const must = (what: string) => refused(needsExecutionRole(what));
   if (containers.some(({ secrets = [] }) => secrets.length > 0)) throw must("container secrets");
+  if (containers.some(({ logConfiguration }) => logConfiguration?.secretOptions !== undefined))
+    throw must("secretOptions");
+  if (containers.some(({ environmentFiles = [] }) => environmentFiles.length > 0))
+    throw must("environmentFiles");
   if (containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined))
     throw must("repositoryCredentials");
   if (!isFargate) return;

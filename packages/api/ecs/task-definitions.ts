@@ -1,141 +1,181 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { TaskDefinitionRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
 
 /** Task definitions. Source: API_RegisterTaskDefinition and following. */
 export function taskDefinitionOperations(deps: ApiDeps) {
-  const { store, clock } = deps;
   return {
-    RegisterTaskDefinition(input, context) {
-      const spec = toTaskDefinitionSpec(input, deps);
-      for (const role of [spec.taskRoleArn, spec.executionRoleArn])
-        if (role !== undefined) checkPassedRole(role, context);
-      const family = input.family ?? "";
-      const record = store.transact((tx) => {
-        const revision = tx.next(`task-definition/${context.account}/${context.region}/${family}`);
-        const definition: TaskDefinitionRecord = {
-          account: context.account,
-          region: context.region,
-          arn: formatArn("ecs", context, `task-definition/${family}:${revision}`),
-          family,
-          revision,
-          status: "ACTIVE",
-          spec,
-          presented: {
-            containerDefinitions: (input.containerDefinitions ?? []).map(presentContainer),
-            volumes: (input.volumes ?? []).map((volume) => presentVolume(volume)),
-          },
-          requiresAttributes: requiredAttributes(spec),
-          registeredBy: context.principal.arn,
-          registeredAt: clock.now(),
-          deregisteredAt: undefined,
-          tags: toTags(input.tags),
-        };
-        tx.put("taskDefinition", definition.arn, definition);
-        return definition;
-      });
-      return {
-        taskDefinition: presentTaskDefinition(record),
-        ...(input.tags === undefined ? {} : { tags: input.tags }),
-      };
-    },
-    DescribeTaskDefinition(input, context) {
-      const record = findTaskDefinition(store, context, input.taskDefinition);
-      if (record === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
-      return {
-        taskDefinition: presentTaskDefinition(record),
-        ...(input.include?.includes("TAGS") ? { tags: presentLowerTags(record.tags) } : {}),
-      };
-    },
-    ListTaskDefinitions(input, context) {
-      const status = input.status ?? "ACTIVE";
-      const prefix = input.familyPrefix;
-      const found = store
-        .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
-        .filter((each) => each.status === status && (prefix === undefined || each.family === prefix));
-      const sorted = found.toSorted((a, b) =>
-        a.family < b.family ? -1 : a.family > b.family ? 1 : a.revision - b.revision,
-      );
-      const ordered = input.sort === "DESC" ? sorted.toReversed() : sorted;
-      const keyOf = (each: TaskDefinitionRecord) => String(ordered.indexOf(each)).padStart(9, "0");
-      const { items, nextToken } = page(ordered, keyOf, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken: () => invalidParameter("Invalid token."),
-      });
-      return { taskDefinitionArns: items.map((each) => each.arn), nextToken };
-    },
-    ListTaskDefinitionFamilies(input, context) {
-      const status = input.status ?? "ACTIVE";
-      const found = store
-        .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
-        .filter((each) => status === "ALL" || (status === "ACTIVE") === (each.status === "ACTIVE"));
-      const families = [...new Set(found.map((each) => each.family))]
-        .filter((family) => family.startsWith(input.familyPrefix ?? ""))
-        .toSorted();
-      const { items, nextToken } = page(families, (family) => family, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken: () => invalidParameter("Invalid token."),
-      });
-      return { families: [...items], nextToken };
-    },
-    DeregisterTaskDefinition(input, context) {
-      const record = store.transact((tx) => {
-        const found = findTaskDefinition(tx, context, input.taskDefinition);
-        if (found === undefined || !/:\d+$/.test(input.taskDefinition ?? ""))
-          throw new ApiError(
-            "ClientException",
-            found === undefined ? "Unable to describe task definition." : "Revision is missing.",
-          );
-        if (found.status !== "ACTIVE")
-          throw new ApiError("InvalidParameterException", "Task definition is inactive.");
-        const next: TaskDefinitionRecord = { ...found, status: "INACTIVE", deregisteredAt: clock.now() };
-        tx.put("taskDefinition", next.arn, next);
-        return next;
-      });
-      return { taskDefinition: presentTaskDefinition(record) };
-    },
-    DeleteTaskDefinitions(input, context) {
-      const deleted: ecs.TaskDefinition[] = [];
-      const failures: ecs.Failure[] = [];
-      store.transact((tx) => {
-        for (const name of input.taskDefinitions ?? []) {
-          const found = findTaskDefinition(tx, context, name);
-          if (found === undefined) failures.push({ arn: name, reason: "TASK_DEFINITION_NOT_FOUND" });
-          else if (found.status === "ACTIVE")
-            failures.push({
-              arn: found.arn,
-              reason:
-                "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
-            });
-          else {
-            const used =
-              tx
-                .list("task")
-                .some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
-              tx.list("taskSet").some((set) => set.taskDefinitionArn === found.arn);
-            const next: TaskDefinitionRecord = { ...found, status: "DELETE_IN_PROGRESS" };
-            if (used) tx.put("taskDefinition", found.arn, next);
-            else tx.delete("taskDefinition", found.arn);
-            deleted.push(presentTaskDefinition(next));
-          }
-        }
-      });
-      return { taskDefinitions: deleted, failures };
-    },
+    RegisterTaskDefinition: (input, context) => registerTaskDefinition(deps, input, context),
+    DescribeTaskDefinition: (input, context) => describeTaskDefinition(deps, input, context),
+    ListTaskDefinitions: (input, context) => listTaskDefinitions(deps, input, context),
+    ListTaskDefinitionFamilies: (input, context) => listTaskDefinitionFamilies(deps, input, context),
+    DeregisterTaskDefinition: (input, context) => deregisterTaskDefinition(deps, input, context),
+    DeleteTaskDefinitions: (input, context) => deleteTaskDefinitions(deps, input, context),
   } satisfies Implementation<typeof ecs>;
 }
 
+function registerTaskDefinition(
+  deps: ApiDeps,
+  input: ecs.RegisterTaskDefinitionRequest,
+  context: RequestContext,
+): ecs.RegisterTaskDefinitionResponse {
+  const { store, clock } = deps;
+  const spec = toTaskDefinitionSpec(input, deps);
+  for (const role of [spec.taskRoleArn, spec.executionRoleArn])
+    if (role !== undefined) checkPassedRole(role, context);
+  const family = input.family ?? "";
+  const record = store.transact((tx) => {
+    const revision = tx.next(`task-definition/${context.account}/${context.region}/${family}`);
+    const definition: TaskDefinitionRecord = {
+      account: context.account,
+      region: context.region,
+      arn: formatArn("ecs", context, `task-definition/${family}:${revision}`),
+      family,
+      revision,
+      status: "ACTIVE",
+      spec,
+      presented: {
+        containerDefinitions: (input.containerDefinitions ?? []).map(presentContainer),
+        volumes: (input.volumes ?? []).map((volume) => presentVolume(volume)),
+      },
+      requiresAttributes: requiredAttributes(spec),
+      registeredBy: context.principal.arn,
+      registeredAt: clock.now(),
+      deregisteredAt: undefined,
+      tags: toTags(input.tags),
+    };
+    tx.put("taskDefinition", definition.arn, definition);
+    return definition;
+  });
+  return {
+    taskDefinition: presentTaskDefinition(record),
+    ...(input.tags === undefined ? {} : { tags: input.tags }),
+  };
+}
+
+function describeTaskDefinition(
+  { store }: ApiDeps,
+  input: ecs.DescribeTaskDefinitionRequest,
+  context: RequestContext,
+): ecs.DescribeTaskDefinitionResponse {
+  const record = findTaskDefinition(store, context, input.taskDefinition);
+  if (record === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
+  return {
+    taskDefinition: presentTaskDefinition(record),
+    ...(input.include?.includes("TAGS") ? { tags: presentLowerTags(record.tags) } : {}),
+  };
+}
+
+function listTaskDefinitions(
+  { store }: ApiDeps,
+  input: ecs.ListTaskDefinitionsRequest,
+  context: RequestContext,
+): ecs.ListTaskDefinitionsResponse {
+  const status = input.status ?? "ACTIVE";
+  const prefix = input.familyPrefix;
+  const found = store
+    .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
+    .filter((each) => each.status === status && (prefix === undefined || each.family === prefix));
+  const sorted = found.toSorted((a, b) =>
+    a.family < b.family ? -1 : a.family > b.family ? 1 : a.revision - b.revision,
+  );
+  const ordered = input.sort === "DESC" ? sorted.toReversed() : sorted;
+  const keyOf = (each: TaskDefinitionRecord) => String(ordered.indexOf(each)).padStart(9, "0");
+  const { items, nextToken } = page(ordered, keyOf, {
+    token: input.nextToken,
+    size: input.maxResults ?? 100,
+    invalidToken: () => invalidParameter("Invalid token."),
+  });
+  return { taskDefinitionArns: items.map((each) => each.arn), nextToken };
+}
+
+function listTaskDefinitionFamilies(
+  { store }: ApiDeps,
+  input: ecs.ListTaskDefinitionFamiliesRequest,
+  context: RequestContext,
+): ecs.ListTaskDefinitionFamiliesResponse {
+  const { status = "ALL", familyPrefix = "" } = input;
+  const definitions = store.list("taskDefinition", formatArn("ecs", context, "task-definition/"));
+  const active = new Set(definitions.flatMap((each) => (each.status === "ACTIVE" ? each.family : [])));
+  // A family is inactive while none of its revisions is active. Source: API_ListTaskDefinitionFamilies, status.
+  const families = [...new Set(definitions.map((each) => each.family))]
+    .filter((family) => status === "ALL" || (status === "ACTIVE") === active.has(family))
+    .filter((family) => family.startsWith(familyPrefix))
+    .toSorted();
+  const { items, nextToken } = page(families, (family) => family, {
+    token: input.nextToken,
+    size: input.maxResults ?? 100,
+    invalidToken: () => invalidParameter("Invalid token."),
+  });
+  return { families: [...items], nextToken };
+}
+
+function deregisterTaskDefinition(
+  { store, clock }: ApiDeps,
+  input: ecs.DeregisterTaskDefinitionRequest,
+  context: RequestContext,
+): ecs.DeregisterTaskDefinitionResponse {
+  const record = store.transact((tx) => {
+    const found = findTaskDefinition(tx, context, input.taskDefinition);
+    if (found === undefined || !/:\d+$/.test(input.taskDefinition ?? ""))
+      throw new ApiError(
+        "ClientException",
+        found === undefined ? "Unable to describe task definition." : "Revision is missing.",
+      );
+    if (found.status !== "ACTIVE")
+      throw new ApiError("InvalidParameterException", "Task definition is inactive.");
+    const next: TaskDefinitionRecord = { ...found, status: "INACTIVE", deregisteredAt: clock.now() };
+    tx.put("taskDefinition", next.arn, next);
+    return next;
+  });
+  return { taskDefinition: presentTaskDefinition(record) };
+}
+
+function deleteTaskDefinitions(
+  { store }: ApiDeps,
+  input: ecs.DeleteTaskDefinitionsRequest,
+  context: RequestContext,
+): ecs.DeleteTaskDefinitionsResponse {
+  const deleted: ecs.TaskDefinition[] = [];
+  const failures: ecs.Failure[] = [];
+  store.transact((tx) => {
+    for (const name of input.taskDefinitions ?? []) {
+      const found = findTaskDefinition(tx, context, name);
+      if (found === undefined) failures.push({ arn: name, reason: "TASK_DEFINITION_NOT_FOUND" });
+      else if (found.status === "ACTIVE")
+        failures.push({
+          arn: found.arn,
+          reason:
+            "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+        });
+      else {
+        const used =
+          tx
+            .list("task")
+            .some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
+          tx.list("taskSet").some((set) => set.taskDefinitionArn === found.arn);
+        const next: TaskDefinitionRecord = { ...found, status: "DELETE_IN_PROGRESS" };
+        if (used) tx.put("taskDefinition", found.arn, next);
+        else tx.delete("taskDefinition", found.arn);
+        deleted.push(presentTaskDefinition(next));
+      }
+    }
+  });
+  return { taskDefinitions: deleted, failures };
+}
+
 /**
- * Refuses a role that is not one of the caller's account. That the caller may pass it is asked with the operation's permissions.
- * Source: IAM User Guide, "Grant a user permissions to pass a role to an AWS service". Errors: ClientException, AccessDeniedException.
+ * Refuses a role that is not one of the caller's account. That the caller may pass it is asked with the
+ * operation's permissions.
+ * Source: IAM User Guide, "Grant a user permissions to pass a role to an AWS service". Errors:
+ * ClientException, AccessDeniedException.
  */
 export function checkPassedRole(roleArn: string, place: Place): void {
   const account = /^arn:aws:iam::(\d{12}):role\/.+$/.exec(roleArn)?.[1];
@@ -175,7 +215,8 @@ function presentContainer(container: ecs.ContainerDefinition): object {
 
 function presentVolume(volume: ecs.Volume): object {
   const efs = volume.efsVolumeConfiguration;
-  if (efs === undefined) return { name: volume.name, host: {} };
+  const sourcePath = volume.host?.sourcePath || undefined;
+  if (efs === undefined) return { name: volume.name, host: sourcePath === undefined ? {} : { sourcePath } };
   return { name: volume.name, efsVolumeConfiguration: { ...efs, rootDirectory: efs.rootDirectory || "/" } };
 }
 
@@ -190,6 +231,7 @@ export function presentTaskDefinition(record: TaskDefinitionRecord): ecs.TaskDef
     volumes: [...record.presented.volumes],
     placementConstraints: [],
     networkMode: spec.networkMode,
+    pidMode: spec.pidMode,
     requiresCompatibilities: [...spec.requiresCompatibilities],
     compatibilities: ["EC2", "FARGATE"],
     cpu: spec.cpu === undefined ? undefined : String(spec.cpu),
@@ -220,6 +262,8 @@ function requiredAttributes(spec: TaskDefinitionRecord["spec"]): readonly string
   if (secrets.some(isFromAsm)) attributes.push("ecs.capability.secrets.asm.environment-variables");
   if (secrets.some((secret) => !isFromAsm(secret)))
     attributes.push("ecs.capability.secrets.ssm.environment-variables");
+  if (spec.containers.some(({ environmentFiles = [] }) => environmentFiles.length > 0))
+    attributes.push("ecs.capability.env-files.s3");
   if (spec.containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined))
     attributes.push("ecs.capability.private-registry-authentication.secretsmanager");
   if (spec.taskRoleArn !== undefined) attributes.push("com.amazonaws.ecs.capability.task-iam-role");

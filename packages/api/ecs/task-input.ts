@@ -1,9 +1,8 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { AwsvpcConfiguration, Reader, TaskDefinitionRecord, TaskRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
-import { sharedName } from "./container-secrets.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
+import { needsExecutionRole, sharedName, toEnvironmentFiles } from "./container-secrets.ts";
 import { invalidParameter } from "./lookups.ts";
 import { checkPassedRole } from "./task-definitions.ts";
 import { parseCpu, parseMemory } from "./task-sizes.ts";
@@ -24,7 +23,8 @@ export function toAwsvpc(
     const subnet = reader.get("subnet", id);
     if (subnet === undefined || subnet.account !== place.account || subnet.region !== place.region)
       throw invalidParameter(
-        `Error retrieving subnet information for [${id}]: The subnet ID '${id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)`,
+        `Error retrieving subnet information for [${id}]: The subnet ID '${id}' does not exist ` +
+          "(ErrorCode: InvalidSubnetID.NotFound)",
       );
     return subnet;
   });
@@ -36,7 +36,8 @@ export function toAwsvpc(
     const group = reader.get("securityGroup", id);
     if (group === undefined || group.account !== place.account)
       throw invalidParameter(
-        `Error retrieving security group information for [${id}]: The security group '${id}' does not exist (ErrorCode: InvalidGroup.NotFound)`,
+        `Error retrieving security group information for [${id}]: The security group '${id}' does not ` +
+          "exist (ErrorCode: InvalidGroup.NotFound)",
       );
     if (group.vpcId !== first.vpcId)
       throw invalidParameter(`Security group ${id} and subnet ${first.id} belong to different networks.`);
@@ -47,6 +48,12 @@ export function toAwsvpc(
     securityGroups: groups,
     assignPublicIp: given.assignPublicIp ?? "DISABLED",
   };
+}
+
+/** A task that a call starts has no service. Source: API_RunTask, propagateTags. Errors: InvalidParameterException. */
+export function checkPropagation(propagateTags: ecs.PropagateTags | undefined): void {
+  if (propagateTags === "SERVICE")
+    throw invalidParameter("propagateTags SERVICE is valid for tasks of a service alone.");
 }
 
 export function toPlatformVersion(given: string | undefined): string {
@@ -74,7 +81,7 @@ export function toOverrides(
   const containers = (overrides?.containerOverrides ?? []).map((override) => {
     refuseMembers(
       override,
-      ["environmentFiles", "resourceRequirements"],
+      ["resourceRequirements"],
       "InvalidParameterException",
       "overrides.containerOverrides",
     );
@@ -95,11 +102,17 @@ export function toOverrides(
         name: pair.name ?? "",
         value: pair.value ?? "",
       })),
+      ...toEnvironmentFiles(override.environmentFiles),
       cpu: override.cpu,
       memoryMiB: override.memory,
       memoryReservationMiB: override.memoryReservation,
     };
   });
+  if (
+    containers.some(({ environmentFiles }) => environmentFiles !== undefined) &&
+    (overrides?.executionRoleArn ?? definition.spec.executionRoleArn) === undefined
+  )
+    throw new ApiError("ClientException", needsExecutionRole("environmentFiles"));
   return {
     containers,
     taskRoleArn: overrides?.taskRoleArn,

@@ -1,6 +1,6 @@
-import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import { startApi } from "@gantry/testkit";
+import { defaultNetwork, registerTask } from "@gantry/testkit/ecs-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const api = await startApi();
@@ -10,18 +10,9 @@ const SERVICE = { cluster: "default", service: "external" };
 let networkConfiguration: ecs.NetworkConfiguration;
 
 beforeAll(async () => {
-  const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
-  networkConfiguration = { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
+  networkConfiguration = await defaultNetwork(api);
   await client.send(new ecs.CreateClusterCommand({}));
-  await client.send(
-    new ecs.RegisterTaskDefinitionCommand({
-      family: "one",
-      networkMode: "awsvpc",
-      cpu: "256",
-      memory: "512",
-      containerDefinitions: [{ name: "c", image: "busybox" }],
-    }),
-  );
+  await registerTask(client, "one");
   const { service } = await client.send(
     new ecs.CreateServiceCommand({
       serviceName: SERVICE.service,
@@ -41,7 +32,7 @@ const create = (more: Partial<ecs.CreateTaskSetRequest> = {}) =>
     new ecs.CreateTaskSetCommand({ ...SERVICE, taskDefinition: "one", networkConfiguration, ...more }),
   );
 
-it("makes task sets with a part of the desired count each, and one of them the primary", async () => {
+it("creates task sets, each with a share of the desired count, and makes one the primary", async () => {
   const { taskSet: blue } = await create({ externalId: "b", tags: [{ key: "a", value: "1" }] });
   expect(blue).toMatchObject({
     status: "ACTIVE",

@@ -9,10 +9,11 @@ import {
   type ServiceRecord,
   type TaskSetRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { checkLaunchType } from "./launch-type.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { strategyOf } from "./capacity-strategy.ts";
 import { findCluster, findService, invalidParameter } from "./lookups.ts";
 import { presentTaskSet } from "./present-task-set.ts";
@@ -35,13 +36,18 @@ export function taskSetOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof ecs>;
 }
 
-/** Errors: InvalidParameterException, ClusterNotFoundException, ServiceNotFoundException, ServiceNotActiveException, ClientException. */
+/**
+ * Errors: InvalidParameterException, ClusterNotFoundException, ServiceNotFoundException,
+ * ServiceNotActiveException, ClientException.
+ */
 function createTaskSet(
-  { store, ids, clock }: ApiDeps,
+  deps: ApiDeps,
   input: ecs.CreateTaskSetRequest,
   context: RequestContext,
 ): ecs.CreateTaskSetResponse {
   refuseMembers(input, ["serviceRegistries"], "InvalidParameterException");
+  checkLaunchType(input.launchType, deps);
+  const { store, ids, clock } = deps;
   const { service, set } = store.transact((tx) => {
     const service = externalServiceOf(tx, context, input);
     const sets = taskSetsOf(tx, service.arn);
@@ -67,7 +73,10 @@ function createTaskSet(
   return { taskSet: presentTaskSet(set, service, store, ["TAGS"]) };
 }
 
-/** Errors: InvalidParameterException, ClusterNotFoundException, ServiceNotFoundException, ServiceNotActiveException, TaskSetNotFoundException. */
+/**
+ * Errors: InvalidParameterException, ClusterNotFoundException, ServiceNotFoundException,
+ * ServiceNotActiveException, TaskSetNotFoundException.
+ */
 function updateTaskSet(
   { store, clock }: ApiDeps,
   input: ecs.UpdateTaskSetRequest,

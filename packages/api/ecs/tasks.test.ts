@@ -1,6 +1,6 @@
-import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import { startApi } from "@gantry/testkit";
+import { defaultNetwork, registerTask } from "@gantry/testkit/ecs-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
@@ -11,18 +11,9 @@ const run = (input: Partial<ecs.RunTaskCommandInput> = {}) =>
   client.send(new ecs.RunTaskCommand({ taskDefinition: "app", networkConfiguration, ...input }));
 
 beforeAll(async () => {
-  const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
-  networkConfiguration = { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
+  networkConfiguration = await defaultNetwork(api);
   await client.send(new ecs.CreateClusterCommand({}));
-  await client.send(
-    new ecs.RegisterTaskDefinitionCommand({
-      family: "app",
-      networkMode: "awsvpc",
-      cpu: "256",
-      memory: "512",
-      containerDefinitions: [{ name: "c", image: "busybox" }],
-    }),
-  );
+  await registerTask(client, "app");
 });
 
 describe("DescribeTasks", () => {

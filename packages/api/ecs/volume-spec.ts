@@ -1,6 +1,6 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { VolumeSpec } from "@gantry/state";
-import { refuseMembers } from "../common/refuse.ts";
+import { refuseMembers } from "./api-error.ts";
 import { hasControlCharacter, refused } from "./registration-refusal.ts";
 
 /** A volume as recorded. Errors: ClientException for paths outside of the volume and for contradictory EFS options. */
@@ -18,7 +18,8 @@ export function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
   );
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(volume.name ?? ""))
     throw refused(
-      "Invalid volume name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+      "Invalid volume name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and " +
+        "hyphens are allowed.",
     );
   const hostPath = volume.host?.sourcePath || undefined;
   if (hostPath !== undefined && (!hostPath.startsWith("/") || hasControlCharacter(hostPath)))
@@ -48,7 +49,10 @@ export function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
   };
 }
 
-/** A path of the file system. It is resolved inside the file system when a task starts, whatever links are on the way. */
+/**
+ * A path of the file system. It is resolved inside the file system when a task starts, whatever links are on
+ * the way.
+ */
 function toRootDirectory(given: string | undefined): string {
   const path = given || "/";
   if (!path.startsWith("/") || path.split("/").includes("..") || hasControlCharacter(path))

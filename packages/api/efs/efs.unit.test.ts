@@ -12,7 +12,7 @@ async function newFileSystem(CreationToken: string): Promise<string> {
   return (await client.send(new efs.CreateFileSystemCommand({ CreationToken }))).FileSystemId ?? "";
 }
 
-it("has no lifecycle policy and no backups, and knows no other file system", async () => {
+it("has no lifecycle policy and no backups by default, and refuses unknown file systems", async () => {
   const FileSystemId = await newFileSystem("settings");
   expect(
     (await client.send(new efs.DescribeLifecycleConfigurationCommand({ FileSystemId }))).LifecyclePolicies,
@@ -61,7 +61,7 @@ it("sets the security groups of a mount target's interface, and removes both", a
   expect(MountTargets).toEqual([]);
 });
 
-it("deletes access points, and the file system with those that are left", async () => {
+it("deletes access points, and the file system with the remaining ones", async () => {
   const FileSystemId = await newFileSystem("points");
   const point = async (ClientToken: string) =>
     (await client.send(new efs.CreateAccessPointCommand({ FileSystemId, ClientToken }))).AccessPointId;
@@ -75,6 +75,16 @@ it("deletes access points, and the file system with those that are left", async 
   expect(api.store.get("accessPoint", second)).toBeUndefined();
 });
 
+it("keeps the user of an access point, as whom its mounts act", async () => {
+  const FileSystemId = await newFileSystem("user");
+  const PosixUser = { Uid: 4_242, Gid: 4_343, SecondaryGids: [4_444] };
+  const { AccessPointId = "" } = await client.send(
+    new efs.CreateAccessPointCommand({ FileSystemId, ClientToken: "user", PosixUser }),
+  );
+  const { AccessPoints } = await client.send(new efs.DescribeAccessPointsCommand({ AccessPointId }));
+  expect(AccessPoints).toMatchObject([{ PosixUser }]);
+});
+
 it("tags file systems and access points", async () => {
   const ResourceId = await newFileSystem("tags");
   await client.send(new efs.TagResourceCommand({ ResourceId, Tags: [{ Key: "a", Value: "b" }] }));
@@ -84,7 +94,7 @@ it("tags file systems and access points", async () => {
   expect(await tags()).toEqual([]);
 });
 
-it("keeps throughput, protection, lifecycle and backup as they are put", async () => {
+it("stores throughput, protection, lifecycle and backup settings as they are given", async () => {
   const created = await client.send(
     new efs.CreateFileSystemCommand({
       CreationToken: "kept",
@@ -119,7 +129,7 @@ it("keeps throughput, protection, lifecycle and backup as they are put", async (
   expect((await backup()).BackupPolicy).toEqual({ Status: "DISABLED" });
 });
 
-it("has a policy as it is put, until it is deleted", async () => {
+it("stores a policy as it is given, until it is deleted", async () => {
   const FileSystemId = await newFileSystem("policy");
   const describe = () => client.send(new efs.DescribeFileSystemPolicyCommand({ FileSystemId }));
   await expect(describe()).rejects.toMatchObject({ name: "PolicyNotFound" });
@@ -138,7 +148,7 @@ it("has a policy as it is put, until it is deleted", async () => {
   await expect(describe()).rejects.toMatchObject({ name: "PolicyNotFound" });
 });
 
-it("is encrypted with EFS's key where none is given, and with no key that does not exist", async () => {
+it("is encrypted with EFS's key by default, and refuses a missing key", async () => {
   const create = (CreationToken: string, KmsKeyId?: string) =>
     client.send(new efs.CreateFileSystemCommand({ CreationToken, Encrypted: true, KmsKeyId }));
   expect((await create("own")).KmsKeyId).toMatch(/^arn:aws:kms:eu-south-1:000000000000:key\//);

@@ -1,16 +1,20 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { checkPolicyDocument, MalformedPolicyError } from "@gantry/iam";
 import type { FileSystemRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
+import { ApiError } from "./api-error.ts";
 import { presentFileSystem } from "./file-systems.ts";
 import { findFileSystem } from "./lookups.ts";
 import { throughputOf } from "./throughput.ts";
 
 const POLICY_MAX = 20_000;
 
-/** What may change of a file system: throughput, protection, lifecycle, backup, and its policy. Source: API_UpdateFileSystem and following. */
+/**
+ * What may change of a file system: throughput, protection, lifecycle, backup, and its policy.
+ * Source: API_UpdateFileSystem and following.
+ */
 export function fileSystemSettingOperations(deps: ApiDeps) {
   return {
     UpdateFileSystem: (input, context) => updateFileSystem(deps, input, context),

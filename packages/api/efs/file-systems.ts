@@ -8,12 +8,13 @@ import {
   type FileSystemRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { presentTags, toTags } from "../common/tags.ts";
 import { putManagedKeys } from "../kms/managed-keys.ts";
+import { ApiError } from "./api-error.ts";
 import { throughputOf } from "./throughput.ts";
 import { findFileSystem } from "./lookups.ts";
 
@@ -116,7 +117,11 @@ function keyOf(
   }
 }
 
-/** Its bytes go from the node once nothing assigns them. Source: API_DeleteFileSystem. Errors: FileSystemNotFound, FileSystemInUse. */
+/**
+ * Its bytes go from the node once nothing assigns them.
+ * Source: API_DeleteFileSystem.
+ * Errors: FileSystemNotFound, FileSystemInUse.
+ */
 function deleteFileSystem(deps: ApiDeps, input: sdk.DeleteFileSystemRequest, context: Place): object {
   deps.store.transact((tx) => {
     const fileSystem = findFileSystem(tx, context, input.FileSystemId);

@@ -3,10 +3,11 @@
  * mount; access points give its folders an owner. What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-efs";
-import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { ApiError, refusing } from "./api-error.ts";
 import { accessPointOperations } from "./access-points.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { fileSystemOperations } from "./file-systems.ts";
@@ -14,7 +15,6 @@ import { fileSystemSettingOperations } from "./file-system-settings.ts";
 import { mountTargetOperations } from "./mount-targets.ts";
 import { efsPermissions } from "./permissions.ts";
 import { tagOperations } from "./tags.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 const invalidToken = () => new ApiError("BadRequest", "The marker is not valid.", { status: 400 });

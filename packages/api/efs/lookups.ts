@@ -1,8 +1,8 @@
 import { parseArn } from "@gantry/kernel";
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The id that an id or an ARN of this type names. Anything else stays as it is and finds nothing. */
 export function idOf(type: "file-system" | "access-point", given: string | undefined): string | undefined {

@@ -18,9 +18,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   PutFileSystemPolicy: {
     BypassPolicyLockoutSafetyCheck: "a policy decides on mounting alone, so that it locks nobody out",
   },
-  CreateAccessPoint: {
-    PosixUser: "kept and shown: a mount is a bind mount, in which a process keeps its own user and groups",
-  },
 };
 
 export const REFUSED: RefusedMembers<typeof sdk> = {};

@@ -1,10 +1,10 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { createInterface, type MountTargetRecord, type Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { findAccessPoint, findFileSystem, findMountTarget } from "./lookups.ts";
 
 export function mountTargetOperations(deps: ApiDeps) {
@@ -85,7 +85,10 @@ function deleteMountTarget(
   return {};
 }
 
-/** Source: API_CreateMountTarget. Errors: FileSystemNotFound, SubnetNotFound, MountTargetConflict, SecurityGroupNotFound. */
+/**
+ * Source: API_CreateMountTarget.
+ * Errors: FileSystemNotFound, SubnetNotFound, MountTargetConflict, SecurityGroupNotFound.
+ */
 function createMountTarget(
   deps: ApiDeps,
   input: sdk.CreateMountTargetRequest,

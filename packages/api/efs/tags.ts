@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import type { Store, Tags } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { taggedOf } from "./lookups.ts";
 
 /** Tags of file systems and access points. Source: API_TagResource and following. */
@@ -42,7 +43,8 @@ function changeTags(
     const tagged = taggedOf(tx, place, resourceId);
     if (tagged === undefined) throw missing(resourceId);
     const { kind, record } = tagged;
-    tx.put(kind, record.id, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
+    // The record of the kind just read, with other tags.
+    tx.put(kind, record.id, { ...record, tags: change(record.tags) });
   });
   return {};
 }

@@ -1,5 +1,5 @@
 import type { FileSystemRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** The throughput that a request gives, checked. Errors: BadRequest. */
 export function throughputOf(

@@ -1,6 +1,13 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { ActionRecord, ListenerRecord, LoadBalancerRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import type {
+  ActionRecord,
+  AuthenticationRecord,
+  ListenerRecord,
+  LoadBalancerRecord,
+  Reader,
+} from "@gantry/state";
+import { ApiError } from "./api-error.ts";
+import { presentAuthentication, toAuthentication, type SecretDeps } from "./authentication.ts";
 import { balancersOf, findTargetGroup } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
 import { toRedirect } from "./redirects.ts";
@@ -9,6 +16,8 @@ import { validation } from "./validation.ts";
 /** Seven days. */
 const STICKY_SECONDS_MAX = 604_800;
 const WEIGHT_MAX = 999;
+/** Source: API_Action, Order. */
+const ORDER_MAX = 50_000;
 /** Source: API_FixedResponseActionConfig. */
 const MESSAGE_LENGTH_MAX = 1_024;
 /** Source: API_FixedResponseActionConfig. */
@@ -28,9 +37,22 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/;
 export interface ActionPlace {
   readonly listener: Pick<ListenerRecord, "protocol" | "port">;
   readonly balancer: Pick<LoadBalancerRecord, "account" | "region" | "arn" | "vpcId">;
+  /** Seals the secrets of an authentication. */
+  readonly secrets: SecretDeps;
+  /** The authentication that the new actions replace. */
+  readonly former?: AuthenticationRecord | undefined;
 }
 
-/** Actions as they are kept. Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest, InvalidLoadBalancerAction, TargetGroupAssociationLimit. */
+/** The authentication among the actions. */
+export function authenticationOf(actions: readonly ActionRecord[]): AuthenticationRecord | undefined {
+  return actions.find((action) => action.type === "authenticate-oidc");
+}
+
+/**
+ * Checks the actions of a request and converts them to those of the record.
+ * Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest, InvalidLoadBalancerAction,
+ * TargetGroupAssociationLimit.
+ */
 export function toActions(
   reader: Reader,
   given: readonly elb.Action[] | undefined,
@@ -38,13 +60,30 @@ export function toActions(
 ): readonly ActionRecord[] {
   const actions = (given ?? [])
     .toSorted((a, b) => (a.Order ?? 0) - (b.Order ?? 0))
-    .map((action) => toAction(reader, action, place));
+    .map((action) => ({ ...toAction(reader, action, place), ...toOrder(action.Order) }));
   if (actions.length === 0) throw validation("An action must be specified");
-  if (actions.length > 1)
-    throw validation(
-      "Gantry supports one action per rule: authenticate-cognito, authenticate-oidc and jwt-validation are not there yet.",
+  const last = actions.at(-1);
+  if (last?.type === "authenticate-oidc")
+    throw invalidAction("The last action must be of type 'forward', 'fixed-response', or 'redirect'");
+  const others = actions.slice(0, -1);
+  if (others.some(({ type }) => type !== "authenticate-oidc"))
+    throw invalidAction(
+      "You can specify only one action of type 'forward', 'fixed-response', or 'redirect' per rule",
     );
+  if (others.length > 1) throw invalidAction("You can specify only one authenticate action per rule");
   return actions;
+}
+
+/** Source: API_Action, Order. Errors: ValidationError. */
+function toOrder(order: number | undefined): Pick<ActionRecord, "order"> {
+  if (order === undefined || order === 1) return {};
+  if (!(order >= 1 && order <= ORDER_MAX))
+    throw validation(`The order '${order}' of an action must be between 1 and ${ORDER_MAX}`);
+  return { order };
+}
+
+function invalidAction(message: string): ApiError {
+  return new ApiError("InvalidLoadBalancerAction", message);
 }
 
 function toAction(reader: Reader, action: elb.Action, place: ActionPlace): ActionRecord {
@@ -61,9 +100,18 @@ function toAction(reader: Reader, action: elb.Action, place: ActionPlace): Actio
       return toRedirect(action.RedirectConfig, place.listener);
     case "fixed-response":
       return toFixedResponse(action.FixedResponseConfig);
+    case "authenticate-oidc":
+      if (protocol !== "HTTPS")
+        throw invalidAction("Actions of type 'authenticate-oidc' are supported only on HTTPS listeners");
+      return toAuthentication(place.secrets, action.AuthenticateOidcConfig, place.former);
+    case "authenticate-cognito":
+      throw validation(
+        "Gantry does not support authenticate-cognito, as it has no Cognito user pools: use authenticate-oidc " +
+          "with the endpoints of an OpenID Connect issuer.",
+      );
     default:
       throw validation(
-        `Gantry supports the actions forward, redirect and fixed-response, not ${action.Type}.`,
+        `Gantry supports the actions authenticate-oidc, forward, redirect and fixed-response, not ${action.Type}.`,
       );
   }
 }
@@ -101,7 +149,8 @@ function toForward(reader: Reader, action: elb.Action, { balancer, listener }: A
     if (!COMPATIBLE[listener.protocol].includes(group.protocol))
       throw new ApiError(
         "IncompatibleProtocols",
-        `The protocol '${group.protocol}' of the target group '${group.arn}' is not compatible with the listener protocol '${listener.protocol}'`,
+        `The protocol '${group.protocol}' of the target group '${group.arn}' is not compatible with ` +
+          `the listener protocol '${listener.protocol}'`,
       );
     if (!(weight >= 0 && weight <= WEIGHT_MAX))
       throw validation(`The weight '${weight}' must be between 0 and ${WEIGHT_MAX}`);
@@ -132,12 +181,18 @@ function toFixedResponse(config: elb.FixedResponseActionConfig | undefined): Act
 }
 
 export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
-  return actions.map((action, index) => {
+  return actions.map((action) => {
     switch (action.type) {
+      case "authenticate-oidc":
+        return {
+          Type: "authenticate-oidc",
+          Order: action.order ?? 1,
+          AuthenticateOidcConfig: presentAuthentication(action),
+        };
       case "forward":
         return {
           Type: "forward",
-          Order: index + 1,
+          Order: action.order ?? 1,
           ...(action.targets.length === 1 ? { TargetGroupArn: action.targets[0]?.targetGroupArn } : {}),
           ForwardConfig: {
             TargetGroups: action.targets.map((target) => ({
@@ -153,7 +208,7 @@ export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
       case "redirect":
         return {
           Type: "redirect",
-          Order: index + 1,
+          Order: action.order ?? 1,
           RedirectConfig: {
             Protocol: action.protocol,
             Host: action.host,
@@ -166,7 +221,7 @@ export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
       case "fixed-response":
         return {
           Type: "fixed-response",
-          Order: index + 1,
+          Order: action.order ?? 1,
           FixedResponseConfig: {
             StatusCode: action.statusCode,
             ContentType: action.contentType,

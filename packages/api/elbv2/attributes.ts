@@ -3,7 +3,7 @@ import { validation } from "./validation.ts";
 
 interface Attribute {
   readonly initial: string;
-  /** Says what a value must be where the attribute is acted on and the value is not that. */
+  /** Describes the valid values where the attribute is acted on and the value is not valid. */
   readonly check?: (value: string) => string | undefined;
 }
 
@@ -72,12 +72,13 @@ const LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   "load_balancing.cross_zone.enabled": constant("true"),
   "zonal_shift.config.enabled": flag("false"),
   "client_keep_alive.seconds": seconds(3_600, 60, 604_800),
+  "ipv6.deny_all_igw_traffic": flag("false"),
 };
 
 /** Source: API_LoadBalancerAttribute, network load balancers. */
 const NETWORK_LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   "deletion_protection.enabled": flag("false"),
-  "access_logs.s3.enabled": constant("false"),
+  "access_logs.s3.enabled": flag("false"),
   "access_logs.s3.bucket": text,
   "access_logs.s3.prefix": text,
   "load_balancing.cross_zone.enabled": flag("false"),
@@ -89,6 +90,7 @@ const NETWORK_LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   ),
   "secondary_ips.auto_assigned.per_subnet": constant("0"),
   "zonal_shift.config.enabled": flag("false"),
+  "ipv6.deny_all_igw_traffic": flag("false"),
 };
 
 /** Of target groups of every kind. Source: API_TargetGroupAttribute. */

@@ -74,7 +74,8 @@ function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
       return { field: "query-string", pairs: toPairs(condition.QueryStringConfig) };
     default:
       throw validation(
-        `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'`,
+        `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, ` +
+          "http-request-method, query-string, source-ip]'",
       );
   }
 }

@@ -1,7 +1,7 @@
 import type { ObjectStore } from "@gantry/content";
 import type { ApiDeps } from "../common/api-deps.ts";
 
-/** What the operations of ELB need. */
+/** The dependencies of ELB's operations. */
 export interface Elbv2Deps extends ApiDeps {
   /** Block that public addresses come from. */
   readonly publicPool: string;

@@ -81,7 +81,7 @@ describe("load balancers", () => {
     expect(enis.map((id) => api.store.get("networkInterface", id))).toEqual([undefined, undefined]);
   });
 
-  it("lists the limits that hold", async () => {
+  it("lists the limits", async () => {
     const { Limits = [] } = await client.send(new elb.DescribeAccountLimitsCommand({}));
     expect(Limits).toContainEqual({ Name: "listeners-per-application-load-balancer", Max: "50" });
   });
@@ -117,7 +117,7 @@ describe("listeners and rules", () => {
     expect(api.store.get("listener", ListenerArn)).toBeUndefined();
   });
 
-  it("says in ELB's sentence that the value of a condition is too long", async () => {
+  it("refuses a condition value that is too long, in ELB's words", async () => {
     const ListenerArn = await newListener(83);
     const rule = (condition: elb.RuleCondition) =>
       client.send(
@@ -193,7 +193,7 @@ describe("listeners and rules", () => {
 });
 
 describe("target groups", () => {
-  it("changes the health check, and refuses one that cannot be", async () => {
+  it("changes the health check, and refuses an invalid one", async () => {
     await client.send(
       new elb.ModifyTargetGroupCommand({ TargetGroupArn: groupArn, HealthCheckPath: "/health" }),
     );

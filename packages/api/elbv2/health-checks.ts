@@ -33,10 +33,7 @@ const TCP_DEFAULTS: TargetGroupRecord["healthCheck"] = {
   matcher: "",
 };
 
-/**
- * What a health check is where the request does not say. Source: API_CreateTargetGroup.
- * `given` is the protocol that the request asks the check to have.
- */
+/** The defaults of a health check. `given` is the protocol that the request names. Source: API_CreateTargetGroup. */
 export function healthCheckDefaults(
   { protocol, targetType, version }: Checked,
   given: string | undefined,
@@ -49,7 +46,7 @@ export function healthCheckDefaults(
   return { ...HEALTH_CHECK_DEFAULTS, timeoutSeconds, matcher: "200-399" };
 }
 
-/** What a health check depends on. */
+/** The properties that the defaults of a health check depend on. */
 export interface Checked {
   readonly protocol: TargetGroupRecord["protocol"];
   readonly targetType: TargetGroupRecord["targetType"];
@@ -66,7 +63,8 @@ export function toHealthCheck(
   const { GrpcCode, HttpCode } = input.Matcher ?? {};
   if (version === "GRPC" ? HttpCode !== undefined : GrpcCode !== undefined)
     throw validation(
-      `The matcher of a target group with the protocol version '${version}' must be ${version === "GRPC" ? "a GrpcCode" : "an HttpCode"}`,
+      `The matcher of a target group with the protocol version '${version}' must be ` +
+        (version === "GRPC" ? "a GrpcCode" : "an HttpCode"),
     );
   const check: TargetGroupRecord["healthCheck"] = {
     enabled: input.HealthCheckEnabled ?? kept.enabled,
@@ -116,7 +114,8 @@ function checkedHttp(
 ): TargetGroupRecord["healthCheck"] {
   if (!/^\/[\u0021-\u007e]*$/.test(check.path))
     throw validation(
-      `Health check path '${check.path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
+      `Health check path '${check.path}' must begin with a '/' character, and can only contain ` +
+        "printable ASCII characters, without spaces",
     );
   if (version === "GRPC" && !isGrpcMatcher(check.matcher))
     throw validation(`Health check matcher GRPC code '${check.matcher}' must be within '0-99'`);

@@ -1,12 +1,13 @@
 /**
- * Application and network load balancers as their callers see them: load balancers, listeners, rules, target groups, targets.
- * The proxy's configuration is rendered from these records (controllers/load-balancer); health is what it reports.
- * What is refused or not there yet: SUPPORT.md.
+ * Application and network load balancers as their callers see them: load balancers, listeners, rules, target
+ * groups, targets. The proxy's configuration is rendered from these records (controllers/load-balancer);
+ * health is what it reports. What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
-import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import type { Implementation, ServiceModule } from "@gantry/wire";
 import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { ApiError, refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { listenerOperations } from "./listeners.ts";
@@ -17,7 +18,6 @@ import { tagOperations } from "./tags.ts";
 import { targetGroupOperations } from "./target-groups.ts";
 import { targetOperations } from "./targets.ts";
 import { trustStoreOperations } from "./trust-stores.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 /** Source: API_DescribeLoadBalancers, PageSize and Marker. */

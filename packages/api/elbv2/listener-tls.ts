@@ -6,8 +6,8 @@ import {
   type Reader,
   securityPolicyOf,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { findCertificate, findTrustStore } from "./lookups.ts";
 import { validation } from "./validation.ts";
 
@@ -47,7 +47,10 @@ export function toAlpn(
   return policy;
 }
 
-/** What a listener asks of clients' certificates. Errors: InvalidConfigurationRequest, TrustStoreNotFound, ValidationError. */
+/**
+ * How a listener verifies clients' certificates.
+ * Errors: InvalidConfigurationRequest, TrustStoreNotFound, ValidationError.
+ */
 export function toMutual(
   reader: Reader,
   place: Place,
@@ -98,7 +101,10 @@ export function presentMutual({ protocol, mutual }: ListenerRecord): {
   };
 }
 
-/** The protocol of a listener after a change. A change to HTTP drops the certificates and the policy. Errors: as toTls. */
+/**
+ * The protocol of a listener after a change. A change to HTTP drops the certificates and the policy.
+ * Errors: as toTls.
+ */
 export function modifiedTls(
   reader: Reader,
   listener: ListenerRecord,

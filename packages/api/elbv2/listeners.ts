@@ -1,8 +1,9 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type ListenerRecord, type Reader, type Transaction, writeActions } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
-import { presentActions, toActions } from "./actions.ts";
+import { ApiError } from "./api-error.ts";
+import { authenticationOf, presentActions, toActions } from "./actions.ts";
 import { listenerAttributes, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import {
@@ -31,10 +32,11 @@ export function listenerOperations(deps: Elbv2Deps) {
 }
 
 function createListener(
-  { store, ids }: Elbv2Deps,
+  deps: Elbv2Deps,
   input: elb.CreateListenerInput,
   context: RequestContext,
 ): elb.CreateListenerOutput {
+  const { store, ids } = deps;
   const record = store.transact((tx) => {
     const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
     const port = input.Port ?? 0;
@@ -60,7 +62,7 @@ function createListener(
       defaultActions: [],
       tags: toTags(input.Tags),
     };
-    const actions = toActions(tx, input.DefaultActions, { balancer, listener });
+    const actions = toActions(tx, input.DefaultActions, { balancer, listener, secrets: deps });
     tx.put("listener", listener.arn, listener);
     writeActions(tx, { kind: "listener", arn: listener.arn }, actions);
     return { ...listener, defaultActions: actions };
@@ -69,11 +71,11 @@ function createListener(
 }
 
 function modifyListener(
-  { store }: Elbv2Deps,
+  deps: Elbv2Deps,
   input: elb.ModifyListenerInput,
   context: RequestContext,
 ): elb.ModifyListenerOutput {
-  const record = store.transact((tx) => {
+  const record = deps.store.transact((tx) => {
     const listener = findListener(tx, context, input.ListenerArn);
     const port = input.Port ?? listener.port;
     checkPortIsFree(tx, listener.loadBalancerArn, { port, except: listener.arn });
@@ -94,7 +96,12 @@ function modifyListener(
     };
     tx.put("listener", listener.arn, next);
     if (input.DefaultActions !== undefined) {
-      const actions = toActions(tx, input.DefaultActions, { balancer, listener: next });
+      const actions = toActions(tx, input.DefaultActions, {
+        balancer,
+        listener: next,
+        secrets: deps,
+        former: authenticationOf(listener.defaultActions),
+      });
       writeActions(tx, { kind: "listener", arn: listener.arn }, actions);
     }
     return findListener(tx, context, listener.arn);

@@ -1,9 +1,9 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
 import { type LoadBalancerRecord, NoFreeAddressError, type Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { loadBalancerAttributes, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { describeSslPolicies } from "./ssl-policies.ts";
@@ -57,7 +57,8 @@ function createLoadBalancer(
   const name = input.Name ?? "";
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(name) || name.startsWith("internal-"))
     throw validation(
-      `The load balancer name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-"`,
+      `The load balancer name '${name}' can have 32 characters at most, must contain only alphanumeric ` +
+        `characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-"`,
     );
   ensureLinkedRole(deps, context, "elasticloadbalancing.amazonaws.com");
   try {

@@ -1,5 +1,5 @@
 import type { LoadBalancerRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import {
   deliveryProblem,
@@ -33,7 +33,9 @@ export async function tryLogDelivery(
     const bucket = store.get("bucket", place.bucket);
     if (problem !== undefined || bucket === undefined)
       throw new ApiError("InvalidConfigurationRequest", problem ?? "The S3 bucket does not exist");
-    const text = `Enable ${log === "access" ? "AccessLog" : "ConnectionLog"} for ELB: ${balancer.name} at ${new Date(clock.now()).toISOString()}`;
+    const text =
+      `Enable ${log === "access" ? "AccessLog" : "ConnectionLog"} for ELB: ${balancer.name} at ` +
+      new Date(clock.now()).toISOString();
     await putLogObject({ objects, ids, clock }, bucket, key, Buffer.from(text));
   }
 }

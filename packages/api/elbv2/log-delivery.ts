@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { ObjectStore } from "@gantry/content";
-import { evaluate, MalformedPolicyError, type PolicyDocument } from "@gantry/iam";
 import type { Clock, Ids } from "@gantry/kernel";
 import type { BucketRecord, LoadBalancerRecord, Reader } from "@gantry/state";
-import { readBound } from "../iam/policy-principals.ts";
+import { asService } from "../iam/service-access.ts";
+import { permitsPut } from "../s3/service-delivery.ts";
 
 /** A log that a load balancer writes: a line for each request, or for each connection. */
 export type BalancerLog = "access" | "connection";
@@ -79,38 +79,11 @@ function permits(bucket: BucketRecord, balancer: Named, key: string, now: number
   const isNetwork = balancer.arn.includes(":loadbalancer/net/");
   const service = isNetwork ? NETWORK_LOG_SERVICE : LOG_SERVICE;
   const account = isNetwork ? undefined : LOG_ACCOUNTS[balancer.region];
-  const resource = policyOf(bucket);
-  if (resource === undefined) return false;
-  const request = (principals: readonly string[], keys: Readonly<Record<string, string>>) => ({
-    action: "s3:PutObject",
-    resource: `arn:aws:s3:::${bucket.name}/${key}`,
-    principals,
-    conditions: {
-      "s3:x-amz-acl": "bucket-owner-full-control",
-      "aws:SecureTransport": "true",
-      "aws:CurrentTime": new Date(now).toISOString(),
-      "aws:EpochTime": String(Math.floor(now / 1_000)),
-      ...keys,
-    },
-  });
-  const asService = request([`Service:${service}`], {
-    "aws:SourceArn": balancer.arn,
-    "aws:SourceAccount": balancer.account,
-    "aws:PrincipalIsAWSService": "true",
-    "aws:PrincipalServiceName": service,
-  });
-  const asAccount = account === undefined ? [] : [request([`arn:aws:iam::${account}:root`, account], {})];
-  return [asService, ...asAccount].some((each) => evaluate({ identity: [], resource }, each).allowed);
-}
-
-function policyOf({ policy, policyPrincipals }: BucketRecord): PolicyDocument | undefined {
-  if (policy === undefined) return undefined;
-  try {
-    return readBound(policy, policyPrincipals);
-  } catch (thrown) {
-    if (thrown instanceof MalformedPolicyError) return undefined;
-    throw thrown;
-  }
+  const asAccount =
+    account === undefined ? [] : [{ principals: [`arn:aws:iam::${account}:root`, account], conditions: {} }];
+  return [asService(service, balancer), ...asAccount].some((each) =>
+    permitsPut(bucket, { ...each, key, now }),
+  );
 }
 
 /** The folder of an account's logs. */
@@ -137,7 +110,9 @@ export function logFileKey(
   const day = end.slice(0, 10).replaceAll("-", "/");
   const minute = `${end.slice(0, 16).replaceAll(/[-:]/g, "")}Z`;
   const id = arn.slice(arn.indexOf(":loadbalancer/") + ":loadbalancer/".length).replaceAll("/", ".");
-  const name = [account, "elasticloadbalancing", region, id, minute, file.address, file.id].join("_");
+  // The files of a network load balancer do not name an address.
+  const address = id.startsWith("net.") ? [] : [file.address];
+  const name = [account, "elasticloadbalancing", region, id, minute, ...address, file.id].join("_");
   const head = file.log === "connection" ? "conn_log." : "";
   return `${folderOf(place, balancer)}elasticloadbalancing/${region}/${day}/${head}${name}.log.gz`;
 }

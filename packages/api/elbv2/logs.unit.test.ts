@@ -69,6 +69,34 @@ describe("logs of a load balancer", () => {
     expect(record?.attributes).toMatchObject({ "access_logs.s3.bucket": "by-account" });
   });
 
+  it("of a network load balancer are delivered by the service that AWS names", async () => {
+    const { Subnets = [] } = await network.send(new ec2.DescribeSubnetsCommand({}));
+    const { LoadBalancers = [] } = await client.send(
+      new elb.CreateLoadBalancerCommand({
+        Name: "flows",
+        Type: "network",
+        Subnets: [Subnets[0]?.SubnetId ?? ""],
+      }),
+    );
+    const arn = LoadBalancers[0]?.LoadBalancerArn ?? "";
+    const enableFlows = (Bucket: string) =>
+      client.send(
+        new elb.ModifyLoadBalancerAttributesCommand({
+          LoadBalancerArn: arn,
+          Attributes: [
+            { Key: "access_logs.s3.enabled", Value: "true" },
+            { Key: "access_logs.s3.bucket", Value: Bucket },
+            { Key: "access_logs.s3.prefix", Value: "web" },
+          ],
+        }),
+      );
+    await newBucket("flows-of-requests", SERVICE);
+    await expect(enableFlows("flows-of-requests")).rejects.toThrow("Access Denied for bucket");
+    await newBucket("flows", { Service: "delivery.logs.amazonaws.com" });
+    await enableFlows("flows");
+    expect(api.store.get("loadBalancer", arn)?.attributes["access_logs.s3.bucket"]).toBe("flows");
+  });
+
   it("are refused in ELB's words where the bucket does not, and nothing is changed", async () => {
     await newBucket("closed");
     await newBucket("foreign", SERVICE, {

@@ -7,9 +7,9 @@ import type {
   TargetGroupRecord,
   TrustStoreRecord,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The records of ELB that have an ARN and tags. */
 interface Parts {
@@ -27,7 +27,8 @@ export function partOf<K extends keyof Parts>(
   part: { readonly kind: K; readonly arn: string | undefined },
 ): Parts[K] | undefined {
   const { kind, arn } = part;
-  const record = arn === undefined ? undefined : (reader.get(kind, arn) as Parts[K] | undefined); // The type of the kind's records.
+  // The type of the kind's records.
+  const record = arn === undefined ? undefined : (reader.get(kind, arn) as Parts[K] | undefined);
   return within(record, place);
 }
 
@@ -70,15 +71,21 @@ export function missingGroup(): ApiError {
   return new ApiError("TargetGroupNotFound", "One or more target groups not found");
 }
 
-/** A certificate's ARN. Errors: CertificateNotFound. */
+/** The ARN of an issued certificate. Errors: CertificateNotFound, UnsupportedCertificate. */
 export function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
   const certificate = within(reader.get("certificate", arn), place);
   if (certificate === undefined)
     throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
+  if (certificate.unvalidated !== undefined)
+    throw new ApiError(
+      "UnsupportedCertificate",
+      `The certificate '${certificate.arn}' must have a fully-qualified domain name, a supported signature, and a ` +
+        "supported key size.",
+    );
   return certificate.arn;
 }
 
-/** What ELB tags, by ARN. Errors: the NotFound error of the kind that the ARN names. */
+/** A resource that can be tagged, by its ARN. Errors: the NotFound error of the kind that the ARN names. */
 export function findTagged(
   reader: Reader,
   place: Place,
@@ -132,5 +139,5 @@ export function balancersOf(reader: Reader, groupArn: string): readonly string[]
 
 type TargetGroupActions = readonly (
   | { readonly type: "forward"; readonly targets: readonly { readonly targetGroupArn: string }[] }
-  | { readonly type: "redirect" | "fixed-response" }
+  | { readonly type: "authenticate-oidc" | "redirect" | "fixed-response" }
 )[];

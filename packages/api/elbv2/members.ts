@@ -4,7 +4,14 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 const IS_DEFAULT = { "Certificates.IsDefault": "the load balancer sets it" };
 const ZONE = { "Targets.AvailabilityZone": "a target is found by its address and port" };
 
+/** Rules belong to application load balancers. */
+const OF_NETWORK = {
+  "Conditions.SourceIpConfig.IpAddressType": "network load balancers alone, which have no rules, have it",
+};
+
 export const RECORDED: RecordedMembers<typeof sdk> = {
+  CreateRule: OF_NETWORK,
+  ModifyRule: OF_NETWORK,
   CreateListener: IS_DEFAULT,
   ModifyListener: IS_DEFAULT,
   AddListenerCertificates: IS_DEFAULT,
@@ -20,16 +27,11 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 };
 
 const OF_LISTENER = [
-  "DefaultActions.AuthenticateOidcConfig",
   "DefaultActions.AuthenticateCognitoConfig",
   "DefaultActions.JwtValidationConfig",
   "MutualAuthentication.TrustStoreAssociationStatus",
 ] as const;
-const OF_RULE = [
-  "Actions.AuthenticateOidcConfig",
-  "Actions.AuthenticateCognitoConfig",
-  "Actions.JwtValidationConfig",
-] as const;
+const OF_RULE = ["Actions.AuthenticateCognitoConfig", "Actions.JwtValidationConfig"] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateLoadBalancer: ["SubnetMappings.IPv6Address", "SubnetMappings.SourceNatIpv6Prefix", "IpamPools"],

@@ -47,7 +47,7 @@ const listen = (Port: number, TargetGroupArn: string | undefined, more: object =
   );
 
 describe("a network load balancer", () => {
-  it("has the addresses that are chosen, one subnet or more, and no security groups of its own accord", async () => {
+  it("has the chosen addresses, one or more subnets, and no security groups by default", async () => {
     const { AllocationId = "" } = await network.send(new ec2.AllocateAddressCommand({ Domain: "vpc" }));
     const [first, second] = subnets;
     const chosen = await newBalancer({
@@ -70,7 +70,7 @@ describe("a network load balancer", () => {
     ).rejects.toMatchObject({ name: "InvalidConfigurationRequestException" });
   });
 
-  it("forwards to target groups of its protocols alone, and refuses UDP by name", async () => {
+  it("forwards only to target groups of its protocols, and refuses UDP by name", async () => {
     const [tcp, tls, http] = [
       await newGroup("tcp"),
       await newGroup("tls", { Protocol: "TLS" }),
@@ -150,7 +150,7 @@ describe("target groups of network load balancers", () => {
     await expect(newGroup("functions", { TargetType: "lambda" })).rejects.toThrow("type lambda");
   });
 
-  it("lead to an application load balancer that listens on their port", async () => {
+  it("accept an application load balancer that listens on their port", async () => {
     const { TargetGroupArn } = await newGroup("to-alb", { TargetType: "alb" });
     const Subnets = subnets.slice(0, 2).map((subnet) => subnet.SubnetId ?? "");
     const { LoadBalancerArn: Id = "" } = await newBalancer({ Name: "web", Type: "application", Subnets });
@@ -175,7 +175,7 @@ describe("target groups of network load balancers", () => {
   });
 });
 
-describe("what listeners and policies say", () => {
+describe("listeners and security policies", () => {
   it("describes the security policies, and changes the attributes that a protocol has", async () => {
     const { SslPolicies = [] } = await client.send(
       new elb.DescribeSSLPoliciesCommand({ Names: ["ELBSecurityPolicy-TLS13-1-2-2021-06"] }),

@@ -11,11 +11,11 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { QUOTAS } from "./quotas.ts";
 import { validation } from "./validation.ts";
@@ -161,7 +161,11 @@ function checkNameIsFree(reader: Reader, place: Place, name: string): void {
     );
 }
 
-/** The subnets of a load balancer, of one VPC, each in a zone of its own; an application load balancer has two at least. Errors: SubnetNotFound, ValidationError, InvalidConfigurationRequest, InvalidSubnet. */
+/**
+ * The subnets of a load balancer, of one VPC, each in a zone of its own; an application load balancer has two
+ * at least.
+ * Errors: SubnetNotFound, ValidationError, InvalidConfigurationRequest, InvalidSubnet.
+ */
 export function toSubnets(
   reader: Reader,
   place: Place,

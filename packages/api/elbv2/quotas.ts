@@ -1,5 +1,5 @@
 import type { ListenerRecord, LoadBalancerRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /**
  * The quotas that ELB has by default. Each is counted inside the transaction that adds to it, so that no two callers

@@ -1,6 +1,6 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { ActionRecord, ListenerRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { validation } from "./validation.ts";
 
 const PLACEHOLDER = /#\{([^}]*)\}?/g;
@@ -80,7 +80,8 @@ function checkPart(part: keyof typeof PERMITTED, text: string, isWellFormed: boo
   const isText = TEXT.test(text) || (part === "Query" && text === "");
   if (isWellFormed && isText && isUsedWell) return;
   throw invalidAction(
-    `The ${part} parameter ${RULES[part]}, and may contain up to one of each of these placeholders: ${permitted.map((name) => `'#{${name}}'`).join(", ")}.`,
+    `The ${part} parameter ${RULES[part]}, and may contain up to one of each of these placeholders: ` +
+      `${permitted.map((name) => `'#{${name}}'`).join(", ")}.`,
   );
 }
 

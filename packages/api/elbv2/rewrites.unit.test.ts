@@ -104,7 +104,7 @@ describe("a target group's protocol version", () => {
       await expect(modify(matcher)).rejects.toMatchObject({ name: "ValidationError" });
   });
 
-  it("is refused where it is none, and GrpcCode without GRPC", async () => {
+  it("is refused if it is unknown, as is GrpcCode without GRPC", async () => {
     const version = "HTTP3" as elbv2.CreateTargetGroupCommandInput["ProtocolVersion"];
     const refused = { name: "ValidationError" };
     await expect(create("h3", { ProtocolVersion: version })).rejects.toMatchObject(refused);

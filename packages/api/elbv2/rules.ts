@@ -1,8 +1,9 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type ListenerRecord, type Reader, type RuleRecord, writeActions } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
-import { type ActionPlace, presentActions, toActions } from "./actions.ts";
+import { ApiError } from "./api-error.ts";
+import { type ActionPlace, authenticationOf, presentActions, toActions } from "./actions.ts";
 import { presentConditions, toConditions } from "./conditions.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findListener, findLoadBalancer, findRule } from "./lookups.ts";
@@ -22,10 +23,11 @@ export function ruleOperations(deps: Elbv2Deps) {
 }
 
 function createRule(
-  { store, ids }: Elbv2Deps,
+  deps: Elbv2Deps,
   input: elb.CreateRuleInput,
   context: RequestContext,
 ): elb.CreateRuleOutput {
+  const { store, ids } = deps;
   const record = store.transact((tx) => {
     const listener = findListener(tx, context, input.ListenerArn);
     const priority = input.Priority ?? 0;
@@ -42,7 +44,7 @@ function createRule(
       actions: [],
       tags: toTags(input.Tags),
     };
-    const actions = toActions(tx, input.Actions, placeOf(tx, listener));
+    const actions = toActions(tx, input.Actions, placeOf(deps, tx, listener));
     tx.put("rule", rule.arn, rule);
     writeActions(tx, { kind: "rule", arn: rule.arn }, actions);
     return { ...rule, actions };
@@ -51,11 +53,11 @@ function createRule(
 }
 
 function modifyRule(
-  { store }: Elbv2Deps,
+  deps: Elbv2Deps,
   input: elb.ModifyRuleInput,
   context: RequestContext,
 ): elb.ModifyRuleOutput {
-  const record = store.transact((tx) => {
+  const record = deps.store.transact((tx) => {
     const rule = findRule(tx, context, input.RuleArn);
     if (input.Transforms !== undefined && input.ResetTransforms === true)
       throw validation("Transforms cannot be specified when ResetTransforms is true");
@@ -64,7 +66,8 @@ function modifyRule(
     const transforms = changesTransforms ? toTransforms(input.Transforms) : rule.transforms;
     tx.put("rule", rule.arn, { ...rule, conditions, transforms });
     if (input.Actions !== undefined) {
-      const place = placeOf(tx, findListener(tx, context, rule.listenerArn));
+      const listener = findListener(tx, context, rule.listenerArn);
+      const place = { ...placeOf(deps, tx, listener), former: authenticationOf(rule.actions) };
       writeActions(tx, { kind: "rule", arn: rule.arn }, toActions(tx, input.Actions, place));
     }
     return findRule(tx, context, rule.arn);
@@ -113,8 +116,8 @@ function deleteRule({ store }: Elbv2Deps, input: elb.DeleteRuleInput, context: R
   return {};
 }
 
-function placeOf(reader: Reader, listener: ListenerRecord): ActionPlace {
-  return { listener, balancer: findLoadBalancer(reader, listener, listener.loadBalancerArn) };
+function placeOf(deps: Elbv2Deps, reader: Reader, listener: ListenerRecord): ActionPlace {
+  return { listener, balancer: findLoadBalancer(reader, listener, listener.loadBalancerArn), secrets: deps };
 }
 
 function checkPriority(

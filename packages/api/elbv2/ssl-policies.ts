@@ -1,6 +1,6 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { securityPolicyNames, securityPolicyOf } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** Suites of TLS 1.3 are not part of a policy's list for older versions. */
 const TLS13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];

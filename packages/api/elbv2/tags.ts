@@ -46,5 +46,6 @@ function removeTags({ store }: Elbv2Deps, input: elb.RemoveTagsInput, context: R
 
 function retag(tx: Transaction, place: Place, arn: string, change: (tags: Tags) => Tags): void {
   const { kind, record } = findTagged(tx, place, arn);
-  tx.put(kind, arn, { ...record, tags: change(record.tags) } as never); // The record of the kind just read, with other tags.
+  // The record of the kind just read, with other tags.
+  tx.put(kind, arn, { ...record, tags: change(record.tags) } as never);
 }

@@ -7,11 +7,11 @@ import {
   targetKeyOf,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { presentAttributes, targetGroupAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { healthCheckDefaults, toHealthCheck } from "./health-checks.ts";
@@ -48,7 +48,8 @@ function createTargetGroup(
   const name = input.Name ?? "";
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(name))
     throw validation(
-      `Target group name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, and must not begin or end with a hyphen`,
+      `Target group name '${name}' can have 32 characters at most, must contain only alphanumeric ` +
+        "characters or hyphens, and must not begin or end with a hyphen",
     );
   const record = deps.store.transact((tx) => insertTargetGroup(tx, deps, context, input));
   return { TargetGroups: [presentGroup(record, deps.store)] };

@@ -8,8 +8,9 @@ import {
   type TargetRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findTargetGroup } from "./lookups.ts";
 import { checkTargetQuota } from "./quotas.ts";
@@ -140,7 +141,8 @@ function toTargetPlace(
   if (!isTargetAddress(address, vpcCidrs))
     throw new ApiError(
       "InvalidTarget",
-      `The IP address '${address}' is neither in the VPC nor in the ranges 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12 and 192.168.0.0/16`,
+      `The IP address '${address}' is neither in the VPC nor in the ranges 10.0.0.0/8, 100.64.0.0/10, ` +
+        "172.16.0.0/12 and 192.168.0.0/16",
     );
   const isInside = isIn(address, vpcCidrs);
   const isEverywhere = target.AvailabilityZone === "all";

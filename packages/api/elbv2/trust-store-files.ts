@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { ApiError, type ErrorCode, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import { findAsCaller } from "../s3/read-as-caller.ts";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;

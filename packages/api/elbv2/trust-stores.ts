@@ -1,8 +1,9 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
 import type { Reader, TrustStoreRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findTrustStore } from "./lookups.ts";
 import { parseBundle, parseRevocations, readFromS3 } from "./trust-store-files.ts";
@@ -33,7 +34,8 @@ async function createTrustStore(
   const name = input.Name ?? "";
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(name))
     throw validation(
-      `Trust store name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, and must not begin or end with a hyphen`,
+      `Trust store name '${name}' can have 32 characters at most, must contain only alphanumeric ` +
+        "characters or hyphens, and must not begin or end with a hyphen",
     );
   const bundle = await readBundle(deps, input, context);
   const record = deps.store.transact((tx) => {

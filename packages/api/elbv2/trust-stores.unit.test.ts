@@ -92,7 +92,34 @@ describe("a trust store", () => {
     expect((await describe()).TrustStoreRevocations).toEqual([]);
   });
 
-  it("verifies the clients of a listener, and is kept while it does", async () => {
+  it("has lists of versions of an object, which are described by their ids and page by page", async () => {
+    const TrustStoreArn = (await create("versions")).TrustStores?.[0]?.TrustStoreArn;
+    const [S3Bucket, S3Key] = ["trust", "versioned.pem"];
+    const VersioningConfiguration = { Status: s3.BucketVersioningStatus.Enabled };
+    await storage.send(new s3.PutBucketVersioningCommand({ Bucket: S3Bucket, VersioningConfiguration }));
+    const { VersionId: S3ObjectVersion } = await put(S3Key, newRevocations());
+    await put(S3Key, "no list");
+    const add = (version?: string) =>
+      client.send(
+        new elb.AddTrustStoreRevocationsCommand({
+          TrustStoreArn,
+          RevocationContents: [{ S3Bucket, S3Key, S3ObjectVersion: version }],
+        }),
+      );
+    await expect(add()).rejects.toMatchObject({ name: "InvalidRevocationContentException" });
+    for (let count = 0; count < 2; count += 1) await add(S3ObjectVersion);
+    const describe = async (input: Partial<elb.DescribeTrustStoreRevocationsInput>) => {
+      const command = new elb.DescribeTrustStoreRevocationsCommand({ TrustStoreArn, ...input });
+      const { TrustStoreRevocations, NextMarker } = await client.send(command);
+      return { ids: TrustStoreRevocations?.map(({ RevocationId }) => RevocationId), NextMarker };
+    };
+    expect((await describe({ RevocationIds: [2] })).ids).toEqual([2]);
+    const first = await describe({ PageSize: 1 });
+    expect(first.ids).toEqual([1]);
+    expect((await describe({ PageSize: 1, Marker: first.NextMarker })).ids).toEqual([2]);
+  });
+
+  it("verifies the clients of a listener, and cannot be deleted while it does", async () => {
     const TrustStoreArn = (await create("used")).TrustStores?.[0]?.TrustStoreArn;
     const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
     const { LoadBalancers } = await client.send(
@@ -120,6 +147,23 @@ describe("a trust store", () => {
       new elb.DescribeTrustStoreAssociationsCommand({ TrustStoreArn }),
     );
     expect(TrustStoreAssociations).toEqual([{ ResourceArn: ListenerArn }]);
+    const { Listeners: more } = await client.send(
+      new elb.CreateListenerCommand({
+        ...{ LoadBalancerArn: LoadBalancers?.[0]?.LoadBalancerArn, Protocol: "HTTPS", Port: 8_443 },
+        Certificates: [{ CertificateArn }],
+        MutualAuthentication: { Mode: "verify", TrustStoreArn },
+        DefaultActions: [{ Type: "fixed-response", FixedResponseConfig: { StatusCode: "200" } }],
+      }),
+    );
+    const second = more?.[0]?.ListenerArn;
+    const page = async (Marker?: string) => {
+      const command = new elb.DescribeTrustStoreAssociationsCommand({ TrustStoreArn, PageSize: 1, Marker });
+      const answer = await client.send(command);
+      return [answer.TrustStoreAssociations?.map((each) => each.ResourceArn), answer.NextMarker] as const;
+    };
+    const [one, next] = await page();
+    expect([one, (await page(next))[0]].toSorted()).toEqual([[ListenerArn], [second]].toSorted());
+    await client.send(new elb.DeleteListenerCommand({ ListenerArn: second }));
     const remove = () => client.send(new elb.DeleteTrustStoreCommand({ TrustStoreArn }));
     await expect(remove()).rejects.toMatchObject({ name: "TrustStoreInUseException" });
     const modify = (mutual: elb.MutualAuthenticationAttributes) =>

@@ -1,6 +1,6 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
-/** What ELB answers where a parameter's value is not valid. */
+/** The error for a parameter whose value is not valid. */
 export function validation(message: string): ApiError {
   return new ApiError("ValidationError", message, { status: 400 });
 }

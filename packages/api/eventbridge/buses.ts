@@ -1,14 +1,13 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import { DEFAULT_BUS, eventBusArnOf, type EventBusRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
-import { findBus, invalidToken, validation } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { findBus, pageOf, validation } from "./lookups.ts";
 
-const PAGE = 100;
 /** Source: Amazon EventBridge User Guide, "Quotas". */
-const BUSES_MAX = 100;
+export const BUSES_MAX = 100;
 
 /** Event buses: one that every account and region has, and the caller's own. */
 export function busOperations(deps: ApiDeps) {
@@ -91,11 +90,7 @@ function listBuses(
   const all = [findBus(store, place, DEFAULT_BUS), ...own]
     .filter(({ name }) => name.startsWith(input.NamePrefix ?? ""))
     .toSorted((one, other) => (one.arn < other.arn ? -1 : 1));
-  const { items, nextToken } = page(all, ({ arn }) => arn, {
-    token: input.NextToken,
-    size: input.Limit ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ arn }) => arn, input);
   return { EventBuses: items.map(presentBus), NextToken: nextToken };
 }
 

@@ -28,8 +28,8 @@ interface SourceDeps {
 }
 
 /**
- * Makes events of what changes: each in the transaction of its change, so that it is neither lost nor doubled. Where no rule of
- * the default bus has a pattern, a change costs one look-up.
+ * Makes events of what changes: each in the transaction of its change, so that it is neither lost nor
+ * doubled. Where no rule of the default bus has a pattern, a change costs one look-up.
  */
 export function eventSources({ store, ids, clock, log }: SourceDeps): void {
   const source = <K extends Kind>(
@@ -207,7 +207,10 @@ function configurationOf({ spec, ...alarm }: AlarmRecord): object {
   };
 }
 
-/** One event for each tag that an image gets, and for each that goes with it. Source: Amazon ECR User Guide, "Amazon ECR events". */
+/**
+ * One event for each tag that an image gets, and for each that goes with it.
+ * Source: Amazon ECR User Guide, "Amazon ECR events".
+ */
 function imageEvents({ before, after }: Change<"image">, reader: Reader): readonly Content[] {
   const event = (image: ImageRecord, type: string, tag: string | undefined): Content => ({
     source: "aws.ecr",

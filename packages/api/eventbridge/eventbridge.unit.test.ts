@@ -10,7 +10,7 @@ const PATTERN = '{"source":["shop"]}';
 const Tags = [{ Key: "a", Value: "b" }];
 
 describe("event buses", () => {
-  it("are created, described, changed, listed and deleted; the default bus is there", async () => {
+  it("are created, described, changed, listed and deleted; the default bus exists", async () => {
     const created = await client.send(
       new sdk.CreateEventBusCommand({ Name: "orders", Description: "d", Tags }),
     );
@@ -100,7 +100,7 @@ describe("rules", () => {
 });
 
 describe("events", () => {
-  it("are taken one by one, and become deliveries of the rules that match", async () => {
+  it("are accepted one by one, and become deliveries of the matching rules", async () => {
     await client.send(new sdk.PutRuleCommand({ Name: "five", EventPattern: '{"source":["five"]}' }));
     await client.send(new sdk.PutTargetsCommand({ Rule: "five", Targets: [{ Id: "t", Arn: LOG_GROUP }] }));
     const entry = { Source: "five", DetailType: "d", Detail: '{"n":1}', Resources: ["arn:x"] };

@@ -1,12 +1,12 @@
 /**
- * EventBridge: buses, rules and targets. Events of the platform's services come from `event-sources.ts`; the delivery controller
- * invokes targets, the schedule controller runs schedules. What is refused: SUPPORT.md.
+ * EventBridge: buses, rules and targets. Events of the platform's services come from `event-sources.ts`; the
+ * delivery controller invokes targets, the schedule controller runs schedules. What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-eventbridge";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { busOperations } from "./buses.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { REFUSED } from "./members.ts";

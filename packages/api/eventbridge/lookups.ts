@@ -7,9 +7,10 @@ import {
   type EventRuleRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 type Given = string | undefined;
 
@@ -21,8 +22,20 @@ export function notFound(message: string): ApiError {
   return new ApiError("ResourceNotFoundException", message);
 }
 
-export function invalidToken(): ApiError {
+function invalidToken(): ApiError {
   return validation("The token is not valid.");
+}
+
+/** How many items a page has where the request does not say. */
+const PAGE = 100;
+
+/** A page of items that are in the order of their keys. Errors: ValidationException for a token of another list. */
+export function pageOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  input: { readonly NextToken?: Given; readonly Limit?: number | undefined },
+): ReturnType<typeof page<T>> {
+  return page(items, keyOf, { token: input.NextToken, size: input.Limit ?? PAGE, invalidToken });
 }
 
 /** The name of the bus that a name or an ARN stands for; the default bus without one. */

@@ -16,16 +16,11 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   PutTargets: [
     "Targets.AppSyncParameters",
     "Targets.BatchParameters",
-    "Targets.DeadLetterConfig",
     "Targets.HttpParameters",
     "Targets.KinesisParameters",
     "Targets.RedshiftDataParameters",
     "Targets.RunCommandParameters",
     "Targets.SageMakerPipelineParameters",
-    "Targets.SqsParameters",
-    "Targets.EcsParameters.CapacityProviderStrategy",
-    "Targets.EcsParameters.PlacementConstraints",
-    "Targets.EcsParameters.PlacementStrategy",
     "Targets.EcsParameters.ReferenceId",
   ],
 };

@@ -102,7 +102,10 @@ function passRole(resource: Given, ruleArn: string): readonly Need[] {
   ];
 }
 
-/** Condition keys that a pattern gives: lists of texts at fixed paths. Source: EventBridge User Guide, "Using IAM policy conditions". */
+/**
+ * Condition keys that a pattern gives: lists of texts at fixed paths.
+ * Source: EventBridge User Guide, "Using IAM policy conditions".
+ */
 function patternKeys(pattern: Given): Readonly<Record<string, readonly string[]>> {
   let json: unknown;
   try {

@@ -24,7 +24,10 @@ export function eventOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
-/** Each entry succeeds or fails by itself. Patterns are compared in turns, so that a large event delays no other request. */
+/**
+ * Each entry succeeds or fails by itself. Patterns are compared in turns, so that a large event delays no
+ * other request.
+ */
 async function putEvents(
   deps: ApiDeps,
   input: sdk.PutEventsRequest,

@@ -9,15 +9,14 @@ import {
   type EventPattern,
   type EventRuleRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
-import { busArnOf, busNameOf, findBus, findRule, invalidToken, validation } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { busArnOf, busNameOf, findBus, findRule, pageOf, validation } from "./lookups.ts";
 
-const PAGE = 100;
 /** Source: Amazon EventBridge User Guide, "Quotas". */
-const RULES_MAX = 300;
+export const RULES_MAX = 300;
 
 /** Rules of a bus. */
 export function ruleOperations(deps: ApiDeps) {
@@ -128,11 +127,7 @@ function listRules({ store }: ApiDeps, input: sdk.ListRulesRequest, place: Place
   const all = store
     .listBy("eventRule", "bus", bus.arn)
     .filter(({ name }) => name.startsWith(input.NamePrefix ?? ""));
-  const { items, nextToken } = page(all, ({ arn }) => arn, {
-    token: input.NextToken,
-    size: input.Limit ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ arn }) => arn, input);
   return { Rules: items.map(presentRule), NextToken: nextToken };
 }
 
@@ -144,11 +139,7 @@ function namesByTarget(
   const all = store
     .listBy("eventRule", "bus", busArnOf(place, input.EventBusName))
     .filter(({ targets }) => targets.some(({ arn }) => arn === input.TargetArn));
-  const { items, nextToken } = page(all, ({ arn }) => arn, {
-    token: input.NextToken,
-    size: input.Limit ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ arn }) => arn, input);
   return { RuleNames: items.map(({ name }) => name), NextToken: nextToken };
 }
 

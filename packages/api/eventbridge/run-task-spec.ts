@@ -2,7 +2,10 @@ import type * as events from "@aws-sdk/client-eventbridge";
 import type * as scheduler from "@aws-sdk/client-scheduler";
 import type { EventTargetRecord } from "@gantry/state";
 
-/** The tasks that a target starts, in the form of RunTask. Source: API_EcsParameters of EventBridge and of Scheduler. */
+/**
+ * The tasks that a target starts, in the form of RunTask.
+ * Source: API_EcsParameters of EventBridge and of Scheduler.
+ */
 export function runTaskSpec(
   parameters: events.EcsParameters | scheduler.EcsParameters | undefined,
 ): EventTargetRecord["runTask"] {
@@ -12,6 +15,13 @@ export function runTaskSpec(
     taskDefinition: parameters.TaskDefinitionArn,
     count: parameters.TaskCount,
     launchType: parameters.LaunchType,
+    capacityProviderStrategy: parameters.CapacityProviderStrategy?.map(({ capacityProvider, weight, base }) =>
+      given({ capacityProvider, weight, base }),
+    ),
+    placementConstraints: parameters.PlacementConstraints?.map(({ type, expression }) =>
+      given({ type, expression }),
+    ),
+    placementStrategy: parameters.PlacementStrategy?.map(({ type, field }) => given({ type, field })),
     platformVersion: parameters.PlatformVersion,
     group: parameters.Group,
     enableECSManagedTags: parameters.EnableECSManagedTags,

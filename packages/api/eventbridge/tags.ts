@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import type { Reader } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { TAGS_MAX, tagOperationsBy, type Tagged } from "../common/tag-operations.ts";
+import { ApiError } from "./api-error.ts";
 import { findTagged } from "./lookups.ts";
 
 /** Tags of rules and buses. Errors: ResourceNotFoundException, LimitExceededException. */

@@ -1,12 +1,22 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import { isInputPath, type EventTargetRecord } from "@gantry/state";
+import { isQueueArn, queueFields, queueProblem } from "./queue-targets.ts";
 import { runTaskSpec } from "./run-task-spec.ts";
 
 const CLUSTER = /^arn:aws:ecs:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9_-]{1,255}$/;
+const TOPIC = /^arn:aws:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/;
 const LOG_GROUP = /^arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:[^:*]+(?::\*)?$/;
 /** Source: API_RetryPolicy. */
 const RETRY = { attempts: 185, ageSeconds: 86_400 };
-const TARGET_MEMBERS = ["Input", "InputPath", "InputTransformer", "EcsParameters", "RetryPolicy"] as const;
+const TARGET_MEMBERS = [
+  ...(["Input", "InputPath", "InputTransformer", "EcsParameters", "SqsParameters"] as const),
+  ...(["RetryPolicy", "DeadLetterConfig"] as const),
+];
+
+/** Whether it is the ARN of a standard topic: neither EventBridge nor Scheduler takes FIFO topics. */
+export function isTopicArn(arn: string): boolean {
+  return TOPIC.test(arn);
+}
 
 /** Why a rule's target is refused; undefined where it is accepted. `account` and `region` are the rule's. */
 export function targetProblem(
@@ -16,14 +26,17 @@ export function targetProblem(
   const arn = target.Arn ?? "";
   const [, , service = "", region, account] = arn.split(":");
   const isTask = CLUSTER.test(arn);
-  if (!isTask && !LOG_GROUP.test(arn))
-    return `Gantry invokes ECS clusters (RunTask) and log groups: a target of ${service || arn} is not there yet.`;
+  if (!isTask && !isQueueArn(arn) && !isTopicArn(arn) && !LOG_GROUP.test(arn))
+    return (
+      "Gantry invokes ECS clusters (RunTask), SQS queues, standard SNS topics and log groups: a target of " +
+      `${service || arn} is not there yet.`
+    );
   if (account !== place.account || region !== place.region)
     return `Provided Arn is not in correct format or of another account or region: ${arn}`;
   if (isTask && target.RoleArn === undefined) return `RoleArn is required for target ${arn}.`;
   if (isTask && target.EcsParameters === undefined) return "EcsParameters is required for an ECS target.";
   if (!isTask && target.EcsParameters !== undefined) return "EcsParameters is not supported for this target.";
-  return inputProblem(target);
+  return queueProblem(target, place) ?? inputProblem(target);
 }
 
 /** Source: API_Target: one of the three members says what the target is given. */
@@ -52,6 +65,7 @@ function isJson(text: string): boolean {
 export function toTarget(target: sdk.Target): EventTargetRecord {
   const { RetryPolicy: retry } = target;
   return {
+    ...queueFields(target),
     runTask: runTaskSpec(target.EcsParameters),
     putEvents: undefined,
     id: target.Id ?? "",

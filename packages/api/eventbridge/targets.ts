@@ -1,12 +1,11 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import type { EventTargetRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
-import { findRule, invalidToken, validation } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { findRule, pageOf, validation } from "./lookups.ts";
 import { targetProblem, toTarget } from "./target-spec.ts";
 
-const PAGE = 100;
 /** Source: Amazon EventBridge User Guide, "Quotas". */
 const TARGETS_MAX = 5;
 
@@ -74,11 +73,7 @@ function listTargets(
 ): sdk.ListTargetsByRuleResponse {
   const rule = findRule(store, place, input.EventBusName, input.Rule);
   const all = rule.targets.toSorted((one, other) => (one.id < other.id ? -1 : 1));
-  const { items, nextToken } = page(all, ({ id }) => id, {
-    token: input.NextToken,
-    size: input.Limit ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ id }) => id, input);
   return { Targets: items.map(presentTarget), NextToken: nextToken };
 }
 

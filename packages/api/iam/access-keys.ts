@@ -1,7 +1,8 @@
 import type * as iam from "@aws-sdk/client-iam";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { findUser, noSuchEntity, userNameOf } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { findUser, noSuchEntity, pageOf, settableStatus, userNameOf } from "./lookups.ts";
 
 /** Two keys are what a user may have. Source: "IAM and AWS STS quotas". */
 const KEYS_MAX = 2;
@@ -56,15 +57,17 @@ function listAccessKeys(
   context: RequestContext,
 ): iam.ListAccessKeysResponse {
   const user = findUser(store, context.account, userNameOf(input, context.principal));
-  return {
-    AccessKeyMetadata: store.listBy("accessKey", "user", user.arn).map((key) => ({
-      UserName: user.name,
-      AccessKeyId: key.accessKeyId,
-      Status: key.status,
-      CreateDate: new Date(key.createdAt),
-    })),
-    IsTruncated: false,
-  };
+  const keys = store
+    .listBy("accessKey", "user", user.arn)
+    .toSorted((a, b) => (a.accessKeyId < b.accessKeyId ? -1 : 1));
+  const { items, ...more } = pageOf(keys, (key) => key.accessKeyId, input);
+  const AccessKeyMetadata = items.map((key) => ({
+    UserName: user.name,
+    AccessKeyId: key.accessKeyId,
+    Status: key.status,
+    CreateDate: new Date(key.createdAt),
+  }));
+  return { AccessKeyMetadata, ...more };
 }
 
 function updateAccessKey(
@@ -79,7 +82,7 @@ function updateAccessKey(
       throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
     tx.put("accessKey", key.accessKeyId, {
       ...key,
-      status: input.Status === "Inactive" ? "Inactive" : "Active",
+      status: settableStatus(input.Status),
     });
   });
   return {};
@@ -96,6 +99,7 @@ function deleteAccessKey(
     if (key?.userArn !== user.arn)
       throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
     tx.delete("accessKey", key.accessKeyId);
+    tx.delete("identityUse", key.accessKeyId);
   });
   return {};
 }

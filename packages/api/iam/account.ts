@@ -1,10 +1,14 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { IamAccountRecord, PasswordPolicy, Reader, Store } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { alreadyExists, noSuchEntity } from "./lookups.ts";
 
-/** An account's alias, password policy and numbers. Source: API_CreateAccountAlias, API_UpdateAccountPasswordPolicy, API_GetAccountSummary. */
+/**
+ * An account's alias, password policy and numbers.
+ * Source: API_CreateAccountAlias, API_UpdateAccountPasswordPolicy, API_GetAccountSummary.
+ */
 export function accountOperations({ store }: ApiDeps) {
   return {
     CreateAccountAlias: (input, context) => createAccountAlias(store, input, context),
@@ -54,7 +58,10 @@ function deleteAccountAlias(
   return changeAccount(store, account, { alias: undefined });
 }
 
-/** A policy that is given replaces the whole one: what is left out has AWS's default. Source: API_UpdateAccountPasswordPolicy. */
+/**
+ * A policy that is given replaces the whole one: what is left out has AWS's default.
+ * Source: API_UpdateAccountPasswordPolicy.
+ */
 function updatePasswordPolicy(
   store: Store,
   input: iam.UpdateAccountPasswordPolicyRequest,
@@ -100,12 +107,14 @@ function presentPasswordPolicy(policy: PasswordPolicy): iam.PasswordPolicy {
 export function checkPassword(reader: Reader, account: string, password: string): void {
   const policy = reader.get("iamAccount", account)?.passwordPolicy;
   const refuse = (message: string) => new ApiError("PasswordPolicyViolation", message, { status: 400 });
-  // Without a policy of its own an account has AWS's default one. Source: IAM User Guide, "Set an account password policy".
+  // Without a policy of its own an account has AWS's default one. Source: IAM User Guide, "Set an account
+  // password policy".
   const kinds = [/[A-Z]/, /[a-z]/, /\d/, /[^A-Za-z0-9]/].filter((kind) => kind.test(password)).length;
   if (policy === undefined) {
     if (password.length < 8 || kinds < 3)
       throw refuse(
-        "Password should have a minimum length of 8 and at least 3 of: uppercase letters, lowercase letters, numbers, symbols",
+        "Password should have a minimum length of 8 and at least 3 of: uppercase letters, lowercase " +
+          "letters, numbers, symbols",
       );
     return;
   }

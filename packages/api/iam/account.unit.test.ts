@@ -23,7 +23,7 @@ describe("an account", () => {
     expect(await aliases()).toEqual([]);
   });
 
-  it("has a password policy, which passwords are checked by", async () => {
+  it("has a password policy, which applies to passwords", async () => {
     const read = () => root.send(new iam.GetAccountPasswordPolicyCommand({}));
     await expect(read()).rejects.toMatchObject({ name: "NoSuchEntityException" });
     await root.send(
@@ -47,7 +47,7 @@ describe("an account", () => {
     await expect(read()).rejects.toMatchObject({ name: "NoSuchEntityException" });
   });
 
-  it("counts what it has", async () => {
+  it("counts its resources", async () => {
     const { SummaryMap } = await root.send(new iam.GetAccountSummaryCommand({}));
     expect(SummaryMap).toMatchObject({ Users: 1, Groups: 0, AccessKeysPerUserQuota: 2 });
   });
@@ -233,7 +233,8 @@ describe("identity providers", () => {
 
   it("of SAML keep their metadata", async () => {
     const metadata = (entity: string) =>
-      `<EntityDescriptor entityID="${entity}"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
+      "<EntityDescriptor " +
+      `entityID="${entity}"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
     const { SAMLProviderArn } = await root.send(
       new iam.CreateSAMLProviderCommand({ Name: "adfs", SAMLMetadataDocument: metadata("one") }),
     );

@@ -12,7 +12,10 @@ interface Acl {
   readonly acl?: readonly AclGrant[] | undefined;
 }
 
-/** The actions that a permission of an ACL allows. Source: "Access control list (ACL) overview", mapping of ACL permissions. */
+/**
+ * The actions that a permission of an ACL allows.
+ * Source: "Access control list (ACL) overview", mapping of ACL permissions.
+ */
 const BUCKET_ACTIONS = {
   READ: ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"],
   WRITE: ["PutObject"],
@@ -27,20 +30,25 @@ const OBJECT_ACTIONS = {
 };
 
 /**
- * The ACLs of a bucket, and of the object that a resource names, as a policy; undefined where they allow nobody anything
- * besides the owner. Without `objects` the version is not known yet, and a bucket's ARN stands for every object in it: some
- * version may have an ACL that allows any action. Public grants do not count under IgnorePublicAcls.
+ * The ACLs of a bucket, and of the object that a resource names, as a policy; undefined where they allow
+ * nobody anything besides the owner. Without `objects` the version is not known yet, and a bucket's ARN
+ * stands for every object in it: some version may have an ACL that allows any action. Public grants do not
+ * count under IgnorePublicAcls.
  * Source: "Blocking public access to your Amazon S3 storage".
  */
 export function aclPolicy(
   bucket: BucketRecord,
-  { resource, version }: { resource: string; version: string | readonly string[] | undefined },
+  {
+    resource,
+    version: versionOf,
+  }: { resource: string; version: () => string | readonly string[] | undefined },
   objects: ObjectAcls | undefined,
 ): string | undefined {
   if (!hasAcls(bucket)) return undefined;
   const arn = `arn:aws:s3:::${bucket.name}`;
   const key = resource.slice(arn.length + 1);
   const isIgnored = bucket.publicAccessBlock?.ignorePublicAcls === true;
+  const version = versionOf();
   const meta =
     typeof version === "string"
       ? objects?.version(bucket.name, key, version)

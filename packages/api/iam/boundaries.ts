@@ -1,11 +1,15 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { Reader, Store } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { checkModifiable } from "../common/service-linked-roles.ts";
+import { ApiError } from "./api-error.ts";
 import { checkAttachable, findRole, findUser } from "./lookups.ts";
 
-/** Permissions boundaries: the limit of what an identity's own policies can allow. Source: API_PutRolePermissionsBoundary and following. */
+/**
+ * Permissions boundaries: the limit of what an identity's own policies can allow.
+ * Source: API_PutRolePermissionsBoundary and following.
+ */
 export function boundaryOperations({ store }: ApiDeps) {
   return {
     PutUserPermissionsBoundary: (input, { account }) =>

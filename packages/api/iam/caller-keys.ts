@@ -1,7 +1,10 @@
 import type { ConditionContext, Principal } from "@gantry/iam";
 import type { RoleRecord, UserRecord } from "@gantry/state";
 
-/** The condition keys that are known of every caller. The wire adds the request's. Source: IAM User Guide, "AWS global condition context keys". */
+/**
+ * The condition keys that are known of every caller. The wire adds the request's.
+ * Source: IAM User Guide, "AWS global condition context keys".
+ */
 export function callerKeys(
   principal: Principal,
   identity: UserRecord | RoleRecord | undefined,
@@ -15,6 +18,7 @@ export function callerKeys(
   };
   if (principal.type === "anonymous")
     return { ...always, "aws:PrincipalType": "Anonymous", "aws:userid": "anonymous" };
+  if (principal.type === "service") return { ...always, ...serviceKeys(principal) };
   return {
     ...always,
     "aws:PrincipalArn": principal.roleArn ?? principal.arn,
@@ -38,6 +42,17 @@ export function callerKeys(
   };
 }
 
+/** Source: as above, aws:SourceArn and aws:PrincipalServiceName. */
+function serviceKeys({ id, account, sourceArn }: Principal): ConditionContext {
+  return {
+    "aws:PrincipalIsAWSService": "true",
+    "aws:PrincipalServiceName": id,
+    "aws:PrincipalServiceNamesList": [id],
+    "aws:SourceAccount": account,
+    ...(sourceArn === undefined ? {} : { "aws:SourceArn": sourceArn }),
+  };
+}
+
 const PRINCIPAL_TYPES = {
   root: "Account",
   user: "User",
@@ -45,7 +60,10 @@ const PRINCIPAL_TYPES = {
   "federated-user": "FederatedUser",
 } as const;
 
-/** Long-term credentials have neither key. Source: IAM User Guide, "AWS global condition context keys", aws:MultiFactorAuthPresent. */
+/**
+ * Long-term credentials have neither key.
+ * Source: IAM User Guide, "AWS global condition context keys", aws:MultiFactorAuthPresent.
+ */
 function mfaKeys({ type, isTemporary = false, mfaAt }: Principal, now: number): ConditionContext {
   if (mfaAt !== undefined)
     return {

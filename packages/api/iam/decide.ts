@@ -9,7 +9,7 @@ import {
   type PolicySet,
   type Principal,
 } from "@gantry/iam";
-import type { Vault } from "@gantry/kernel";
+import { formatArn, type Vault } from "@gantry/kernel";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import type { AskedKeys } from "@gantry/wire";
 import { callerKeys } from "./caller-keys.ts";
@@ -29,12 +29,22 @@ export interface Question extends Call {
 export interface PolicyDecider {
   /** The decision and the statements behind it. */
   decide(question: Question): Decision;
-  /** Why the principal may not, in AWS's words; undefined where it may. Conditions are worked out where somebody asks for them. */
+  /**
+   * Why the principal may not, in AWS's words; undefined where it may. Conditions are worked out where
+   * somebody asks for them.
+   */
   deniedBecause(
     principal: Principal,
     action: string,
     resource: string,
     conditions: () => ConditionContext,
+  ): string | undefined;
+  /** Why the policy of a VPC endpoint does not let the call through, in AWS's words; undefined where it does. */
+  endpointDeniedBecause(
+    principal: Principal,
+    action: string,
+    resource: string,
+    asked: { readonly policy: string; readonly conditions: () => ConditionContext },
   ): string | undefined;
   /**
    * Why the principal may do none of the actions, whatever resource and conditions the rest of the request names;
@@ -58,6 +68,13 @@ const EVERYTHING: PolicyDocument = parsePolicyDocument(
   "the account's root user",
 );
 
+/** Where a decision gets the policies of callers and resources from. */
+interface PolicySources {
+  readonly store: Reader;
+  readonly read: ReadDocument;
+  readonly resourcePolicyOf: ReturnType<typeof resourcePolicies>;
+}
+
 /** Decides every call by the caller's policies and the resource's own. */
 export function policyDecider(deps: {
   store: Reader;
@@ -73,54 +90,30 @@ export function policyDecider(deps: {
     const principal = currentPrincipal(store, question.principal);
     if (principal === undefined) return { allowed: false, because: "no-identity-allow", statements: [] };
     const identity = identityOf(store, principal);
+    const { action, resource } = question;
     let more: ConditionContext | undefined;
-    const request: PolicyRequest = {
-      action: question.action,
-      resource: question.resource,
-      principals: namesOf(principal),
-      conditions: { ...callerKeys(principal, identity, now()), ...question.conditions },
-      moreConditions: () => (more ??= resourceKeys(deps, question)),
-    };
+    const moreConditions = () => (more ??= resourceKeys(deps, question));
+    const request: PolicyRequest = withConditions(
+      { action, resource, principals: namesOf(principal), moreConditions },
+      () => ({ ...callerKeys(principal, identity, now()), ...question.conditions }),
+    );
     const policies = policiesOf(store, read, { principal, identity });
-    const resource = resourcePolicyOf({ ...question, principal });
+    const conditions = () => question.conditions;
+    const resourcePolicy = resourcePolicyOf({ principal, action, resource, conditions });
     const isSession = isSessionOf(principal);
-    return ASSUMING.has(question.action) && resource !== undefined
-      ? decideAssumption({ ...policies, resource }, request, isSession)
-      : evaluate({ ...policies, resource }, request, {
+    return ASSUMING.has(action) && resourcePolicy !== undefined
+      ? decideAssumption({ ...policies, resource: resourcePolicy }, request, isSession)
+      : evaluate({ ...policies, resource: resourcePolicy }, request, {
           isSession,
-          isForeign: isForeign(store, principal, question.resource),
-          resourceDecides: resource !== undefined && question.resource.startsWith("arn:aws:kms:"),
+          isForeign: isForeign(store, principal, resource),
+          resourceDecides: resourcePolicy !== undefined && resource.startsWith("arn:aws:kms:"),
         });
-  };
-  const neverBecause: PolicyDecider["neverBecause"] = (caller, actions, resource) => {
-    if (caller.type === "root") return undefined;
-    const principal = currentPrincipal(store, caller);
-    const policies =
-      principal && policiesOf(store, read, { principal, identity: identityOf(store, principal) });
-    const denials = actions.map((action) => {
-      if (action.startsWith("sts:")) return undefined; // Role trust policies are evaluated in another way.
-      if (principal === undefined || policies === undefined) return "no-identity-allow";
-      return neverAllowed(
-        policies,
-        { action, principals: namesOf(principal) },
-        {
-          isSession: isSessionOf(principal),
-          resources: () =>
-            possibleResourcePolicies(store, { action, resource }, (arn) =>
-              resourcePolicyOf({ principal, action, resource: arn }),
-            ),
-        },
-      );
-    });
-    const [action = ""] = actions;
-    const [first] = denials;
-    if (first === undefined || denials.includes(undefined)) return undefined;
-    return denialMessage(caller, action, resource ?? "*", first);
   };
   return {
     decide,
-    neverBecause,
+    neverBecause: (...question) => neverBecause({ store, read, resourcePolicyOf }, ...question),
     current: (principal) => currentPrincipal(store, principal),
+    endpointDeniedBecause: endpointPolicies(deps, read),
     requestKeys: (asked) => requestKeysOf(store, { ...asked, now: now() }),
     deniedBecause(principal, action, resource, conditions) {
       // Root is asked nothing in its own account but where a resource has a policy of its own.
@@ -131,13 +124,78 @@ export function policyDecider(deps: {
         resourcePolicyOf({ principal, action, resource }) === undefined
       )
         return undefined;
-      const question = { principal, action, resource, conditions: conditions() };
+      const question = withConditions({ principal, action, resource }, conditions);
       const decision = decide(question);
       if (decision.allowed) return undefined;
       const message = denialMessage(principal, action, resource, decision.because);
       if (deps.vault === undefined || !action.startsWith("ec2:")) return message;
       return `${message}. Encoded authorization failure message: ${sealDenial(deps.vault, question, decision)}`;
     },
+  };
+}
+
+/** A call with the values of its condition keys, which are worked out for the first statement that has a condition. */
+function withConditions<T extends object>(call: T, work: () => ConditionContext) {
+  let known: ConditionContext | undefined;
+  return {
+    ...call,
+    get conditions(): ConditionContext {
+      return (known ??= work());
+    },
+  };
+}
+
+/** See `PolicyDecider.neverBecause`. */
+function neverBecause(
+  { store, read, resourcePolicyOf }: PolicySources,
+  ...[caller, actions, resource]: Parameters<PolicyDecider["neverBecause"]>
+): string | undefined {
+  if (caller.type === "root") return undefined;
+  const principal = currentPrincipal(store, caller);
+  const policies =
+    principal && policiesOf(store, read, { principal, identity: identityOf(store, principal) });
+  const denials = actions.map((action) => {
+    if (action.startsWith("sts:")) return undefined; // Role trust policies are evaluated in another way.
+    if (principal === undefined || policies === undefined) return "no-identity-allow";
+    return neverAllowed(
+      policies,
+      { action, principals: namesOf(principal) },
+      {
+        isSession: isSessionOf(principal),
+        resources: () =>
+          possibleResourcePolicies(store, { action, resource }, (arn) =>
+            resourcePolicyOf({ principal, action, resource: arn }),
+          ),
+      },
+    );
+  });
+  const [action = ""] = actions;
+  const [first] = denials;
+  if (first === undefined || denials.includes(undefined)) return undefined;
+  return denialMessage(caller, action, resource ?? "*", first);
+}
+
+/** Evaluates policies of VPC endpoints: one must allow the call to the caller or its account, and deny it nowhere. */
+function endpointPolicies(
+  deps: { store: Reader; now: () => number; objects?: ObjectTags },
+  read: ReadDocument,
+): PolicyDecider["endpointDeniedBecause"] {
+  return (caller, action, resource, asked) => {
+    const principal = currentPrincipal(deps.store, caller) ?? caller;
+    const question = { principal, action, resource, conditions: asked.conditions() };
+    const own = callerKeys(principal, identityOf(deps.store, principal), deps.now());
+    const request: PolicyRequest = {
+      ...{ action, resource, principals: namesOf(principal) },
+      conditions: { ...own, ...question.conditions },
+      moreConditions: () => resourceKeys(deps, question),
+    };
+    const policy = read(asked.policy, "VPC endpoint policy");
+    const decision = evaluate({ identity: [], resource: policy }, request, { accountGrants: true });
+    if (decision.allowed) return undefined;
+    const subject = `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource}`;
+    return decision.because === "explicit-deny-resource"
+      ? `${subject} with an explicit deny in a VPC endpoint policy`
+      : `${subject} because no VPC endpoint policy allows the ${action} action`;
   };
 }
 
@@ -151,14 +209,23 @@ function* possibleResourcePolicies(
     resource !== undefined
       ? [resource]
       : action.startsWith("ecr:")
-        ? store.list("repository").map(({ arn }) => arn)
+        ? [
+            ...store.list("repository").map(({ arn }) => arn),
+            ...store
+              .list("ecrRegistry")
+              .map(({ account, region }) => formatArn("ecr", { account, region }, "repository/*")),
+          ]
         : action.startsWith("kms:")
           ? store.list("kmsKey").map(({ arn }) => arn)
           : action.startsWith("secretsmanager:")
             ? store.list("secret").map(({ arn }) => arn)
-            : action.startsWith("s3:")
-              ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
-              : [];
+            : action.startsWith("sqs:")
+              ? store.list("queue").map(({ arn }) => arn)
+              : action.startsWith("sns:")
+                ? store.list("topic").map(({ arn }) => arn)
+                : action.startsWith("s3:")
+                  ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
+                  : [];
   for (const arn of arns) {
     const policy = policyOf(arn);
     if (policy !== undefined) yield policy;
@@ -182,9 +249,9 @@ function decideAssumption(
   return evaluate(isOwnAccount ? policies : { ...policies, resource: undefined }, request, { isSession });
 }
 
-/** Whether a resource belongs to another account than the caller. Nobody, an unsigned caller, has no account. */
+/** Whether a resource belongs to another account than the caller. An unsigned caller and a service have none. */
 function isForeign(store: Reader, principal: Principal, resource: string): boolean {
-  if (principal.type === "anonymous") return false;
+  if (principal.type === "anonymous" || principal.type === "service") return false;
   const owner = ownerOf(store, resource);
   return owner !== undefined && owner !== principal.account;
 }
@@ -205,6 +272,7 @@ function isSessionOf({ type }: Principal): boolean {
 /** The caller as a resource policy's Principal may name it: by ARN or id, by its role or user, by its account. */
 function namesOf(principal: Principal): readonly string[] {
   if (principal.type === "anonymous") return [];
+  if (principal.type === "service") return [`Service:${principal.id}`];
   const { arn, id, user, roleArn = user?.arn ?? arn, account } = principal;
   return [arn, id, roleArn, user?.id ?? id.split(":")[0] ?? id, `arn:aws:iam::${account}:root`, account];
 }
@@ -238,8 +306,9 @@ function policiesOf(
 }
 
 /**
- * The documents that limit a session. A federated user has what its session policies allow and nothing without them; neither
- * it nor a session of a user or root without MFA may call IAM, and of STS only what names the caller or, for the latter, a role.
+ * The documents that limit a session. A federated user has what its session policies allow and nothing
+ * without them; neither it nor a session of a user or root without MFA may call IAM, and of STS only what
+ * names the caller or, for the latter, a role.
  * Source: IAM User Guide, "Compare AWS STS credentials".
  */
 function sessionLimits({

@@ -8,7 +8,8 @@ const DOCUMENTS_MAX = 5_000;
 
 /** Reads each document once. */
 export function documentCache(): ReadDocument {
-  // By text first: a string keeps its hash, where a key that is joined anew is hashed with each call (90 KB for ReadOnlyAccess).
+  // By text first: a string keeps its hash, where a key that is joined anew is hashed with each call (90 KB
+  // for ReadOnlyAccess).
   const documents = new Map<string, Map<string, PolicyDocument>>();
   let count = 0;
   return (text, name, ids) => {

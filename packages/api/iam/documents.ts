@@ -7,7 +7,7 @@ import {
   type PolicyKind,
 } from "@gantry/iam";
 import type { Logger } from "@gantry/kernel";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** Characters without white space. Source: IAM User Guide, "IAM and AWS STS quotas". */
 export const INLINE_MAX = { user: 2_048, role: 10_240, group: 5_120 };

@@ -2,10 +2,12 @@ import { formatArn, parseArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import { defaultVpcOf } from "../ec2/lookups.ts";
 import { RESOURCES } from "../ec2/resources.ts";
+import { INSTANCE_KEYS } from "./instance-keys.ts";
 import { text, type Asked, type Read, type Value } from "./key-readers.ts";
 
 /** Condition keys of EC2. Source: Service Authorization Reference, Amazon EC2. */
 export const EC2_KEYS: Readonly<Record<string, Read>> = {
+  ...INSTANCE_KEYS,
   "ec2:Region": ({ region }) => region,
   "ec2:Vpc": (asked, store) => placeOf(asked, store).vpc,
   "ec2:Subnet": (asked, store) => placeOf(asked, store).subnet,

@@ -46,8 +46,8 @@ export const ECS_KEYS: Readonly<Record<string, Read>> = {
 };
 
 /**
- * The size that a call asks for: its own, its override, or that of the task definition which it runs, whose size services have.
- * A size that cannot be read is refused by the operation.
+ * The size that a call asks for: its own, its override, or that of the task definition which it runs, whose
+ * size services have. A size that cannot be read is refused by the operation.
  */
 function size(
   name: string,
@@ -68,7 +68,8 @@ function size(
 
 function overridesOf(input: Asked["input"]): Readonly<Record<string, unknown>> {
   const value = input["overrides"];
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // An object has members.
+  // An object has members.
+  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 /** The ARN with its revision: of a family alone, the latest active one. */

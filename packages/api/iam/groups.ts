@@ -15,7 +15,10 @@ import {
 import { presentUser } from "./users.ts";
 import { alreadyExists, checkName, deleteConflict, findGroup, findUser, pageOf } from "./lookups.ts";
 
-/** Groups of users: their policies are their members'. Who is in which stands with the user. Source: API_CreateGroup and following. */
+/**
+ * Groups of users: their policies are their members'. Who is in which stands with the user.
+ * Source: API_CreateGroup and following.
+ */
 export function groupOperations(deps: ApiDeps) {
   return {
     CreateGroup: (input, context) => createGroup(deps, input, context),
@@ -187,7 +190,7 @@ function refuseTaken(reader: Reader, account: string, name: string): void {
     throw alreadyExists(`Group with name ${name} already exists.`);
 }
 
-function presentGroup(group: GroupRecord): iam.Group {
+export function presentGroup(group: GroupRecord): iam.Group {
   return {
     GroupName: group.name,
     GroupId: group.id,

@@ -14,7 +14,10 @@ import {
 /** Whoever has policies: inline ones, and managed ones that are attached. */
 type Holder = UserRecord | RoleRecord | GroupRecord;
 
-/** Source: API_PutRolePolicy and those beside it for users and groups. Errors: MalformedPolicyDocument, LimitExceeded. */
+/**
+ * Source: API_PutRolePolicy and those beside it for users and groups.
+ * Errors: MalformedPolicyDocument, LimitExceeded.
+ */
 export function putInlinePolicy(
   { store, log }: ApiDeps,
   holder: Holder,

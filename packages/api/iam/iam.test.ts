@@ -47,7 +47,7 @@ async function newUser(policy: string, boundary?: string) {
 const list = (client: S3Client) => client.send(new ListObjectsV2Command({ Bucket: "box" }));
 const read = (client: S3Client) => client.send(new GetObjectCommand({ Bucket: "box", Key: "a" }));
 
-describe("what a denied call is told", () => {
+describe("the message of a denied call", () => {
   it.each([
     [
       "nothing allows it",
@@ -69,7 +69,8 @@ describe("what a denied call is told", () => {
     ],
   ])("where %s", async (_, policy, boundary, why) => {
     const user = await newUser(policy, boundary);
-    const message = `User: ${user.arn} is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::box" ${why}`;
+    const message =
+      `User: ${user.arn} is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::box" ` + why;
     await expect(list(user.s3)).rejects.toMatchObject({ name: "AccessDenied", message });
   });
 
@@ -174,7 +175,7 @@ describe("conditions know", () => {
 });
 
 describe("permissions boundaries", () => {
-  it("are shown, must exist, and go", async () => {
+  it("are shown, must exist, and can be removed", async () => {
     const user = await newUser(document(allow("s3:*")), "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
     const boundaryOf = async () =>
       (await root.send(new iam.GetUserCommand({ UserName: user.UserName }))).User?.PermissionsBoundary
@@ -198,7 +199,7 @@ describe("permissions boundaries", () => {
 });
 
 describe("simulation", () => {
-  it("says what would be decided, by which statement, and what it lacks to know", async () => {
+  it("reports the decision, its statement and missing context keys", async () => {
     const policy = `{
   "Version": "2012-10-17",
   "Statement": [

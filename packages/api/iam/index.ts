@@ -7,7 +7,12 @@ import * as sdk from "@aws-sdk/client-iam";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
+import { accessAdvisorOperations } from "./access-advisor.ts";
 import { accountOperations } from "./account.ts";
+import { authorizationDetailOperations } from "./authorization-details.ts";
+import { credentialReportOperations } from "./credential-report.ts";
+import { lastUsedOperations } from "./last-used.ts";
 import { mfaDeviceOperations } from "./mfa-devices.ts";
 import { oidcProviderOperations } from "./oidc-providers.ts";
 import { samlProviderOperations } from "./saml-providers.ts";
@@ -24,7 +29,6 @@ import { roleOperations } from "./roles.ts";
 import { serviceLinkedRoleOperations } from "./service-linked-roles.ts";
 import { simulationOperations } from "./simulate.ts";
 import { userOperations } from "./users.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 export function iamService(deps: ApiDeps): ServiceModule {
@@ -43,6 +47,10 @@ export function iamService(deps: ApiDeps): ServiceModule {
     ...mfaDeviceOperations(deps),
     ...oidcProviderOperations(deps),
     ...samlProviderOperations(deps),
+    ...lastUsedOperations(deps),
+    ...credentialReportOperations(deps),
+    ...authorizationDetailOperations(deps),
+    ...accessAdvisorOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

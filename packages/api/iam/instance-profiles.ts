@@ -1,13 +1,25 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { InstanceProfileRecord, Reader, Store } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { presentRole } from "./roles.ts";
 import { checkModifiable } from "../common/service-linked-roles.ts";
-import { alreadyExists, checkName, deleteConflict, findRole, noSuchEntity, pageOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkName,
+  deleteConflict,
+  findRole,
+  noSuchEntity,
+  pageOf,
+  tagPage,
+} from "./lookups.ts";
 
-/** Instance profiles: names under which an EC2 instance would be given a role. Source: API_CreateInstanceProfile and following. */
+/**
+ * Instance profiles: names under which an EC2 instance would be given a role.
+ * Source: API_CreateInstanceProfile and following.
+ */
 export function instanceProfileOperations(deps: ApiDeps) {
   return {
     CreateInstanceProfile: (input, context) => createInstanceProfile(deps, input, context),
@@ -158,10 +170,7 @@ function listInstanceProfileTags(
   input: iam.ListInstanceProfileTagsRequest,
   { account }: RequestContext,
 ): iam.ListInstanceProfileTagsResponse {
-  return {
-    Tags: presentTags(findProfile(store, account, input.InstanceProfileName).tags),
-    IsTruncated: false,
-  };
+  return tagPage(findProfile(store, account, input.InstanceProfileName).tags, input);
 }
 
 function profilesOf(reader: Reader, account: string): readonly InstanceProfileRecord[] {
@@ -174,7 +183,7 @@ function findProfile(reader: Reader, account: string, name: string | undefined):
   return profile;
 }
 
-function presentProfile(profile: InstanceProfileRecord, reader: Reader): iam.InstanceProfile {
+export function presentProfile(profile: InstanceProfileRecord, reader: Reader): iam.InstanceProfile {
   const role = reader.get("role", profile.roleArn);
   return {
     InstanceProfileName: profile.name,

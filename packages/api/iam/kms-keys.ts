@@ -1,7 +1,10 @@
 import { kmsKeyArnOf, type KmsKeyRecord } from "@gantry/state";
 import { member, text, type Asked, type Read } from "./key-readers.ts";
 
-/** Condition keys of KMS. Source: Service Authorization Reference, AWS KMS; KMS Developer Guide, "Condition keys for AWS KMS". */
+/**
+ * Condition keys of KMS.
+ * Source: Service Authorization Reference, AWS KMS; KMS Developer Guide, "Condition keys for AWS KMS".
+ */
 export const KMS_KEYS: Readonly<Record<string, Read>> = {
   "kms:KeyOrigin": ofKey(
     ({ input }) => text(input["Origin"]) ?? "AWS_KMS",

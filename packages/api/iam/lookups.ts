@@ -1,7 +1,17 @@
+import type * as iam from "@aws-sdk/client-iam";
 import type { Principal } from "@gantry/iam";
-import type { GroupRecord, PolicyRecord, Reader, RecordOf, RoleRecord, UserRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import type {
+  GroupRecord,
+  PolicyRecord,
+  Reader,
+  RecordOf,
+  RoleRecord,
+  Tags,
+  UserRecord,
+} from "@gantry/state";
 import { page } from "../common/paging.ts";
+import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { managedPolicy } from "./managed-policies.ts";
 
 const TYPE_OF = { role: "role", user: "user", group: "group", instanceProfile: "instance-profile" } as const;
@@ -50,7 +60,10 @@ export function findPolicy(reader: Reader, account: string, arn: string | undefi
   return policy;
 }
 
-/** Errors: NoSuchEntity for what is neither a policy of the account nor one of AWS's; PolicyNotAttachable for a service's own. */
+/**
+ * Errors: NoSuchEntity for what is neither a policy of the account nor one of AWS's; PolicyNotAttachable for
+ * a service's own.
+ */
 export function checkAttachable(reader: Reader, account: string, arn: string): void {
   if (policyOf(reader, account, arn) === undefined && managedPolicy(arn) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
@@ -98,6 +111,16 @@ export function pageOf<T>(
   return { items: some, IsTruncated: nextToken !== undefined, Marker: nextToken };
 }
 
+/** One page of a resource's tags, in the order of their keys. */
+export function tagPage(
+  tags: Tags,
+  input: PageInput,
+): { Tags: iam.Tag[]; IsTruncated: boolean; Marker: string | undefined } {
+  const sorted = presentTags(tags).toSorted((a, b) => (a.Key < b.Key ? -1 : 1));
+  const { items, ...more } = pageOf(sorted, (tag) => tag.Key, input);
+  return { Tags: [...items], ...more };
+}
+
 /** IAM answers documents URL-encoded. Source: API_GetRole, AssumeRolePolicyDocument. */
 export function encodeDocument(text: string): string {
   return encodeURIComponent(text);
@@ -107,8 +130,24 @@ export function checkName(name: string | undefined, what: string): string {
   if (name === undefined || !/^[\w+=,.@-]{1,128}$/.test(name))
     throw new ApiError(
       "ValidationError",
-      `The specified value for ${what} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-`,
+      `The specified value for ${what} is invalid. It must contain only alphanumeric characters and/or ` +
+        "the following: +=,.@_-",
       { status: 400 },
     );
   return name;
+}
+
+/**
+ * The status that a caller gives a key or a certificate. Expired is a status that only AWS sets.
+ * Errors: ValidationError.
+ */
+export function settableStatus(status: string | undefined): "Active" | "Inactive" {
+  if (status !== "Active" && status !== "Inactive")
+    throw new ApiError(
+      "ValidationError",
+      `1 validation error detected: Value '${status}' at 'status' failed to satisfy constraint: Member must ` +
+        "satisfy enum value set: [Active, Inactive]",
+      { status: 400 },
+    );
+  return status;
 }

@@ -14,11 +14,12 @@ let opened: ManagedPolicyArchive | undefined;
 const documents = new Map<string, string>();
 
 /** Operations that read a managed policy which is not yet attached to anybody. */
-const READING = /Polic|^Create(?:User|Role)$|Boundary|^AssumeRole|Federation|AccountAuthorization/;
+const READING =
+  /Polic|^Create(?:User|Role)$|Boundary|^AssumeRole|Federation|AccountAuthorization|ServiceLastAccessed/;
 
 /**
- * The operations, with those that read managed policies waiting until the archive is there: a checkout that has none yet
- * packs it in another process, once.
+ * The operations, with those that read managed policies waiting until the archive is there: a checkout that
+ * has none yet packs it in another process, once.
  */
 export function withManagedPolicies(
   operations: Readonly<Record<string, Handler>>,

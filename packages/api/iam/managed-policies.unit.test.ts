@@ -35,7 +35,7 @@ async function newUser(UserName: string, PolicyArn: string) {
 }
 
 describe("AWS's managed policies", () => {
-  it("are all there, each with a document that can be evaluated", () => {
+  it("exist, each with a document that can be evaluated", () => {
     const broken = managedPolicies().filter(({ arn }) => {
       const { statements } = parsePolicyDocument(managedPolicyDocument(arn) ?? "", arn);
       return statements.length === 0;
@@ -93,7 +93,7 @@ describe("AWS's managed policies", () => {
     expect(local.Policies?.map(({ PolicyName }) => PolicyName)).toEqual(["own"]);
   });
 
-  it("are not attached where AWS has none of that name, or where a service alone holds it", async () => {
+  it("are not attached if AWS has none of that name or only a service may have it", async () => {
     await root.send(new iam.CreateGroupCommand({ GroupName: "none" }));
     const attach = (PolicyArn: string) =>
       root.send(new iam.AttachGroupPolicyCommand({ GroupName: "none", PolicyArn }));

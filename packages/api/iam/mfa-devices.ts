@@ -2,10 +2,19 @@ import { createHmac, randomBytes } from "node:crypto";
 import type * as iam from "@aws-sdk/client-iam";
 import type { Vault } from "@gantry/kernel";
 import type { MfaDeviceRecord, Reader, Transaction, UserRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { alreadyExists, deleteConflict, findUser, noSuchEntity, pageOf, userNameOf } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import {
+  alreadyExists,
+  deleteConflict,
+  findUser,
+  noSuchEntity,
+  pageOf,
+  tagPage,
+  userNameOf,
+} from "./lookups.ts";
 
 /** Source: "IAM and AWS STS quotas", MFA devices. */
 const DEVICES_MAX = 8;
@@ -15,7 +24,10 @@ const SEED_BYTES = 40;
 /** How many steps a device's clock may be ahead or behind. */
 const DRIFT_STEPS = 2;
 
-/** Virtual MFA devices, whose codes GetSessionToken and AssumeRole check. Source: API_CreateVirtualMFADevice and following. */
+/**
+ * Virtual MFA devices, whose codes GetSessionToken and AssumeRole check.
+ * Source: API_CreateVirtualMFADevice and following.
+ */
 export function mfaDeviceOperations(deps: ApiDeps) {
   const { store } = deps;
   return {
@@ -59,10 +71,8 @@ export function mfaDeviceOperations(deps: ApiDeps) {
       changeTags(deps, account, input.SerialNumber, (tags) => ({ ...tags, ...toTags(input.Tags) })),
     UntagMFADevice: (input, { account }) =>
       changeTags(deps, account, input.SerialNumber, (tags) => withoutTags(tags, input.TagKeys ?? [])),
-    ListMFADeviceTags: (input, { account }) => ({
-      Tags: presentTags(findDevice(store, account, input.SerialNumber).tags),
-      IsTruncated: false,
-    }),
+    ListMFADeviceTags: (input, { account }) =>
+      tagPage(findDevice(store, account, input.SerialNumber).tags, input),
   } satisfies Implementation<typeof iam>;
 }
 

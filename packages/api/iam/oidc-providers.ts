@@ -1,9 +1,10 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { OidcProviderRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { alreadyExists, noSuchEntity } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { alreadyExists, noSuchEntity, tagPage } from "./lookups.ts";
 
 /** Source: "IAM and AWS STS quotas". */
 const CLIENT_IDS_MAX = 100;
@@ -64,10 +65,8 @@ export function oidcProviderOperations(deps: ApiDeps) {
         ...provider,
         tags: withoutTags(provider.tags, input.TagKeys ?? []),
       })),
-    ListOpenIDConnectProviderTags: (input, { account }) => ({
-      Tags: presentTags(findOidcProvider(store, account, input.OpenIDConnectProviderArn).tags),
-      IsTruncated: false,
-    }),
+    ListOpenIDConnectProviderTags: (input, { account }) =>
+      tagPage(findOidcProvider(store, account, input.OpenIDConnectProviderArn).tags, input),
   } satisfies Implementation<typeof iam>;
 }
 
@@ -112,7 +111,10 @@ function createProvider(
   return { OpenIDConnectProviderArn: provider.arn, Tags: presentTags(provider.tags) };
 }
 
-/** The URL begins with https and has no query; as a host of a name, or an address. Source: API_CreateOpenIDConnectProvider, Url. */
+/**
+ * The URL begins with https and has no query; as a host of a name, or an address.
+ * Source: API_CreateOpenIDConnectProvider, Url.
+ */
 function checkIssuer(text: string): string {
   const url = URL.parse(text);
   const isPlain =
@@ -135,7 +137,9 @@ function checkThumbprints(thumbprints: readonly string[]): readonly string[] {
   if (thumbprints.some((each) => !/^[0-9a-fA-F]{40}$/.test(each)))
     throw new ApiError(
       "ValidationError",
-      "1 validation error detected: Value at 'thumbprintList' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40]",
+      "1 validation error detected: Value at 'thumbprintList' failed to satisfy constraint: Member " +
+        "must satisfy constraint: [Member must have length less than or equal to 40, Member must have " +
+        "length greater than or equal to 40]",
       { status: 400 },
     );
   return thumbprints.map((each) => each.toLowerCase());

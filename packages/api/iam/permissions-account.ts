@@ -16,6 +16,17 @@ export function accountPermissions(store: Reader) {
   const device = (input: { SerialNumber?: Given }): readonly Need[] => on(input.SerialNumber ?? "*");
   return {
     ...ON_EVERYTHING,
+    /** The key belongs to a user, who is the resource. */
+    GetAccessKeyLastUsed: ({ AccessKeyId }, { account }) => {
+      const key = store.get("accessKey", AccessKeyId);
+      return on(
+        key?.account === account && key.userArn !== undefined
+          ? key.userArn
+          : `arn:aws:iam::${account}:user/*`,
+      );
+    },
+    GenerateServiceLastAccessedDetails: ({ Arn }) => on(Arn ?? "*"),
+    ListPoliciesGrantingServiceAccess: ({ Arn }) => on(Arn ?? "*"),
     CreateLoginProfile: user,
     GetLoginProfile: user,
     UpdateLoginProfile: user,
@@ -59,6 +70,11 @@ const ON_EVERYTHING = {
   GetAccountPasswordPolicy: "*",
   DeleteAccountPasswordPolicy: "*",
   GetAccountSummary: "*",
+  GenerateCredentialReport: "*",
+  GetCredentialReport: "*",
+  GetAccountAuthorizationDetails: "*",
+  GetServiceLastAccessedDetails: "*",
+  GetServiceLastAccessedDetailsWithEntities: "*",
   ListVirtualMFADevices: "*",
   ListOpenIDConnectProviders: "*",
   ListSAMLProviders: "*",

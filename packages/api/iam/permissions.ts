@@ -8,7 +8,6 @@ import {
   roleOfDeletion,
 } from "../common/service-linked-roles.ts";
 import { namedOf, userNameOf, type NamedKind } from "./lookups.ts";
-
 import { accountPermissions } from "./permissions-account.ts";
 
 type Given = string | undefined;
@@ -16,12 +15,28 @@ type Tagged = { readonly Tags?: readonly unknown[] | undefined };
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for IAM". */
 export function iamPermissions(store: Reader) {
-  /** Identities and profiles are named; their ARNs have a path, which only the record knows. */
+  const needs = iamNeeds(store);
+  return {
+    ...listings,
+    ...simulations,
+    ...accountPermissions(store),
+    ...userPermissions(needs),
+    ...rolePermissions(needs),
+    ...serviceLinkedRolePermissions(store, needs),
+    ...groupPermissions(needs),
+    ...instanceProfilePermissions(needs),
+    ...policyPermissions,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** What the operations on one identity or instance profile need. */
+function iamNeeds(store: Reader) {
+  /** The ARN of an identity or a profile; requests name these, and only the record has the path. */
   const arnOf = (kind: NamedKind, name: Given, caller: Caller) =>
     namedOf(store, kind, caller.account, name)?.arn ?? newArn(kind, { name }, caller);
   const boundaryOf = (kind: "user" | "role", name: Given, { account }: Caller) =>
     namedOf(store, kind, account, name)?.permissionsBoundary;
-  /** With the policy that is attached or detached and the boundary of the identity it is of, as condition keys. */
+  /** An identity with the policy that is attached or detached and with its boundary, as condition keys. */
   const need = (
     kind: "user" | "role",
     name: Given,
@@ -57,8 +72,7 @@ export function iamPermissions(store: Reader) {
   ];
   const profile = (input: { InstanceProfileName?: Given }, caller: Caller): readonly Need[] =>
     on(arnOf("instanceProfile", input.InstanceProfileName, caller));
-  const policy = (input: { PolicyArn?: Given }): readonly Need[] => on(input.PolicyArn ?? "*");
-  /** A rename is asked for both names. Source: API_UpdateUser, API_UpdateGroup. */
+  /** The new name of a rename, which needs permission for both names. Source: API_UpdateUser, API_UpdateGroup. */
   const renamed = (
     kind: "user" | "group",
     name: Given,
@@ -68,10 +82,13 @@ export function iamPermissions(store: Reader) {
     const there = namedOf(store, kind, caller.account, name);
     return on(newArn(kind, { name: next.name ?? name, path: next.path ?? there?.path }, caller));
   };
+  return { arnOf, user, role, group, profile, renamed };
+}
+
+type IamNeeds = ReturnType<typeof iamNeeds>;
+
+function userPermissions({ user, renamed }: IamNeeds) {
   return {
-    ...listings,
-    ...simulations,
-    ...accountPermissions(store),
     CreateUser: (input, caller) => [
       created("user", { name: input.UserName, path: input.Path }, caller, input.PermissionsBoundary),
       ...tagging("user", { name: input.UserName, path: input.Path }, caller, input),
@@ -99,7 +116,11 @@ export function iamPermissions(store: Reader) {
     UntagUser: user,
     ListUserTags: user,
     ListGroupsForUser: user,
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function rolePermissions({ role }: IamNeeds) {
+  return {
     CreateRole: (input, caller) => [
       created("role", { name: input.RoleName, path: input.Path }, caller, input.PermissionsBoundary),
       ...tagging("role", { name: input.RoleName, path: input.Path }, caller, input),
@@ -122,6 +143,11 @@ export function iamPermissions(store: Reader) {
     UntagRole: role,
     ListRoleTags: role,
     ListInstanceProfilesForRole: role,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function serviceLinkedRolePermissions(store: Reader, { role }: IamNeeds) {
+  return {
     CreateServiceLinkedRole: ({ AWSServiceName: service = "" }, { account }) => [
       {
         resource: isLinkedService(service)
@@ -143,7 +169,11 @@ export function iamPermissions(store: Reader) {
     },
     GetServiceLinkedRoleDeletionStatus: (input, { account }) =>
       on(roleOfDeletion(account, input.DeletionTaskId) ?? `arn:aws:iam::${account}:role/aws-service-role/*`),
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function groupPermissions({ group, renamed }: IamNeeds) {
+  return {
     CreateGroup: (input, caller) => [
       created("group", { name: input.GroupName, path: input.Path }, caller, undefined),
     ],
@@ -162,7 +192,11 @@ export function iamPermissions(store: Reader) {
     AttachGroupPolicy: group,
     DetachGroupPolicy: group,
     ListAttachedGroupPolicies: group,
+  } satisfies PermissionTable<typeof sdk>;
+}
 
+function instanceProfilePermissions({ profile, arnOf }: IamNeeds) {
+  return {
     CreateInstanceProfile: (input, caller) => [
       created("instanceProfile", { name: input.InstanceProfileName, path: input.Path }, caller, undefined),
       ...tagging("instanceProfile", { name: input.InstanceProfileName, path: input.Path }, caller, input),
@@ -185,24 +219,30 @@ export function iamPermissions(store: Reader) {
     TagInstanceProfile: profile,
     UntagInstanceProfile: profile,
     ListInstanceProfileTags: profile,
-
-    CreatePolicy: (input, caller) => [
-      created("policy", { name: input.PolicyName, path: input.Path }, caller, undefined),
-      ...tagging("policy", { name: input.PolicyName, path: input.Path }, caller, input),
-    ],
-    GetPolicy: policy,
-    GetPolicyVersion: policy,
-    ListPolicyVersions: policy,
-    CreatePolicyVersion: policy,
-    DeletePolicyVersion: policy,
-    SetDefaultPolicyVersion: policy,
-    ListEntitiesForPolicy: policy,
-    DeletePolicy: policy,
-    TagPolicy: policy,
-    UntagPolicy: policy,
-    ListPolicyTags: policy,
   } satisfies PermissionTable<typeof sdk>;
 }
+
+function policy(input: { PolicyArn?: Given }): readonly Need[] {
+  return on(input.PolicyArn ?? "*");
+}
+
+const policyPermissions = {
+  CreatePolicy: (input, caller) => [
+    created("policy", { name: input.PolicyName, path: input.Path }, caller, undefined),
+    ...tagging("policy", { name: input.PolicyName, path: input.Path }, caller, input),
+  ],
+  GetPolicy: policy,
+  GetPolicyVersion: policy,
+  ListPolicyVersions: policy,
+  CreatePolicyVersion: policy,
+  DeletePolicyVersion: policy,
+  SetDefaultPolicyVersion: policy,
+  ListEntitiesForPolicy: policy,
+  DeletePolicy: policy,
+  TagPolicy: policy,
+  UntagPolicy: policy,
+  ListPolicyTags: policy,
+} satisfies PermissionTable<typeof sdk>;
 
 const listings = {
   ListUsers: "*",
@@ -225,7 +265,7 @@ const TYPES = {
   instanceProfile: ["instance-profile", "iam:TagInstanceProfile"],
 } as const;
 
-/** The ARN that something gets which is created or renamed. */
+/** The ARN that a created or renamed resource gets. */
 function newArn(
   kind: keyof typeof TYPES,
   { name, path = "/" }: { name: Given; path?: Given },

@@ -1,8 +1,9 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { PolicyRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { checkManagedDocument } from "./documents.ts";
 import {
   alreadyExists,
@@ -12,6 +13,7 @@ import {
   findPolicy,
   noSuchEntity,
   pageOf,
+  tagPage,
 } from "./lookups.ts";
 import { presentManaged, presentManagedVersion } from "./managed/present.ts";
 import { managedPolicies, managedPolicy, managedPolicyDocument } from "./managed-policies.ts";
@@ -34,10 +36,8 @@ export function policyOperations(deps: ApiDeps) {
     ListPolicies: (input, context) => listPolicies(deps, input, context),
     TagPolicy: (input, context) => tagPolicy(deps, input, context),
     UntagPolicy: (input, context) => untagPolicy(deps, input, context),
-    ListPolicyTags: (input, context) => ({
-      Tags: presentTags(findPolicy(deps.store, context.account, input.PolicyArn).tags),
-      IsTruncated: false,
-    }),
+    ListPolicyTags: (input, context) =>
+      tagPage(findPolicy(deps.store, context.account, input.PolicyArn).tags, input),
   } satisfies Implementation<typeof iam>;
 }
 
@@ -139,7 +139,8 @@ function createPolicyVersion(
     if (policy.versions.length >= VERSIONS_MAX)
       throw new ApiError(
         "LimitExceeded",
-        "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+        "A managed policy can have up to 5 versions. Before you create a new version, you must delete " +
+          "an existing version.",
         { status: 409 },
       );
     const next = {
@@ -249,7 +250,8 @@ function deletePolicy({ store }: ApiDeps, input: iam.DeletePolicyRequest, contex
       throw deleteConflict("Cannot delete a policy attached to entities.");
     if (policy.versions.length > 1)
       throw deleteConflict(
-        "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+        "This policy has more than one version. Before you delete a policy, you must delete the " +
+          "policy's versions. The default version is deleted with the policy.",
       );
     tx.delete("policy", policy.arn);
   });
@@ -312,7 +314,7 @@ function noSuchVersion(arn: string, version: string | undefined): ApiError {
   return noSuchEntity(`Policy ${arn} version ${version} does not exist or is not attachable.`);
 }
 
-function presentPolicy(
+export function presentPolicy(
   policy: PolicyRecord,
   reader: Reader,
   uses: PolicyUses = policyUses(reader, policy.account),

@@ -100,6 +100,7 @@ export function currentPrincipal(reader: Reader, principal: Principal): Principa
   switch (principal.type) {
     case "root":
     case "anonymous":
+    case "service":
       return principal;
     case "user": {
       if (reader.get("user", principal.arn)?.id === principal.id) return principal;

@@ -1,5 +1,5 @@
 import type { ObjectStore } from "@gantry/content";
-import { parseArn } from "@gantry/kernel";
+import { formatArn, parseArn } from "@gantry/kernel";
 import type { Reader, Tags } from "@gantry/state";
 import type { ConditionContext } from "@gantry/iam";
 import { RESOURCES } from "../ec2/resources.ts";
@@ -11,7 +11,10 @@ export type ObjectTags = Pick<ObjectStore["index"], "get" | "version">;
 const READS_OBJECT_TAGS =
   /^s3:(Get|Put|Delete)Object(Version)?(Tagging|Acl)$|^s3:GetObject(Version)?$|^s3:GetObject(Version)?(Attributes|Torrent)$|^s3:GetObject(Retention|LegalHold)$/;
 
-/** What conditions can know of the resource that is asked about: its account, its tags. Source: IAM User Guide, "AWS global condition context keys". */
+/**
+ * What conditions can know of the resource that is asked about: its account, its tags.
+ * Source: IAM User Guide, "AWS global condition context keys".
+ */
 export function resourceKeys(
   deps: { store: Reader; objects?: ObjectTags | undefined },
   asked: { action: string; resource: string; conditions: ConditionContext },
@@ -85,6 +88,13 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
           .list("securityGroup")
           .flatMap((group) => group.rules)
           .find((rule) => rule.id === id)?.tags;
+      if (type === "key-pair")
+        return store
+          .list("keyPair")
+          .find(
+            ({ account, region, name }) =>
+              formatArn("ec2", { account, region }, `key-pair/${name}`) === resource,
+          )?.tags;
       const found = Object.values(RESOURCES).find((each) => each.type === type);
       return found === undefined ? undefined : store.get(found.kind, id)?.tags;
     }
@@ -104,8 +114,14 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return store.get("scheduleGroup", resource)?.tags;
     case "kms":
       return store.get("kmsKey", resource)?.tags;
+    case "route53":
+      return store.get("hostedZone", resource)?.tags;
     case "secretsmanager":
       return store.get("secret", resource)?.tags;
+    case "sns":
+      return store.get("topic", resource)?.tags;
+    case "sqs":
+      return store.get("queue", resource)?.tags;
     case "ssm":
       return store.get("parameter", resource)?.tags;
     case "logs":

@@ -1,9 +1,12 @@
 import { isPublic, type ConditionContext, type PolicyDocument, type Principal } from "@gantry/iam";
-import type { KmsGrantRecord, Reader } from "@gantry/state";
+import { ecrRegistryKey, type KmsGrantRecord, type Reader } from "@gantry/state";
 import { aclPolicy, type ObjectAcls } from "./acl-policy.ts";
 import type { ReadDocument } from "./document-cache.ts";
 
-/** What a policy of the resource cannot keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
+/**
+ * What a policy of the resource cannot keep its account's root from.
+ * Source: "Bucket policies", deny statements and the root user.
+ */
 const ROOT_KEEPS: ReadonlySet<string> = new Set([
   "s3:GetBucketPolicy",
   "s3:PutBucketPolicy",
@@ -27,28 +30,37 @@ export interface Call {
   readonly resource: string;
 }
 
-/** Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a KMS key's, or for sts:AssumeRole a role's trust policy. */
+/**
+ * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a KMS
+ * key's, or for sts:AssumeRole a role's trust policy.
+ */
 export function resourcePolicies(
   store: Reader,
   read: ReadDocument,
   objects?: ObjectAcls,
-): (call: Call & { readonly conditions?: ConditionContext }) => PolicyDocument | undefined {
+): (call: Call & { readonly conditions?: () => ConditionContext }) => PolicyDocument | undefined {
   return ({ principal, action, resource, conditions }) => {
     if (ASSUMING.has(action)) {
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
     }
-    if (resource.startsWith("arn:aws:ecr:")) {
-      const repository = store.get("repository", resource);
-      if (repository?.policy === undefined) return undefined;
-      return read(repository.policy, "the repository's policy", repository.policyPrincipals);
-    }
+    if (resource.startsWith("arn:aws:ecr:")) return repositoryPolicy(store, read, { action, resource });
     if (resource.startsWith("arn:aws:kms:")) return keyPolicy(store, read, resource);
     if (resource.startsWith("arn:aws:secretsmanager:")) {
       const secret = store.get("secret", resource);
       if (secret?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
         return undefined;
       return read(secret.policy, "the secret's policy", secret.policyPrincipals);
+    }
+    if (resource.startsWith("arn:aws:sns:")) {
+      const topic = store.get("topic", resource);
+      if (topic?.policy === undefined) return undefined;
+      return read(topic.policy, "the topic's policy", topic.policyPrincipals);
+    }
+    if (resource.startsWith("arn:aws:sqs:")) {
+      const queue = store.get("queue", resource);
+      if (queue?.policy === undefined) return undefined;
+      return read(queue.policy, "the queue's policy", queue.policyPrincipals);
     }
     if (resource.startsWith("arn:aws:elasticfilesystem:")) {
       // It decides on clients alone; without one, everybody who reaches a mount target may mount.
@@ -61,11 +73,13 @@ export function resourcePolicies(
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));
     if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;
-    const acl = aclPolicy(bucket, { resource, version: conditions?.["s3:VersionId"] }, conditions && objects);
+    const version = () => conditions?.()["s3:VersionId"];
+    const acl = aclPolicy(bucket, { resource, version }, conditions && objects);
     const granted = acl === undefined ? undefined : read(acl, "the access control list", {});
     if (bucket.policy === undefined) return granted;
     const document = read(bucket.policy, "the bucket's policy", bucket.policyPrincipals);
-    // A public policy lets in nobody but the bucket's account. Source: PublicAccessBlockConfiguration, RestrictPublicBuckets.
+    // A public policy lets in nobody but the bucket's account. Source: PublicAccessBlockConfiguration,
+    // RestrictPublicBuckets.
     const isRestricted =
       principal.account !== bucket.account &&
       bucket.publicAccessBlock?.restrictPublicBuckets === true &&
@@ -75,9 +89,39 @@ export function resourcePolicies(
   };
 }
 
+/** The actions that a registry's policy decides in scope V1. Source: ECR User Guide, "Private registry permissions". */
+const REGISTRY_ACTIONS_V1: ReadonlySet<string> = new Set([
+  "ecr:ReplicateImage",
+  "ecr:BatchImportUpstreamImage",
+  "ecr:CreateRepository",
+]);
+
 /**
- * The policy of a KMS key, with its grants as further statements: a grant allows what a key policy that names the grantee
- * would. Source: KMS Developer Guide, "Determining access to AWS KMS keys".
+ * The policy of a repository, with the statements of its registry's policy, which covers repositories that
+ * are not there yet.
+ */
+function repositoryPolicy(
+  store: Reader,
+  read: ReadDocument,
+  { action, resource }: { readonly action: string; readonly resource: string },
+): PolicyDocument | undefined {
+  const [, , , region = "", account = ""] = resource.split(":");
+  const registry = store.get("ecrRegistry", ecrRegistryKey({ account, region }));
+  const repository = store.get("repository", resource);
+  const own =
+    repository?.policy === undefined
+      ? undefined
+      : read(repository.policy, "the repository's policy", repository.policyPrincipals);
+  const applies = registry?.settings?.["REGISTRY_POLICY_SCOPE"] !== "V1" || REGISTRY_ACTIONS_V1.has(action);
+  if (registry?.policy === undefined || !applies) return own;
+  const shared = read(registry.policy, "the registry's policy", registry.policyPrincipals);
+  return own === undefined ? shared : { ...own, statements: [...own.statements, ...shared.statements] };
+}
+
+/**
+ * The policy of a KMS key, with its grants as further statements: a grant allows what a key policy that names
+ * the grantee would.
+ * Source: KMS Developer Guide, "Determining access to AWS KMS keys".
  */
 function keyPolicy(store: Reader, read: ReadDocument, arn: string): PolicyDocument | undefined {
   const key = store.get("kmsKey", arn);

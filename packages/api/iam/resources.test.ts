@@ -42,7 +42,7 @@ const TRUST = JSON.stringify({
 });
 
 describe("conditions know the tags of the resource", () => {
-  it("of EC2: what is red may go, what is blue stays; which resource is meant is looked at too", async () => {
+  it("of EC2: resources with one tag value may be deleted, others not", async () => {
     const vpcOf = async (team: string) =>
       (
         await rootEc2.send(
@@ -64,7 +64,8 @@ describe("conditions know the tags of the resource", () => {
     );
     await expect(client.send(new ec2.DeleteVpcCommand({ VpcId: blue }))).rejects.toThrow(
       new RegExp(
-        `not authorized to perform: ec2:DeleteVpc on resource: arn:aws:ec2:eu-south-1:000000000000:vpc/${blue} because no identity-based`,
+        "not authorized to perform: ec2:DeleteVpc on resource: " +
+          `arn:aws:ec2:eu-south-1:000000000000:vpc/${blue} because no identity-based`,
       ),
     );
     await client.send(new ec2.DeleteVpcCommand({ VpcId: red }));
@@ -101,7 +102,7 @@ describe("conditions know the tags of the resource", () => {
     });
   });
 
-  it("of objects, and those that a call would give them", async () => {
+  it("of objects, and the tags of a request", async () => {
     const rootS3 = new s3.S3Client({ ...api.client(), forcePathStyle: true });
     await rootS3.send(new s3.CreateBucketCommand({ Bucket: "tagged" }));
     await rootS3.send(
@@ -188,7 +189,7 @@ describe("conditions know the tags of the resource", () => {
 });
 
 describe("groups", () => {
-  it("give their members what they allow, follow their new names, and go once they are empty", async () => {
+  it("give their members their permissions, can be renamed, and are deleted once they are empty", async () => {
     const UserName = "member";
     await root.send(new iam.CreateUserCommand({ UserName }));
     const member = new iam.IAMClient(await keysFor(UserName));
@@ -270,7 +271,7 @@ describe("groups", () => {
 });
 
 describe("instance profiles", () => {
-  it("hold one role, keep it from going, and say who uses a policy", async () => {
+  it("have one role, which cannot be deleted, and list who uses a policy", async () => {
     const AssumeRolePolicyDocument = TRUST;
     const [RoleName, InstanceProfileName] = ["of-instances", "profile"];
     const PolicyArn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";

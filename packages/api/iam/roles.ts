@@ -1,12 +1,14 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { PolicyDocument, PrincipalIds } from "@gantry/iam";
 import type { Reader, RoleRecord, Store } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { checkModifiable, isLinkedPath } from "../common/service-linked-roles.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { checkTrustDocument } from "./documents.ts";
+import { presentRoleLastUsed } from "./last-used.ts";
 import {
   attachManagedPolicy,
   deleteInlinePolicy,
@@ -17,7 +19,15 @@ import {
   putInlinePolicy,
   refuseHeldPolicies,
 } from "./held-policies.ts";
-import { alreadyExists, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkName,
+  deleteConflict,
+  encodeDocument,
+  findRole,
+  pageOf,
+  tagPage,
+} from "./lookups.ts";
 import { presentBound, resolvePrincipals } from "./policy-principals.ts";
 
 const SESSION_SECONDS = 3_600;
@@ -150,6 +160,7 @@ function deleteRole({ store }: ApiDeps, input: iam.DeleteRoleRequest, context: R
     if (tx.list("instanceProfile").some((profile) => profile.roleArn === role.arn))
       throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
     tx.delete("role", role.arn);
+    tx.delete("identityUse", role.id);
   });
   return {};
 }
@@ -184,10 +195,7 @@ function listRoleTags(
   input: iam.ListRoleTagsRequest,
   context: RequestContext,
 ): iam.ListRoleTagsResponse {
-  return {
-    Tags: presentTags(findRole(store, context.account, input.RoleName).tags),
-    IsTruncated: false,
-  };
+  return tagPage(findRole(store, context.account, input.RoleName).tags, input);
 }
 
 /** Errors: MalformedPolicyDocument where the trust policy names somebody who does not exist. */
@@ -211,7 +219,7 @@ export function presentRole(role: RoleRecord, reader: Reader): iam.Role {
     MaxSessionDuration: role.maxSessionSeconds,
     PermissionsBoundary: presentBoundary(role.permissionsBoundary),
     Tags: presentTags(role.tags),
-    RoleLastUsed: {},
+    RoleLastUsed: presentRoleLastUsed(reader, role),
   };
 }
 

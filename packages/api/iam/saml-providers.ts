@@ -1,16 +1,20 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { Reader, SamlProviderRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { alreadyExists, noSuchEntity } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { alreadyExists, noSuchEntity, tagPage } from "./lookups.ts";
 
 const METADATA_MIN = 1_000;
 const METADATA_MAX = 10_000_000;
 /** How long AWS says that metadata which names no end is valid. */
 const VALID_MS = 100 * 365.25 * 86_400_000;
 
-/** SAML identity providers, which are kept and shown: AssumeRoleWithSAML is refused. Source: API_CreateSAMLProvider and following. */
+/**
+ * SAML identity providers, whose signed responses AssumeRoleWithSAML exchanges.
+ * Source: API_CreateSAMLProvider and following.
+ */
 export function samlProviderOperations(deps: ApiDeps) {
   const { store } = deps;
   return {
@@ -56,10 +60,8 @@ export function samlProviderOperations(deps: ApiDeps) {
         ...provider,
         tags: withoutTags(provider.tags, input.TagKeys ?? []),
       })),
-    ListSAMLProviderTags: (input, { account }) => ({
-      Tags: presentTags(findSamlProvider(store, account, input.SAMLProviderArn).tags),
-      IsTruncated: false,
-    }),
+    ListSAMLProviderTags: (input, { account }) =>
+      tagPage(findSamlProvider(store, account, input.SAMLProviderArn).tags, input),
   } satisfies Implementation<typeof iam>;
 }
 
@@ -87,7 +89,7 @@ function createProvider(
   return { SAMLProviderArn: provider.arn, Tags: presentTags(provider.tags) };
 }
 
-/** Metadata of SAML 2.0 names its entity and has a key to sign with. Nothing of it is used. */
+/** Metadata of SAML 2.0 names its entity and has a key to sign with. */
 function checkMetadata(text = ""): string {
   const isMetadata =
     text.length >= METADATA_MIN &&

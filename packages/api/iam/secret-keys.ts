@@ -1,7 +1,10 @@
 import { kmsKeyArnOf } from "@gantry/state";
 import { member, text, type Read } from "./key-readers.ts";
 
-/** Condition keys of Secrets Manager and Parameter Store. Source: Service Authorization Reference, the pages of both services. */
+/**
+ * Condition keys of Secrets Manager and Parameter Store.
+ * Source: Service Authorization Reference, the pages of both services.
+ */
 export const SECRET_KEYS: Readonly<Record<string, Read>> = {
   "secretsmanager:Name": member("Name"),
   "secretsmanager:Description": member("Description"),

@@ -1,6 +1,6 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { Reader, RoleDeletionRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import {
   isLinkedService,
@@ -11,10 +11,14 @@ import {
   roleOfDeletion,
   type LinkedService,
 } from "../common/service-linked-roles.ts";
+import { ApiError } from "./api-error.ts";
 import { findRole, noSuchEntity } from "./lookups.ts";
 import { presentRole } from "./roles.ts";
 
-/** Roles that services use. Source: API_CreateServiceLinkedRole, API_DeleteServiceLinkedRole and the status of the latter. */
+/**
+ * Roles that services use.
+ * Source: API_CreateServiceLinkedRole, API_DeleteServiceLinkedRole and the status of the latter.
+ */
 export function serviceLinkedRoleOperations(deps: ApiDeps) {
   const { store, ids, clock } = deps;
   return {
@@ -50,7 +54,10 @@ export function serviceLinkedRoleOperations(deps: ApiDeps) {
           endedAt: clock.now(),
         };
         tx.put("roleDeletion", role.arn, deletion);
-        if (usage.length === 0) tx.delete("role", role.arn);
+        if (usage.length === 0) {
+          tx.delete("role", role.arn);
+          tx.delete("identityUse", role.id);
+        }
         return deletion;
       });
       return { DeletionTaskId: record.taskId };
@@ -82,6 +89,13 @@ function usageOf(reader: Reader, account: string, service: LinkedService): reado
       return own(reader.list("databaseInstance"));
     case "elasticfilesystem.amazonaws.com":
       return own(reader.list("fileSystem"));
+    case "events.amazonaws.com":
+      return own(reader.list("eventRule"));
+    case "replication.ecr.amazonaws.com":
+    case "pullthroughcache.ecr.amazonaws.com":
+    case "autoscaling.amazonaws.com":
+    case "spot.amazonaws.com":
+      return []; // What these manage has no ARN, or is not there.
   }
 }
 

@@ -9,10 +9,10 @@ import {
   type PolicyDocument,
 } from "@gantry/iam";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
 import { identityPolicies, managedDocument, NO_STATEMENTS } from "./decide.ts";
 import { noSuchEntity } from "./lookups.ts";
 
@@ -25,7 +25,10 @@ interface Simulation {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** What would be decided, without anything being done. Source: API_SimulatePrincipalPolicy, API_SimulateCustomPolicy. */
+/**
+ * What would be decided, without anything being done.
+ * Source: API_SimulatePrincipalPolicy, API_SimulateCustomPolicy.
+ */
 export function simulationOperations({ store }: ApiDeps) {
   return {
     SimulatePrincipalPolicy(input, context) {

@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /**
  * An RSA public key in OpenSSH's form without its comment, from that form or from PEM.

@@ -1,10 +1,11 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type * as iam from "@aws-sdk/client-iam";
 import type { Store, UploadedKey, UserRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { checkPassword } from "./account.ts";
-import { alreadyExists, findUser, noSuchEntity, pageOf, userNameOf } from "./lookups.ts";
+import { alreadyExists, findUser, noSuchEntity, pageOf, settableStatus, userNameOf } from "./lookups.ts";
 import { openSshKey, pemOfSsh } from "./ssh-keys.ts";
 
 /** Source: "IAM and AWS STS quotas". */
@@ -12,8 +13,9 @@ const SSH_KEYS_MAX = 5;
 const CERTIFICATES_MAX = 2;
 
 /**
- * What a user has besides access keys. There is no console, no CodeCommit and no SOAP API to use it with: it is checked,
- * kept and listed. Source: API_CreateLoginProfile, API_UploadSSHPublicKey, API_UploadSigningCertificate and following.
+ * What a user has besides access keys. There is no console, no CodeCommit and no SOAP API to use it with: it
+ * is checked, kept and listed.
+ * Source: API_CreateLoginProfile, API_UploadSSHPublicKey, API_UploadSigningCertificate and following.
  */
 export function userKeyOperations(deps: ApiDeps) {
   const { store } = deps;
@@ -64,7 +66,7 @@ function sshKeyOperations(deps: ApiDeps) {
       changeKey(store, input, context, {
         list: "sshPublicKeys",
         id: input.SSHPublicKeyId,
-        status: input.Status,
+        status: settableStatus(input.Status),
       }),
     DeleteSSHPublicKey: (input, context) =>
       changeKey(store, input, context, { list: "sshPublicKeys", id: input.SSHPublicKeyId }),
@@ -84,7 +86,7 @@ function certificateOperations(deps: ApiDeps) {
       changeKey(store, input, context, {
         list: "signingCertificates",
         id: input.CertificateId,
-        status: input.Status,
+        status: settableStatus(input.Status),
       }),
     DeleteSigningCertificate: (input, context) =>
       changeKey(store, input, context, { list: "signingCertificates", id: input.CertificateId }),
@@ -248,15 +250,14 @@ function changeKey(
   }: {
     list: "sshPublicKeys" | "signingCertificates";
     id: string | undefined;
-    status?: string | undefined;
+    status?: UploadedKey["status"];
   },
 ): object {
   const what = list === "sshPublicKeys" ? "SSH Public Key" : "Certificate";
   return change(store, input, context, (user) => {
     const key = keyOf(user[list], id, what);
     const others = (user[list] ?? []).filter((each) => each.id !== key.id);
-    const changed = { ...key, status: status === "Inactive" ? ("Inactive" as const) : ("Active" as const) };
-    return { ...user, [list]: status === undefined ? others : [...others, changed] };
+    return { ...user, [list]: status === undefined ? others : [...others, { ...key, status }] };
   });
 }
 

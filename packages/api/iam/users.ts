@@ -14,7 +14,15 @@ import {
   putInlinePolicy,
   refuseHeldPolicies,
 } from "./held-policies.ts";
-import { alreadyExists, checkName, deleteConflict, findUser, pageOf, userNameOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkName,
+  deleteConflict,
+  findUser,
+  pageOf,
+  tagPage,
+  userNameOf,
+} from "./lookups.ts";
 
 /** Users, their policies and tags. Source: API_CreateUser and following. */
 export function userOperations(deps: ApiDeps) {
@@ -39,10 +47,8 @@ export function userOperations(deps: ApiDeps) {
       listAttachedPolicies(findUser(deps.store, context.account, input.UserName), input),
     TagUser: (input, context) => tagUser(deps, input, context),
     UntagUser: (input, context) => untagUser(deps, input, context),
-    ListUserTags: (input, context) => ({
-      Tags: presentTags(findUser(deps.store, context.account, input.UserName).tags),
-      IsTruncated: false,
-    }),
+    ListUserTags: (input, context) =>
+      tagPage(findUser(deps.store, context.account, input.UserName).tags, input),
   } satisfies Implementation<typeof iam>;
 }
 
@@ -147,6 +153,7 @@ function deleteUser({ store }: ApiDeps, input: iam.DeleteUserRequest, context: R
     if (tx.list("mfaDevice").some(({ userId }) => userId === user.id))
       throw deleteConflict("Cannot delete entity, must deactivate MFA devices first.");
     tx.delete("user", user.arn);
+    tx.delete("identityUse", user.id);
   });
   return {};
 }

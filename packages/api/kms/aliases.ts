@@ -1,9 +1,10 @@
 import type * as sdk from "@aws-sdk/client-kms";
 import { formatArn } from "@gantry/kernel";
 import type { KmsAliasRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { findChangeable, findInAccount, invalidMarker } from "./lookups.ts";
 
 const LIST_PAGE = 50;

@@ -17,10 +17,12 @@ import {
   type KmsKeyRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { newSecret } from "./key-material.ts";
 import { findUsable, invalid, translated } from "./lookups.ts";
+import { RSA_ENCRYPTION } from "./specs.ts";
 
 type Algorithm = sdk.EncryptionAlgorithmSpec;
 type Context = Readonly<Record<string, string>> | undefined;
@@ -81,7 +83,9 @@ function sealWith(
 
 /** Errors: ValidationException, InvalidKeyUsageException. */
 function algorithmOf(key: KmsKeyRecord, asked: Algorithm = "SYMMETRIC_DEFAULT"): Algorithm {
-  if ((key.spec === "SYMMETRIC_DEFAULT") !== (asked === "SYMMETRIC_DEFAULT"))
+  // Every other key that encrypts is an RSA key.
+  const fits = key.spec === "SYMMETRIC_DEFAULT" ? asked === key.spec : RSA_ENCRYPTION.includes(asked);
+  if (!fits)
     throw new ApiError(
       "InvalidKeyUsageException",
       `Algorithm ${asked} is incompatible with key spec ${key.spec}.`,
@@ -137,7 +141,8 @@ function open(
   { blob, keyId, algorithm = "SYMMETRIC_DEFAULT", encryptionContext }: Ciphertext,
 ): { readonly key: KmsKeyRecord; readonly plaintext: Buffer } {
   if (algorithm === "SYMMETRIC_DEFAULT") {
-    // Keys work in their own region alone. An asymmetric key, whose ciphertexts name no key, is decided by its own permission.
+    // Keys work in their own region alone. An asymmetric key, whose ciphertexts name no key, is decided by
+    // its own permission.
     const named = keyArnOfCiphertext(blob);
     if (named === undefined || parseArn(named)?.region !== place.region)
       throw new ApiError("InvalidCiphertextException", "");

@@ -2,14 +2,15 @@ import type * as sdk from "@aws-sdk/client-kms";
 import type { Principal } from "@gantry/iam";
 import { formatArn } from "@gantry/kernel";
 import { kmsKeyArnOf, type KmsGrantRecord, type Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { findChangeable, findKey, invalid, invalidMarker } from "./lookups.ts";
 
 const LIST_PAGE = 50;
 
-/** Grants: what a key lets a principal do besides its policy. Source: API_CreateGrant and following. */
+/** Grants: the permissions that a key gives a principal besides its policy. Source: API_CreateGrant and following. */
 export function grantOperations(deps: ApiDeps) {
   return {
     CreateGrant: (input, context) => createGrant(deps, input, context),
@@ -131,7 +132,10 @@ function listRetirableGrants(
   return pageOf(all, input);
 }
 
-/** The principal that a grant names for it, or the grantee where the grant says so, retires it; nobody else's policy is asked. */
+/**
+ * The principal that a grant names for it, or the grantee where the grant says so, retires it; nobody else's
+ * policy is asked.
+ */
 function retireGrant({ store }: ApiDeps, input: sdk.RetireGrantRequest, context: RequestContext): object {
   store.transact((tx) => {
     const grant =

@@ -4,9 +4,9 @@
  */
 import * as sdk from "@aws-sdk/client-kms";
 import type { Implementation, ServiceModule } from "@gantry/wire";
+import { refusing } from "./api-error.ts";
 import { aliasOperations } from "./aliases.ts";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { encryptionOperations } from "./encryption.ts";

@@ -2,12 +2,15 @@ import { generateKeyPair, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import type { Vault } from "@gantry/kernel";
 import type { KmsMaterial } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { specOf } from "./specs.ts";
 
 const newPair = promisify(generateKeyPair);
 
-/** New key material of a specification: a secret key, or a private key in PKCS #8. Errors: UnsupportedOperationException. */
+/**
+ * New key material of a specification: a secret key, or a private key in PKCS #8.
+ * Errors: UnsupportedOperationException.
+ */
 export async function newSecret(spec: string): Promise<Buffer> {
   const found = specOf(spec);
   if (found?.bytes !== undefined) return randomBytes(found.bytes);

@@ -7,9 +7,9 @@ import {
   type Principal,
 } from "@gantry/iam";
 import type { KmsKeyRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { resolvePrincipals } from "../iam/policy-principals.ts";
+import { ApiError } from "./api-error.ts";
 
 /** Source: KMS Developer Guide, "Default key policy": it lets IAM policies of the account decide. */
 export function defaultPolicy(account: string): string {
@@ -28,7 +28,10 @@ export function defaultPolicy(account: string): string {
   });
 }
 
-/** The policy of a key that the platform has for one of its services. Source: KMS Developer Guide, "AWS managed keys". */
+/**
+ * The policy of a key that the platform has for one of its services.
+ * Source: KMS Developer Guide, "AWS managed keys".
+ */
 export function servicePolicy({ account, region }: Place, service: string): string {
   return JSON.stringify({
     Version: "2012-10-17",

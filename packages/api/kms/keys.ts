@@ -1,11 +1,12 @@
 import type * as sdk from "@aws-sdk/client-kms";
 import { formatArn } from "@gantry/kernel";
 import type { KmsKeyRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { withoutTags } from "../common/tags.ts";
 import { presentBound } from "../iam/policy-principals.ts";
+import { ApiError } from "./api-error.ts";
 import { newSecret, sealedMaterial } from "./key-material.ts";
 import { defaultPolicy, toKeyPolicy } from "./key-policy.ts";
 import { findChangeable, findKey, invalid, invalidMarker, invalidState } from "./lookups.ts";
@@ -18,7 +19,10 @@ const WINDOW_DAYS = 30;
 const LIST_PAGE = 100;
 const POLICY_NAME = "default";
 
-/** Keys: made, described, enabled, disabled, deleted, tagged, and their policies. Source: API_CreateKey and following. */
+/**
+ * Keys: made, described, enabled, disabled, deleted, tagged, and their policies.
+ * Source: API_CreateKey and following.
+ */
 export function keyOperations(deps: ApiDeps) {
   return {
     CreateKey: (input, context) => createKey(deps, input, context),

@@ -45,7 +45,7 @@ async function userWith(name: string, Statement?: object) {
 const ALL = { Effect: "Allow", Action: "*", Resource: "*" };
 
 describe("a symmetric key", () => {
-  it("decrypts what it encrypted, with the same encryption context alone", async () => {
+  it("decrypts what it encrypted, only with the same encryption context", async () => {
     const key = await newKey();
     const blob = await encrypt(key, { a: "1", b: "2" });
     const opened = await decrypt(blob, { EncryptionContext: { b: "2", a: "1" } });
@@ -78,7 +78,7 @@ describe("a symmetric key", () => {
       await expect(decrypt(each)).rejects.toThrow();
   });
 
-  it("makes data keys, and encrypts anew under another key", async () => {
+  it("generates data keys, and re-encrypts under another key", async () => {
     const [key, other] = [await newKey(), await newKey()];
     const made = await client.send(new kms.GenerateDataKeyCommand({ KeyId: key, KeySpec: "AES_256" }));
     expect(made.Plaintext).toHaveLength(32);
@@ -128,7 +128,7 @@ describe("a symmetric key", () => {
 
 describe("an asymmetric key", () => {
   it.each(["ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "RSA_2048"] as const)(
-    "of %s signs what its public key verifies",
+    "of %s signs, and its public key verifies",
     async (KeySpec) => {
       const KeyId = await newKey({ KeySpec, KeyUsage: "SIGN_VERIFY" });
       const { PublicKey, SigningAlgorithms = [] } = await client.send(new kms.GetPublicKeyCommand({ KeyId }));
@@ -148,7 +148,7 @@ describe("an asymmetric key", () => {
     },
   );
 
-  it("of RSA decrypts what its public key encrypted, and signs with PSS", async () => {
+  it("of RSA decrypts, and signs with PSS", async () => {
     const KeyId = await newKey({ KeySpec: "RSA_2048", KeyUsage: "ENCRYPT_DECRYPT" });
     const { PublicKey } = await client.send(new kms.GetPublicKeyCommand({ KeyId }));
     const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: "der", type: "spki" });
@@ -161,7 +161,7 @@ describe("an asymmetric key", () => {
   });
 });
 
-it("makes and verifies message authentication codes", async () => {
+it("generates and verifies message authentication codes", async () => {
   const KeyId = await newKey({ KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC" });
   const input = { KeyId, Message: text("m"), MacAlgorithm: "HMAC_SHA_256" } as const;
   const { Mac } = await client.send(new kms.GenerateMacCommand(input));
@@ -245,7 +245,7 @@ describe("a key policy", () => {
   const policy = (...Statement: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement });
 
   // Before: IAM policies of the account decided over keys as over other resources.
-  it("alone decides where it does not name the account", async () => {
+  it("decides alone if it does not name the account", async () => {
     const admin = await userWith("admin", ALL);
     const KeyId = await newKey();
     expect((await admin.client.send(new kms.DescribeKeyCommand({ KeyId }))).KeyMetadata?.Arn).toBe(KeyId);
@@ -259,7 +259,7 @@ describe("a key policy", () => {
     await expect(encrypt(KeyId)).rejects.toMatchObject({ name: "AccessDeniedException" });
   });
 
-  it("must let its caller change it again", async () => {
+  it("must allow its caller to change it again", async () => {
     const KeyId = await newKey();
     const Policy = policy(statement((await userWith("nobody")).arn, "kms:*"));
     await expect(client.send(new kms.PutKeyPolicyCommand({ KeyId, Policy }))).rejects.toThrow(
@@ -286,7 +286,7 @@ describe("a key policy", () => {
     await expect(read(foreign, { app: "a" })).rejects.toMatchObject({ name: "InvalidCiphertextException" });
   });
 
-  it("guards a secret whose reader may read secrets, but not decrypt", async () => {
+  it("protects a secret from readers that may not decrypt", async () => {
     const secrets = new sm.SecretsManagerClient(api.client());
     const KmsKeyId = await newKey();
     await secrets.send(new sm.CreateSecretCommand({ Name: "guarded", SecretString: "v", KmsKeyId }));
@@ -307,7 +307,7 @@ describe("a key policy", () => {
 });
 
 describe("a grant", () => {
-  it("lets its grantee do its operations, under its constraints, until it is revoked", async () => {
+  it("permits its operations to its grantee, under its constraints, until it is revoked", async () => {
     const KeyId = await newKey();
     const grantee = await userWith("grantee");
     const blob = await encrypt(KeyId, { app: "a", more: "b" });
@@ -334,7 +334,7 @@ describe("a grant", () => {
     await expect(read({ app: "a", more: "b" })).rejects.toMatchObject({ name: "AccessDeniedException" });
   });
 
-  it("is retired by whom it names alone, and dies with its grantee", async () => {
+  it("is retired only by the principal that it names, and ends with its grantee", async () => {
     const KeyId = await newKey();
     const [grantee, retiring] = [await userWith("mayfly"), await userWith("retiring")];
     const input = {

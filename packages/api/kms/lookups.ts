@@ -7,8 +7,9 @@ import {
   type KmsKeyRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 
 /** A key by any of its names. Errors: NotFoundException. */
 export function findKey(reader: Reader, place: Place, given: string | undefined): KmsKeyRecord {
@@ -29,7 +30,10 @@ export function findInAccount(reader: Reader, place: Place, given: string | unde
   return key;
 }
 
-/** A key that may be changed: one of a customer, not pending deletion. Errors: NotFoundException, KMSInvalidStateException. */
+/**
+ * A key that may be changed: one of a customer, not pending deletion.
+ * Errors: NotFoundException, KMSInvalidStateException.
+ */
 export function findChangeable(
   reader: Reader,
   context: RequestContext,
@@ -47,7 +51,10 @@ function checkOwn(key: KmsKeyRecord): void {
     throw new ApiError("AccessDeniedException", `${key.arn} is an AWS managed key and cannot be changed.`);
 }
 
-/** A key that may be used. Errors: NotFoundException, DisabledException, KMSInvalidStateException, InvalidKeyUsageException. */
+/**
+ * A key that may be used.
+ * Errors: NotFoundException, DisabledException, KMSInvalidStateException, InvalidKeyUsageException.
+ */
 export function findUsable(
   reader: Reader,
   place: Place,

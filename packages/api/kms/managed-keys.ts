@@ -19,10 +19,13 @@ const SERVICES = [
 ];
 
 /**
- * Puts the keys of AWS's services in place, before the first call in an account and region. AWS makes each with the first
- * resource that is encrypted by it; data sources of stacks read them before.
+ * Puts the keys of AWS's services in place, before the first call in an account and region. AWS makes each
+ * with the first resource that is encrypted by it; data sources of stacks read them before.
  */
-export function putManagedKeys({ store, vault, ids, clock }: ApiDeps, place: Place): void {
+export function putManagedKeys(
+  { store, vault, ids, clock }: Pick<ApiDeps, "store" | "vault" | "ids" | "clock">,
+  place: Place,
+): void {
   if (store.get("kmsAlias", formatArn("kms", place, `alias/aws/${SERVICES[0]}`)) !== undefined) return;
   const now = clock.now();
   store.transact((tx) => {

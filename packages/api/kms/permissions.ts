@@ -22,7 +22,7 @@ function ofKeyIn(store: Reader) {
   ];
 }
 
-/** What describes and changes keys, aliases and grants. */
+/** The operations that describe and change keys, aliases and grants. */
 function managing(store: Reader) {
   const ofKey = ofKeyIn(store);
   const ofAlias = (input: { AliasName?: Given; TargetKeyId?: Given }, place: Caller): readonly Need[] => {
@@ -77,7 +77,7 @@ function managing(store: Reader) {
   } satisfies PermissionTable<typeof sdk>;
 }
 
-/** What encrypts, decrypts, signs and verifies with keys. */
+/** The operations that encrypt, decrypt, sign and verify. */
 function using(store: Reader) {
   const ofKey = ofKeyIn(store);
   const withContext = (

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-kms";
 import type { KmsKeyRecord } from "@gantry/state";
 import { RSA_ENCRYPTION, specOf } from "./specs.ts";
 
-/** What the algorithms of a key are, by its usage. */
+/** The member that lists the algorithms of a key, by its usage. */
 export function algorithmsOf({ usage, spec }: KmsKeyRecord) {
   const { signing, mac } = specOf(spec) ?? {};
   const encryption: readonly sdk.EncryptionAlgorithmSpec[] =

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-kms";
 import type { KmsKeyRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { sealedMaterial } from "./key-material.ts";
 import { change } from "./keys.ts";
 import { findChangeable, findKey, invalidMarker } from "./lookups.ts";
@@ -13,7 +14,7 @@ const DAY_MS = 24 * 60 * 60_000;
 const PERIOD_DAYS = 365;
 const LIST_PAGE = 100;
 
-/** New material for a key, on demand or by time. What the old material encrypted is decrypted by it still. */
+/** New material for a key, on demand or by time. Ciphertexts of the old material can still be decrypted. */
 export function rotationOperations(deps: ApiDeps) {
   return {
     EnableKeyRotation: (input, context) =>

@@ -1,8 +1,9 @@
 import { constants, createHmac, createPublicKey, sign, timingSafeEqual, verify } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-kms";
 import { currentMaterial, type KmsKeyRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { privateKeyOf } from "./encryption.ts";
 import { findKey, findUsable, translated } from "./lookups.ts";
 import { algorithmsOf } from "./present-key.ts";

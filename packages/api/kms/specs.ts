@@ -5,7 +5,10 @@ import type {
   SigningAlgorithmSpec,
 } from "@aws-sdk/client-kms";
 
-/** What a key specification is for, and how its key pair is made. Source: KMS Developer Guide, "Key spec reference". */
+/**
+ * The usages of a key specification, and how its key pair is created.
+ * Source: KMS Developer Guide, "Key spec reference".
+ */
 interface Spec {
   readonly usages: readonly ("ENCRYPT_DECRYPT" | "SIGN_VERIFY" | "GENERATE_VERIFY_MAC")[];
   /** Bits of an RSA key. */

@@ -18,4 +18,10 @@ export const CONSTRAINTS: Constraints = {
   limit: { least: 1, most: 50 },
   "GetLogEvents.limit": { least: 1, most: 10_000 },
   "FilterLogEvents.limit": { least: 1, most: 10_000 },
+  "StartQuery.limit": { least: 1, most: 10_000 },
+  "StartQuery.logGroupNames": { shortest: 1, longest: 50 },
+  "StartQuery.logGroupIdentifiers": { shortest: 1, longest: 50 },
+  queryString: { shortest: 1, longest: 10_000 },
+  "GetQueryResults.maxItems": { least: 1, most: 10_000 },
+  "DescribeQueries.maxResults": { least: 1, most: 1_000 },
 };

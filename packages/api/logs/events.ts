@@ -1,9 +1,10 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
-import type { LogEvent, LogStore } from "@gantry/content";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { Slices, type LogEvent, type LogStore } from "@gantry/content";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { matchesFilter } from "./filter-pattern.ts";
-import { findGroup, invalidToken } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { findGroup, invalidToken, refuseInfrequent } from "./lookups.ts";
+import { readPattern } from "./metric-filters.ts";
 import type { LogsDeps } from "./logs-deps.ts";
 
 const EVENTS_MAX = 10_000;
@@ -11,7 +12,11 @@ const BATCH_BYTES_MAX = 1_048_576;
 const EVENT_OVERHEAD_BYTES = 26;
 const TWO_HOURS_MS = 2 * 60 * 60_000;
 const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60_000;
+/** Events that one call looks at, and the time that it computes: a page ends there, and its token goes on. */
+/** A response has at most about 1 MB of events, and no more is read at once. Source: API_FilterLogEvents. */
+const PAGE_BYTES_MAX = 1024 * 1024;
 const SCAN_MAX = 50_000;
+const SCAN_MS_MAX = 2_000;
 
 /** Log streams and their events. Source: API_CreateLogStream and following. */
 export function eventOperations(deps: LogsDeps) {
@@ -133,17 +138,19 @@ function getLogEvents(
   context: RequestContext,
 ): sdk.GetLogEventsResponse {
   const group = findGroup(store, context, input.logGroupName ?? input.logGroupIdentifier);
+  refuseInfrequent(group, "GetLogEvents");
   const stream = input.logStreamName ?? "";
   if (!logs.hasStream(group.arn, stream)) throw missingStream();
   return eventPage(logs, group.arn, stream, input);
 }
 
-function filterLogEvents(
+async function filterLogEvents(
   { store, logs }: LogsDeps,
   input: sdk.FilterLogEventsRequest,
   context: RequestContext,
-): sdk.FilterLogEventsResponse {
+): Promise<sdk.FilterLogEventsResponse> {
   const group = findGroup(store, context, input.logGroupName ?? input.logGroupIdentifier);
+  refuseInfrequent(group, "FilterLogEvents");
   const named =
     input.logStreamNamePrefix === undefined
       ? input.logStreamNames
@@ -153,10 +160,12 @@ function filterLogEvents(
           .filter((name) => name.startsWith(input.logStreamNamePrefix ?? ""));
   if (named?.length === 0) return { events: [], searchedLogStreams: [] };
   const limit = input.limit ?? EVENTS_MAX;
-  const matches = matchesFilter(input.filterPattern ?? "");
+  const pattern = readPattern(input.filterPattern);
+  const slices = new Slices();
   const found: LogEvent[] = [];
+  let foundBytes = 0;
   let after = input.nextToken === undefined ? undefined : readToken(input.nextToken);
-  for (let scanned = 0; scanned < SCAN_MAX;) {
+  for (let scanned = 0; scanned < SCAN_MAX && slices.spentMs < SCAN_MS_MAX;) {
     const events = logs.events(group.arn, {
       streams: named,
       from: input.startTime ?? 0,
@@ -164,15 +173,20 @@ function filterLogEvents(
       order: input.startFromHead === false ? "descending" : "ascending",
       after,
       limit: 1_000,
+      bytesMax: PAGE_BYTES_MAX,
     });
+    if (events.length === 0) return { events: found.map(presentEvent), searchedLogStreams: [] };
     scanned += events.length;
     for (const event of events) {
       after = event;
-      if (matches(event.message)) found.push(event);
-      if (found.length === limit)
+      if (pattern.match(event.message) !== undefined) {
+        found.push(event);
+        foundBytes += event.message.length;
+      }
+      await slices.rest();
+      if (found.length === limit || foundBytes >= PAGE_BYTES_MAX)
         return { events: found.map(presentEvent), nextToken: writeToken(event), searchedLogStreams: [] };
     }
-    if (events.length < 1_000) return { events: found.map(presentEvent), searchedLogStreams: [] };
   }
   return {
     events: found.map(presentEvent),

@@ -1,11 +1,11 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { LogStore } from "@gantry/content";
 import { createLogGroup, type LogGroupRecord, type Reader, type Store } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
-import { withoutTags } from "../common/tags.ts";
+import { ApiError, refuseMembers } from "./api-error.ts";
+import { withKey } from "./encryption.ts";
 import { findGroup, groupArnOf, invalidToken } from "./lookups.ts";
 import type { LogsDeps } from "./logs-deps.ts";
 
@@ -14,7 +14,7 @@ const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/** Log groups, their retention and their tags. Source: API_CreateLogGroup and following. */
+/** Log groups and their retention. Source: API_CreateLogGroup and following. */
 export function groupOperations(deps: LogsDeps) {
   return {
     CreateLogGroup: (input, context) => createGroup(deps, input, context),
@@ -22,21 +22,13 @@ export function groupOperations(deps: LogsDeps) {
     DescribeLogGroups: (input, context) => describeLogGroups(deps, input, context),
     PutRetentionPolicy: (input, context) => putRetentionPolicy(deps, input, context),
     DeleteRetentionPolicy: (input, context) => deleteRetentionPolicy(deps, input, context),
-    TagResource: (input, context) => tagResource(deps, input, context),
-    UntagResource: (input, context) => untagResource(deps, input, context),
-    ListTagsForResource: (input, context) => listTagsForResource(deps, input, context),
-    ListTagsLogGroup: (input, context) => listTagsLogGroup(deps, input, context),
+    ListLogGroups: (input, context) => listLogGroups(deps, input, context),
+    PutLogGroupDeletionProtection: (input, context) => putDeletionProtection(deps, input, context),
   } satisfies Implementation<typeof sdk>;
 }
 
-function createGroup(
-  { store, clock }: LogsDeps,
-  input: sdk.CreateLogGroupRequest,
-  context: RequestContext,
-): object {
-  refuseMembers(input, ["kmsKeyId", "deletionProtectionEnabled"], "InvalidParameterException");
-  if (input.logGroupClass === "DELIVERY")
-    throw new ApiError("InvalidParameterException", "Gantry does not have the log group class DELIVERY.");
+function createGroup(deps: LogsDeps, input: sdk.CreateLogGroupRequest, context: RequestContext): object {
+  const { store, clock } = deps;
   const name = input.logGroupName ?? "";
   store.transact((tx) => {
     const arn = groupArnOf(context, name);
@@ -47,9 +39,13 @@ function createGroup(
       region: context.region,
       name,
       tags: input.tags ?? {},
-      ...(input.logGroupClass === "INFREQUENT_ACCESS" ? { class: input.logGroupClass } : {}),
+      ...classIn(input.logGroupClass),
+      ...(input.deletionProtectionEnabled === true ? { deletionProtected: true } : {}),
       now: clock.now(),
     });
+    const group = tx.get("logGroup", arn);
+    if (group !== undefined && input.kmsKeyId !== undefined)
+      tx.put("logGroup", arn, withKey(tx, deps, context, { group, keyId: input.kmsKeyId }));
   });
   return {};
 }
@@ -61,6 +57,14 @@ function deleteLogGroup(
 ): object {
   const arn = store.transact((tx) => {
     const group = findGroup(tx, context, input.logGroupName);
+    if (group.deletionProtected === true)
+      throw new ApiError(
+        "OperationAbortedException",
+        "Log group has deletion protection enabled: disable it before the log group is deleted.",
+      );
+    for (const key of tx.keysBy("subscriptionFilter", "group", group.arn))
+      tx.delete("subscriptionFilter", key);
+    for (const key of tx.keysBy("metricFilter", "group", group.arn)) tx.delete("metricFilter", key);
     tx.delete("logGroup", group.arn);
     return group.arn;
   });
@@ -73,22 +77,20 @@ function describeLogGroups(
   input: sdk.DescribeLogGroupsRequest,
   context: RequestContext,
 ): sdk.DescribeLogGroupsResponse {
-  refuseMembers(
-    input,
-    ["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"],
-    "InvalidParameterException",
-  );
+  refuseMembers(input, ["accountIdentifiers", "includeLinkedAccounts"], "InvalidParameterException");
   if (input.logGroupNamePrefix !== undefined && input.logGroupNamePattern !== undefined)
     throw new ApiError(
       "InvalidParameterException",
       "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
     );
   const prefix = input.logGroupNamePrefix ?? "";
+  const named = input.logGroupIdentifiers?.map((given) => groupArnOf(context, given));
   const all = store
     .list("logGroup", groupArnOf(context, ""))
     .filter(
       (group) =>
         (input.logGroupClass === undefined || classOf(group) === input.logGroupClass) &&
+        (named === undefined || named.includes(group.arn)) &&
         group.name.startsWith(prefix) &&
         group.name.includes(input.logGroupNamePattern ?? ""),
     );
@@ -97,7 +99,7 @@ function describeLogGroups(
     size: input.limit ?? 50,
     invalidToken,
   });
-  return { logGroups: items.map((group) => presentGroup(group, logs)), nextToken };
+  return { logGroups: items.map((group) => presentGroup(group, store, logs)), nextToken };
 }
 
 function putRetentionPolicy(
@@ -109,7 +111,8 @@ function putRetentionPolicy(
   if (!RETENTION_DAYS.includes(days))
     throw new ApiError(
       "InvalidParameterException",
-      `1 validation error detected: Value '${days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`,
+      `1 validation error detected: Value '${days}' at 'retentionInDays' failed to satisfy constraint: ` +
+        `Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`,
     );
   return changeGroup(store, context, input.logGroupName, (group) => ({ ...group, retentionDays: days }));
 }
@@ -122,46 +125,49 @@ function deleteRetentionPolicy(
   return changeGroup(store, context, input.logGroupName, (group) => ({ ...group, retentionDays: undefined }));
 }
 
-function tagResource({ store }: LogsDeps, input: sdk.TagResourceRequest, context: RequestContext): object {
-  return changeGroup(store, context, taggedGroup(store, context, input), (group) => ({
-    ...group,
-    tags: { ...group.tags, ...input.tags },
-  }));
-}
-
-function untagResource(
+function putDeletionProtection(
   { store }: LogsDeps,
-  input: sdk.UntagResourceRequest,
+  input: sdk.PutLogGroupDeletionProtectionRequest,
   context: RequestContext,
 ): object {
-  return changeGroup(store, context, taggedGroup(store, context, input), (group) => ({
+  return changeGroup(store, context, input.logGroupIdentifier, (group) => ({
     ...group,
-    tags: withoutTags(group.tags, input.tagKeys ?? []),
+    deletionProtected: input.deletionProtectionEnabled === true,
   }));
 }
 
-function listTagsForResource(
+function listLogGroups(
   { store }: LogsDeps,
-  input: sdk.ListTagsForResourceRequest,
+  input: sdk.ListLogGroupsRequest,
   context: RequestContext,
-): sdk.ListTagsForResourceResponse {
+): sdk.ListLogGroupsResponse {
+  const { logGroupNamePattern: pattern = "", logGroupClass } = input;
+  const isAtStart = pattern.startsWith("^");
+  const text = pattern.replace(/^\^/, "");
+  const all = store
+    .list("logGroup", groupArnOf(context, ""))
+    .filter(
+      (group) =>
+        (isAtStart ? group.name.startsWith(text) : group.name.includes(text)) &&
+        (logGroupClass === undefined || classOf(group) === logGroupClass),
+    );
+  const { items, nextToken } = page(all, (group) => group.name, {
+    token: input.nextToken,
+    size: input.limit ?? 50,
+    invalidToken,
+  });
   return {
-    tags: { ...findGroup(store, context, taggedGroup(store, context, input)).tags },
-  };
-}
-
-function listTagsLogGroup(
-  { store }: LogsDeps,
-  input: sdk.ListTagsLogGroupRequest,
-  context: RequestContext,
-): sdk.ListTagsLogGroupResponse {
-  return {
-    tags: { ...findGroup(store, context, input.logGroupName).tags },
+    logGroups: items.map((group) => ({
+      logGroupName: group.name,
+      logGroupArn: group.arn,
+      logGroupClass: classOf(group),
+    })),
+    nextToken,
   };
 }
 
 /** Replaces the record of a log group. Errors: ResourceNotFoundException. */
-function changeGroup(
+export function changeGroup(
   store: Store,
   place: Place,
   name: string | undefined,
@@ -174,29 +180,28 @@ function changeGroup(
   return {};
 }
 
-/** The ARN of the log group that a tagging operation names by its ARN. Errors: ResourceNotFoundException. */
-function taggedGroup(
-  reader: Reader,
-  place: Place,
-  { resourceArn: arn }: { resourceArn: string | undefined },
-): string {
-  const named = arn?.startsWith("arn:") ? arn : undefined;
-  return findGroup(reader, place, named, "The specified resource does not exist.").arn;
+/** Errors: InvalidParameterException for a class that Gantry does not have. */
+function classIn(given: sdk.LogGroupClass | undefined): Pick<LogGroupRecord, "class"> {
+  if (given === undefined || given === "STANDARD") return {};
+  if (given === "INFREQUENT_ACCESS" || given === "DELIVERY") return { class: given };
+  throw new ApiError("InvalidParameterException", `Gantry does not have the log group class ${given}.`);
 }
 
 function classOf(group: LogGroupRecord): sdk.LogGroupClass {
   return group.class ?? "STANDARD";
 }
 
-function presentGroup(group: LogGroupRecord, logs: LogStore): sdk.LogGroup {
+function presentGroup(group: LogGroupRecord, reader: Reader, logs: LogStore): sdk.LogGroup {
   return {
     logGroupName: group.name,
     arn: `${group.arn}:*`,
     logGroupArn: group.arn,
     creationTime: group.createdAt,
     retentionInDays: group.retentionDays,
-    metricFilterCount: 0,
+    metricFilterCount: reader.countBy("metricFilter", "group", group.arn),
     storedBytes: logs.storedBytes(group.arn),
     logGroupClass: classOf(group),
+    kmsKeyId: group.kmsKeyArn,
+    deletionProtectionEnabled: group.deletionProtected ?? false,
   };
 }

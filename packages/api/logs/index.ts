@@ -5,21 +5,34 @@
 import * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { eventOperations } from "./events.ts";
 import { groupOperations } from "./groups.ts";
+import { insightsOperations } from "./insights.ts";
 import type { LogsDeps } from "./logs-deps.ts";
+import { encryptionOperations, withUsableKeys } from "./encryption.ts";
+import { logPolicyOperations } from "./policies.ts";
+import { tagOperations } from "./tags.ts";
+import { subscriptionOperations } from "./subscriptions.ts";
+import { metricFilterOperations } from "./metric-filters.ts";
 import { logsPermissions } from "./permissions.ts";
-import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
 export function logsService(deps: LogsDeps): ServiceModule {
-  const operations = { ...groupOperations(deps), ...eventOperations(deps) } satisfies Implementation<
-    typeof sdk
-  >;
+  const operations = {
+    ...groupOperations(deps),
+    ...tagOperations(deps),
+    ...eventOperations(deps),
+    ...metricFilterOperations(deps),
+    ...subscriptionOperations(deps),
+    ...logPolicyOperations(deps),
+    ...encryptionOperations(deps),
+    ...insightsOperations(deps),
+  } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: refusing(operations, REFUSED, "InvalidParameterException"),
+    operations: refusing(withUsableKeys(operations), REFUSED, "InvalidParameterException"),
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
     // Ten thousand events of 1,048,576 bytes, which JSON escapes to several times as many. Source: API_PutLogEvents.

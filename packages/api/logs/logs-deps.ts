@@ -1,7 +1,7 @@
 import type { LogStore } from "@gantry/content";
 import type { ApiDeps } from "../common/api-deps.ts";
 
-/** What the operations of CloudWatch Logs need. */
+/** The dependencies of CloudWatch Logs' operations. */
 export interface LogsDeps extends ApiDeps {
   readonly logs: LogStore;
 }

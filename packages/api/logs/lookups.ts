@@ -1,8 +1,8 @@
 import { formatArn } from "@gantry/kernel";
 import type { LogGroupRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The ARN that a log group's name or ARN stands for, without the `:*` that CloudWatch Logs shows at the end of one. */
 export function groupArnOf(place: Place, given: string | undefined): string {
@@ -25,6 +25,19 @@ export function findGroup(
   const group = groupOf(reader, place, given);
   if (group === undefined) throw new ApiError("ResourceNotFoundException", message);
   return group;
+}
+
+/**
+ * Errors: InvalidParameterException for a group of the class INFREQUENT_ACCESS.
+ * Source: CloudWatch Logs User Guide, "Log classes".
+ */
+export function refuseInfrequent(group: LogGroupRecord, what: string): void {
+  if (group.class !== undefined)
+    throw invalidParameter(`Log groups of the class ${group.class} do not support ${what}.`);
+}
+
+export function invalidParameter(message: string): ApiError {
+  return new ApiError("InvalidParameterException", message);
 }
 
 export function invalidToken(): ApiError {

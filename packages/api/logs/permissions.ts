@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { destinationArnOf } from "./subscriptions.ts";
 import { groupArnOf, groupOf } from "./lookups.ts";
 
 type Given = string | undefined;
@@ -9,6 +10,25 @@ interface Named {
   readonly logGroupIdentifier?: Given;
   readonly logStreamName?: Given;
 }
+
+/** Operations for which AWS knows no resource. */
+const OF_ACCOUNT = {
+  DescribeLogGroups: "*",
+  ListLogGroups: "*",
+  DescribeDestinations: "*",
+  PutResourcePolicy: "*",
+  DescribeResourcePolicies: "*",
+  DeleteResourcePolicy: "*",
+  DescribeAccountPolicies: "*",
+  PutQueryDefinition: "*",
+  DescribeQueryDefinitions: "*",
+  DeleteQueryDefinition: "*",
+  TestMetricFilter: "*",
+  StopQuery: "*",
+  GetQueryResults: "*",
+  DescribeQueries: "*",
+  GetLogRecord: "*",
+} as const;
 
 /**
  * Actions on a group are asked for `GROUP:*` and its tags for `GROUP`, as the ARNs in policies are to be written.
@@ -25,19 +45,43 @@ export function logsPermissions(store: Reader) {
     );
   const tagged = (input: { resourceArn?: Given }, place: Caller): readonly Need[] =>
     on(group(place, input.resourceArn));
+  const byIdentifier = (
+    input: { logGroupName?: Given; resourceIdentifier?: Given },
+    place: Caller,
+  ): readonly Need[] => ofGroup({ logGroupName: input.logGroupName ?? input.resourceIdentifier }, place);
+  const ofDestination = (input: { destinationName?: Given }, place: Caller): readonly Need[] =>
+    on(destinationArnOf(place, input.destinationName));
   return {
+    ...OF_ACCOUNT,
     CreateLogGroup: (input, place) => [
       ...ofGroup(input, place),
       ...tagOnCreate(input.tags, { action: "logs:TagResource", resource: group(place, input.logGroupName) }),
     ],
     DeleteLogGroup: ofGroup,
-    DescribeLogGroups: "*",
     PutRetentionPolicy: ofGroup,
     DeleteRetentionPolicy: ofGroup,
     TagResource: tagged,
     UntagResource: tagged,
     ListTagsForResource: tagged,
     ListTagsLogGroup: ofGroup,
+    TagLogGroup: ofGroup,
+    UntagLogGroup: ofGroup,
+    PutLogGroupDeletionProtection: ofGroup,
+    AssociateKmsKey: byIdentifier,
+    DisassociateKmsKey: byIdentifier,
+    PutSubscriptionFilter: (input, place) => [
+      ...ofGroup(input, place),
+      ...(input.destinationArn?.startsWith("arn:aws:logs:") === true ? on(input.destinationArn) : []),
+    ],
+    DescribeSubscriptionFilters: ofGroup,
+    DeleteSubscriptionFilter: ofGroup,
+    PutDestination: ofDestination,
+    PutDestinationPolicy: ofDestination,
+    DeleteDestination: ofDestination,
+
+    PutMetricFilter: ofGroup,
+    DescribeMetricFilters: (input, place) => ofGroup({ logGroupName: input.logGroupName ?? "*" }, place),
+    DeleteMetricFilter: ofGroup,
 
     CreateLogStream: ofStream,
     DeleteLogStream: ofStream,
@@ -45,5 +89,16 @@ export function logsPermissions(store: Reader) {
     PutLogEvents: ofStream,
     GetLogEvents: ofStream,
     FilterLogEvents: ofGroup,
+    GetLogGroupFields: ofGroup,
+    StartQuery: (input, place) => groupsOf(input).flatMap((logGroupName) => ofGroup({ logGroupName }, place)),
   } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The log groups that a query reads. */
+function groupsOf({
+  logGroupName,
+  logGroupNames = [],
+  logGroupIdentifiers = [],
+}: sdk.StartQueryRequest): readonly string[] {
+  return [...(logGroupName === undefined ? [] : [logGroupName]), ...logGroupNames, ...logGroupIdentifiers];
 }

@@ -1,11 +1,14 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { DatabaseInstanceRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 
 type Engine = DatabaseInstanceRecord["engine"];
 
-/** The server behind both engines, whatever version an instance reports. Source: packages/images/recipes.ts, gantry/mariadb. */
+/**
+ * The server behind both engines, whatever version an instance reports.
+ * Source: packages/images/recipes.ts, gantry/mariadb.
+ */
 export const RUNNING_VERSION = "MariaDB 10.11";
 /** The full version reported for each major version. The first entry of an engine is its default. */
 const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
@@ -14,8 +17,9 @@ const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
 };
 
 /**
- * The version that an instance reports: the one asked for, because clients compare it with their configuration. A version
- * without its last number stands for the newest of the family, as on AWS. Errors: InvalidParameterCombination.
+ * The version that an instance reports: the one asked for, because clients compare it with their
+ * configuration. A version without its last number stands for the newest of the family, as on AWS. Errors:
+ * InvalidParameterCombination.
  */
 export function engineVersionOf(engine: Engine, asked: string | undefined): string {
   const families = FAMILIES[engine];
@@ -26,7 +30,10 @@ export function engineVersionOf(engine: Engine, asked: string | undefined): stri
   return families[asked] ?? asked;
 }
 
-/** The version after a change. Errors: InvalidParameterCombination for one of another family: the server stays the same. */
+/**
+ * The version after a change.
+ * Errors: InvalidParameterCombination for one of another family: the server stays the same.
+ */
 export function changedVersion(
   { engine, engineVersion }: Pick<DatabaseInstanceRecord, "engine" | "engineVersion">,
   asked: string | undefined,
@@ -36,7 +43,8 @@ export function changedVersion(
   if (familyOf(next) === familyOf(engineVersion)) return next;
   throw new ApiError(
     "InvalidParameterCombination",
-    `Cannot upgrade ${engine} from ${engineVersion} to ${next}: Gantry changes the version within ${familyOf(engineVersion)} alone.`,
+    `Cannot upgrade ${engine} from ${engineVersion} to ${next}: Gantry changes the version within ` +
+      `${familyOf(engineVersion)} alone.`,
   );
 }
 
@@ -66,7 +74,11 @@ const FILTERS: Readonly<Record<string, (version: EngineVersion) => string>> = {
   status: (version) => version.Status,
 };
 
-/** Versions of the engines that CreateDBInstance takes. Source: API_DescribeDBEngineVersions. Errors: InvalidParameterValue. */
+/**
+ * Versions of the engines that CreateDBInstance takes.
+ * Source: API_DescribeDBEngineVersions.
+ * Errors: InvalidParameterValue.
+ */
 export function describeEngineVersions(
   input: sdk.DescribeDBEngineVersionsMessage,
 ): Pick<sdk.DBEngineVersionMessage, "DBEngineVersions" | "Marker"> {

@@ -1,16 +1,17 @@
 /**
- * RDS: database instances with the engines mysql and mariadb. Each instance is a real server in a pod with an address in
- * the VPC. The record holds what the caller asks for; its status is what the node reports. What is refused: SUPPORT.md.
+ * RDS: database instances with the engines mysql and mariadb. Each instance is a real server in a pod with an
+ * address in the VPC. The record holds what the caller asks for; its status is what the node reports. What is
+ * refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-rds";
 import type { Reader, Tags } from "@gantry/state";
-import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import type { Ec2Deps } from "../ec2/ec2-deps.ts";
 import { defaultVpcMaker } from "../ec2/new-vpc.ts";
+import { ApiError, refusing } from "./api-error.ts";
 import { instanceOperations } from "./instances.ts";
 import { taggedOf } from "./lookups.ts";
 import { REFUSED } from "./members.ts";
@@ -48,7 +49,8 @@ function tagOperations(deps: ApiDeps) {
   const change = (place: Place, arn: string | undefined, apply: (tags: Tags) => Tags) =>
     store.transact((tx) => {
       const { kind, record } = find(tx, place, arn);
-      tx.put(kind, record.arn, { ...record, tags: apply(record.tags) }); // The record of the kind just read, with other tags.
+      // The record of the kind just read, with other tags.
+      tx.put(kind, record.arn, { ...record, tags: apply(record.tags) });
       return {};
     });
   return {

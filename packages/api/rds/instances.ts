@@ -9,11 +9,12 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { ApiError } from "./api-error.ts";
 import {
   changedVersion,
   describeEngineVersions,
@@ -22,6 +23,7 @@ import {
 } from "./engine-versions.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
+import { checkPassword, checkUsername, toIdentifier } from "./names.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { defaultSubnetGroup, presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
@@ -81,6 +83,8 @@ function modifyDBInstance(
   const record = store.transact((tx) => {
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     checkSettings(input, found.engine);
+    if (input.VpcSecurityGroupIds !== undefined)
+      checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
     const eni = tx.get("networkInterface", found.networkInterfaceId);
     if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: groups });
@@ -155,14 +159,6 @@ function settingsOf(
 ): Readonly<Record<string, string | number | boolean>> {
   return Object.fromEntries(
     RECORDED_SETTINGS.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]])),
-  );
-}
-
-function checkPassword(password = ""): string {
-  if (/^[\x21-\x7e]{8,41}$/.test(password) && !/[/"@']/.test(password)) return password;
-  throw new ApiError(
-    "InvalidParameterValue",
-    "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
   );
 }
 
@@ -272,17 +268,6 @@ function createInstance(
   return record;
 }
 
-/** Errors: InvalidParameterValue. */
-function toIdentifier(given = ""): string {
-  const identifier = given.toLowerCase();
-  if (!/^[a-z](?:[a-z0-9]|-(?!-)){0,62}$/.test(identifier) || identifier.endsWith("-"))
-    throw new ApiError(
-      "InvalidParameterValue",
-      "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
-    );
-  return identifier;
-}
-
 /** The engine and the master user of a new instance. Errors: InvalidParameterValue. */
 function toServer(input: sdk.CreateDBInstanceMessage): {
   engine: DatabaseInstanceRecord["engine"];
@@ -301,12 +286,7 @@ function toServer(input: sdk.CreateDBInstanceMessage): {
       "InvalidParameterValue",
       `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`,
     );
-  const username = input.MasterUsername ?? "";
-  if (!/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username))
-    throw new ApiError(
-      "InvalidParameterValue",
-      "The parameter MasterUsername is not a valid identifier: it must have 1 to 16 letters, digits or underscores and begin with a letter.",
-    );
+  const username = checkUsername(input.MasterUsername);
   const password = checkPassword(input.MasterUserPassword);
   if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
     throw new ApiError(
@@ -327,18 +307,29 @@ function toNetwork(
       ? defaultSubnetGroup(tx, place)
       : findSubnetGroup(tx, place, input.DBSubnetGroupName);
   const subnets = group.subnetIds.flatMap((id) => tx.get("subnet", id) ?? []);
-  const subnet = subnets.find((each) => each.availabilityZone === input.AvailabilityZone) ?? subnets[0];
-  if (subnet === undefined)
+  if (subnets.length === 0)
     throw new ApiError("InvalidVPCNetworkStateFault", "The subnets of the DB subnet group are gone.");
+  const { AvailabilityZone: zone } = input;
+  const subnet = subnets.find((each) => zone === undefined || each.availabilityZone === zone);
+  if (subnet === undefined)
+    throw new ApiError(
+      "InvalidVPCNetworkStateFault",
+      `The DB subnet group '${group.name}' has no subnet in the Availability Zone ${zone}.`,
+    );
   const fallback = defaultSecurityGroup(tx, group.vpcId);
   const groups = input.VpcSecurityGroupIds ?? (fallback === undefined ? [] : [fallback.id]);
+  checkSecurityGroups(tx, group.vpcId, groups);
+  return { group, subnet, securityGroups: groups };
+}
+
+/** Errors: InvalidParameterCombination. */
+function checkSecurityGroups(reader: Reader, vpcId: string, groups: readonly string[]): void {
   for (const id of groups)
-    if (tx.get("securityGroup", id)?.vpcId !== group.vpcId)
+    if (reader.get("securityGroup", id)?.vpcId !== vpcId)
       throw new ApiError(
         "InvalidParameterCombination",
         `The security group ${id} and the DB subnet group are in different VPCs.`,
       );
-  return { group, subnet, securityGroups: groups };
 }
 
 function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DBInstance {

@@ -1,8 +1,8 @@
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The ARN that an instance's identifier, in any case, or its ARN stands for. */
 export function instanceArnOf(place: Place, given: string | undefined): string {
@@ -37,7 +37,7 @@ export function findSubnetGroup(
   return record;
 }
 
-/** What RDS tags, by its ARN. */
+/** A resource that can be tagged, by its ARN. */
 export function taggedOf(reader: Reader, place: Place, arn: string | undefined) {
   if (arn === undefined) return undefined;
   const instance = within(reader.get("databaseInstance", arn), place);

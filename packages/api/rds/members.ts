@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
-/** Settings that an instance returns as they were given: nothing in here acts on them. */
+/** Settings that an instance returns as they were given and that have no effect. */
 export const RECORDED_SETTINGS = [
   "StorageType",
   "Iops",

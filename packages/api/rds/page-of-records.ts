@@ -1,5 +1,5 @@
-import { ApiError } from "@gantry/wire";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 
 const RECORDS_MIN = 20;
 const RECORDS_MAX = 100;

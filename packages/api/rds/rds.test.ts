@@ -13,6 +13,7 @@ import {
 import {
   CreateDBInstanceCommand,
   DescribeDBEngineVersionsCommand,
+  type DescribeDBEngineVersionsCommandInput,
   DescribeDBSubnetGroupsCommand,
   ListTagsForResourceCommand,
   ModifyDBInstanceCommand,
@@ -36,7 +37,7 @@ const database = {
 };
 
 describe("an account's default VPC", () => {
-  it("is there before anyone asks EC2: a database needs no subnet group", async () => {
+  it("exists before the first call of EC2: a database needs no subnet group", async () => {
     const { DBInstance } = await rds.send(new CreateDBInstanceCommand(database));
     expect(DBInstance?.DBSubnetGroup).toMatchObject({
       DBSubnetGroupName: "default",
@@ -52,7 +53,7 @@ describe("an account's default VPC", () => {
     ]);
   });
 
-  it("is in every region, and stays away once it was deleted, until it is asked for", async () => {
+  it("exists in every region, and once deleted only after it is created again", async () => {
     const far = new EC2Client({ ...api.client(), region: "ap-south-1" });
     const [vpc] =
       (await far.send(new DescribeVpcsCommand({ Filters: [{ Name: "is-default", Values: ["true"] }] })))
@@ -84,7 +85,7 @@ describe("a database instance", () => {
     (await rds.send(new CreateDBInstanceCommand({ ...database, ...more }))).DBInstance;
 
   // Before: any version was accepted and reported, and 8.0 was reported without its last number.
-  it("reports the engine version that is asked for, and in a tag the one that runs", async () => {
+  it("reports the requested engine version, and the running one in a tag", async () => {
     const full = await create({ DBInstanceIdentifier: "full", EngineVersion: "8.0.36" });
     const family = await create({ DBInstanceIdentifier: "family", EngineVersion: "8.0" });
     const unasked = await create({ DBInstanceIdentifier: "unasked", Engine: "mariadb" });
@@ -107,7 +108,18 @@ describe("a database instance", () => {
     }
   });
 
-  it("changes the version that it reports within the family alone", async () => {
+  it("has fewer versions than the smallest page, which follow one another", async () => {
+    const list = (input: DescribeDBEngineVersionsCommandInput) =>
+      rds.send(new DescribeDBEngineVersionsCommand(input));
+    const { DBEngineVersions: all = [], Marker } = await list({ MaxRecords: 20 });
+    expect([all.length < 20, Marker]).toEqual([true, undefined]);
+    await expect(list({ MaxRecords: 19 })).rejects.toThrow("MaxRecords");
+    const [first] = all;
+    const after = Buffer.from(`${first?.Engine}/${first?.EngineVersion}`).toString("base64url");
+    expect((await list({ Marker: after })).DBEngineVersions).toEqual(all.slice(1));
+  });
+
+  it("changes the reported version only within the family", async () => {
     await create({ DBInstanceIdentifier: "changed" });
     const modify = (EngineVersion: string) =>
       rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: "changed", EngineVersion }));

@@ -1,9 +1,10 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseSubnetGroupRecord, Reader, Transaction } from "@gantry/state";
+import { ApiError } from "./api-error.ts";
 import { findSubnetGroup, subnetGroupArnOf } from "./lookups.ts";
 import { pageOfRecords } from "./page-of-records.ts";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
 import { isIn } from "../common/place.ts";
@@ -158,7 +159,8 @@ function toSubnets(
   if (first === undefined || new Set(subnets.map((subnet) => subnet.availabilityZone)).size < 2)
     throw new ApiError(
       "DBSubnetGroupDoesNotCoverEnoughAZs",
-      "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to cover at least 2 AZs.",
+      "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to " +
+        "cover at least 2 AZs.",
     );
   if (subnets.some((subnet) => subnet.vpcId !== first.vpcId))
     throw new ApiError("InvalidSubnet", "The subnets of a DB subnet group must be in one VPC.");

@@ -1,8 +1,7 @@
-import { evaluate } from "@gantry/iam";
 import type { BucketRecord } from "@gantry/state";
 import { messageOf } from "@gantry/kernel";
 import { putLogObject } from "../elbv2/log-delivery.ts";
-import { readBound } from "../iam/policy-principals.ts";
+import { asService, permitsService } from "../iam/service-access.ts";
 import { hasAcls, LOG_DELIVERY } from "./acl.ts";
 import { splitBucket, type AnsweredRequest } from "@gantry/wire";
 import type { S3Deps } from "./s3-deps.ts";
@@ -15,9 +14,10 @@ const SERVICE = "logging.s3.amazonaws.com";
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /**
- * The access logs of buckets: a line for each request, delivered as objects of the target bucket each minute. The target's
- * policy or ACL must let the log delivery write. Lines that are not delivered when the process ends are lost: delivery is on
- * a best-effort basis, as on AWS. Source: "Logging requests with server access logging", "Server access log format".
+ * The access logs of buckets: a line for each request, delivered as objects of the target bucket each minute.
+ * The target's policy or ACL must let the log delivery write. Lines that are not delivered when the process
+ * ends are lost: delivery is on a best-effort basis, as on AWS.
+ * Source: "Logging requests with server access logging", "Server access log format".
  */
 export class AccessLogs {
   readonly #deps: S3Deps;
@@ -79,7 +79,8 @@ export class AccessLogs {
       `REST.${method}.${resourceOf(rawQuery, key)}`,
       key === "" ? "-" : encodeURIComponent(key).replaceAll("%2F", "/"),
       quoted(
-        `${method} ${rawPath}${rawQuery === "" ? "" : `?${withoutSignature(rawQuery)}`} HTTP/${exchange.request.httpVersion}`,
+        `${method} ${rawPath}${rawQuery === "" ? "" : `?${withoutSignature(rawQuery)}`} ` +
+          `HTTP/${exchange.request.httpVersion}`,
       ),
       answer.status,
       answer.status < 400 ? "-" : codeOf(answer.body),
@@ -161,22 +162,10 @@ function permits(source: BucketRecord, target: BucketRecord, key: string, now: n
     )
   )
     return true;
-  if (target.policy === undefined) return false;
-  return evaluate(
-    { identity: [], resource: readBound(target.policy, target.policyPrincipals) },
-    {
-      action: "s3:PutObject",
-      resource: `arn:aws:s3:::${target.name}/${key}`,
-      principals: [`Service:${SERVICE}`],
-      conditions: {
-        "aws:SourceArn": `arn:aws:s3:::${source.name}`,
-        "aws:SourceAccount": source.account,
-        "aws:SecureTransport": "true",
-        "aws:CurrentTime": new Date(now).toISOString(),
-        "aws:EpochTime": String(Math.floor(now / 1_000)),
-        "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": SERVICE,
-      },
-    },
-  ).allowed;
+  return permitsService(target, {
+    action: "s3:PutObject",
+    resource: `arn:aws:s3:::${target.name}/${key}`,
+    ...asService(SERVICE, { arn: `arn:aws:s3:::${source.name}`, account: source.account }),
+    now,
+  });
 }

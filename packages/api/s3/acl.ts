@@ -1,7 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { AclGrant } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
 /** Groups of S3, by the last part of their URIs. Source: "Access control list (ACL) overview", predefined groups. */
@@ -24,9 +24,11 @@ export interface AclInput {
 }
 
 /**
- * The grants that a request gives, checked against the bucket's settings; undefined where it gives none, and where they are
- * those of the owner alone. The account is the owner of its buckets and of everything in them; its id is the canonical id.
- * Errors: AccessControlListNotSupported, AccessDenied (BlockPublicAcls), InvalidRequest, InvalidArgument, MalformedACLError.
+ * The grants that a request gives, checked against the bucket's settings; undefined where it gives none, and
+ * where they are those of the owner alone. The account is the owner of its buckets and of everything in them;
+ * its id is the canonical id.
+ * Errors: AccessControlListNotSupported, AccessDenied (BlockPublicAcls), InvalidRequest, InvalidArgument,
+ * MalformedACLError.
  */
 export function aclOf(
   bucket: Pick<BucketRecord, "account" | "ownership" | "publicAccessBlock" | "name">,
@@ -50,12 +52,15 @@ export function aclOf(
   return grants.length === 1 && !others && grants[0]?.permission === "FULL_CONTROL" ? undefined : grants;
 }
 
-/** Whether the ACLs of a bucket and its objects count. Source: "Controlling ownership of objects and disabling ACLs". */
+/**
+ * Whether the ACLs of a bucket and its objects count.
+ * Source: "Controlling ownership of objects and disabling ACLs".
+ */
 export function hasAcls({ ownership }: Pick<BucketRecord, "ownership">): boolean {
   return ownership !== "BucketOwnerEnforced";
 }
 
-function isPublicGrant({ grantee }: AclGrant): boolean {
+export function isPublicGrant({ grantee }: AclGrant): boolean {
   return grantee === ALL_USERS || grantee === AUTHENTICATED_USERS;
 }
 

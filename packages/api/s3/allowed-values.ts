@@ -1,6 +1,7 @@
 import * as s3 from "@aws-sdk/client-s3";
 import type { Reader } from "@gantry/state";
-import { ApiError, type Handler } from "@gantry/wire";
+import type { Handler } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 interface Argument {
   readonly name: string;
@@ -8,7 +9,10 @@ interface Argument {
   readonly message: string;
 }
 
-/** Members that have but some values, with S3's names and sentences. Source: S3 API Reference; Ceph's s3-tests for the sentences. */
+/**
+ * Members that have but some values, with S3's names and sentences.
+ * Source: S3 API Reference; Ceph's s3-tests for the sentences.
+ */
 const ARGUMENTS: Readonly<Record<string, Argument>> = {
   MetadataDirective: {
     name: "x-amz-metadata-directive",

@@ -23,7 +23,7 @@ describe("S3 answers", () => {
     expect(answer.headers.get("last-modified")).toMatch(/GMT$/);
   });
 
-  it("InvalidDigest to a Content-MD5 that is none, BadDigest to another's", async () => {
+  it("InvalidDigest to an invalid Content-MD5, BadDigest to a wrong one", async () => {
     const Bucket = await newBucket();
     await expect(put(Bucket, "k", "x", { ContentMD5: "YWJyYWNhZGFicmE=" })).rejects.toEqual(
       failure("InvalidDigest", 400),
@@ -39,7 +39,7 @@ describe("S3 answers", () => {
     await expect(put(Bucket, "k", "x", { Tagging })).rejects.toEqual(failure("InvalidTag", 400));
   });
 
-  it("without a delimiter where it is empty", async () => {
+  it("without a delimiter if it is empty", async () => {
     const Bucket = await newBucket();
     const answer = await raw("GET", `/${Bucket}?delimiter=&list-type=2`);
     expect(answer.text).not.toContain("<Delimiter");
@@ -73,7 +73,7 @@ describe("S3 answers", () => {
     await copy("bytes=0-4");
   });
 
-  it("InvalidRetentionPeriod to a default retention of no days, AccessDenied to another mode without bypass", async () => {
+  it("InvalidRetentionPeriod to a default retention of no days, AccessDenied to a mode change", async () => {
     const Bucket = await newBucket({ ObjectLockEnabledForBucket: true });
     const Rule = (Days: number) => ({ DefaultRetention: { Mode: "GOVERNANCE" as const, Days } });
     const configure = (days: number) =>
@@ -99,7 +99,7 @@ describe("S3 answers", () => {
     await change(true);
   });
 
-  it("as if nothing were expected to an expectation that it does not know", async () => {
+  it("normally to an unknown expectation", async () => {
     const Bucket = await newBucket();
     const answer = await sendBytes(
       port,
@@ -211,12 +211,10 @@ describe("S3 answers", () => {
         new s3.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }),
       );
     };
-    const partsOf = async (Key: string, MaxParts?: number) =>
-      (
-        await client.send(
-          new s3.GetObjectAttributesCommand({ Bucket, Key, ObjectAttributes: ["ObjectParts"], MaxParts }),
-        )
-      ).ObjectParts;
+    const partsOf = async (Key: string, MaxParts?: number, PartNumberMarker?: string) => {
+      const input = { Bucket, Key, ObjectAttributes: ["ObjectParts" as const], MaxParts, PartNumberMarker };
+      return (await client.send(new s3.GetObjectAttributesCommand(input))).ObjectParts;
+    };
     await upload("summed", "CRC32");
     await put(Bucket, "whole", "x");
     expect(await partsOf("whole")).toBeUndefined();
@@ -227,6 +225,9 @@ describe("S3 answers", () => {
       PartNumberMarker: "0",
       NextPartNumberMarker: "1",
       Parts: [{ PartNumber: 1, Size: 5 * 1024 * 1024 }],
+    });
+    expect(await partsOf("summed", 1, "1")).toMatchObject({
+      ...{ IsTruncated: false, PartNumberMarker: "1", Parts: [{ PartNumber: 2 }] },
     });
     await upload("plain");
     // S3 lists the parts of an object with checksums alone.
@@ -319,7 +320,10 @@ describe("S3 answers", () => {
   });
 });
 
-/** Puts an object with a header whose bytes are written as UTF-8 or Latin-1; the signature always covers the UTF-8 text. */
+/**
+ * Puts an object with a header whose bytes are written as UTF-8 or Latin-1; the signature always covers the
+ * UTF-8 text.
+ */
 function sendHeader(path: string, value: string, encoding: "utf8" | "latin1"): Promise<string> {
   const headers = signedHeaders(
     `127.0.0.1:${port}`,

@@ -29,7 +29,10 @@ function plainGet(
   });
 }
 
-/** The fields of a form, signed as the SDKs' helpers do. Source: "Authenticating requests in browser-based uploads using POST". */
+/**
+ * The fields of a form, signed as the SDKs' helpers do.
+ * Source: "Authenticating requests in browser-based uploads using POST".
+ */
 function signForm(form: {
   bucket: string;
   key: string;
@@ -61,7 +64,7 @@ function signForm(form: {
 }
 
 describe("browsers", () => {
-  it("are told beforehand what a page of another origin may do", async () => {
+  it("learn by a preflight request what a page of another origin may do", async () => {
     const Bucket = await newBucket();
     await put(Bucket, "k", "x");
     const CORSRules: s3.CORSRule[] = [
@@ -140,7 +143,7 @@ describe("browsers", () => {
 });
 
 describe("websites", () => {
-  it("answer index and error documents, redirects and routing rules, to everyone whom the policy lets in", async () => {
+  it("serve index and error documents, redirects and routing rules to everyone whom the policy allows", async () => {
     const Bucket = await newBucket();
     for (const [key, body] of [
       ["index.html", "home"],

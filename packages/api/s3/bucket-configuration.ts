@@ -1,12 +1,15 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { presentCors, readCors } from "./cors.ts";
 import { changeBucket, findBucket, missingSetting, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
 import { presentLifecycle, readLifecycle } from "./lifecycle.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { readWebsite } from "./website.ts";
 
-/** What a bucket does by itself: expire objects, answer browsers, serve a website, report changes. Source: API_PutBucketLifecycleConfiguration and following. */
+/**
+ * What a bucket does by itself: expire objects, answer browsers, serve a website.
+ * Source: API_PutBucketLifecycleConfiguration and following.
+ */
 export function bucketConfigurationOperations(deps: S3Deps) {
   return {
     GetBucketLifecycleConfiguration: (input, context) =>
@@ -20,11 +23,6 @@ export function bucketConfigurationOperations(deps: S3Deps) {
     GetBucketWebsite: (input, context) => getBucketWebsite(deps, input, context),
     PutBucketWebsite: (input, context) => putBucketWebsite(deps, input, context),
     DeleteBucketWebsite: (input, context) => deleteBucketWebsite(deps, input, context),
-    GetBucketNotificationConfiguration: (input, context) =>
-      getBucketNotificationConfiguration(deps, input, context),
-    PutBucketNotificationConfiguration: (input, context) =>
-      putBucketNotificationConfiguration(deps, input, context),
-    GetBucketReplication: (input, context) => getBucketReplication(deps, input, context),
   } satisfies Implementation<typeof s3>;
 }
 
@@ -138,45 +136,4 @@ function deleteBucketWebsite(
     ...changeBucket(deps, input, context, (bucket) => withoutSettings(bucket, "website")),
     ...NO_CONTENT,
   };
-}
-
-function getBucketNotificationConfiguration(
-  deps: S3Deps,
-  input: s3.GetBucketNotificationConfigurationCommandInput,
-  context: RequestContext,
-): OutputOf<s3.GetBucketNotificationConfigurationCommandOutput> {
-  return findBucket(deps.store, context, input.Bucket).tellsEvents === true
-    ? { EventBridgeConfiguration: {} }
-    : {};
-}
-
-function putBucketNotificationConfiguration(
-  deps: S3Deps,
-  input: s3.PutBucketNotificationConfigurationCommandInput,
-  context: RequestContext,
-): OutputOf<s3.PutBucketNotificationConfigurationCommandOutput> {
-  const given = input.NotificationConfiguration ?? {};
-  const others = [given.QueueConfigurations, given.TopicConfigurations, given.LambdaFunctionConfigurations];
-  if (others.some((list) => (list ?? []).length > 0))
-    throw new ApiError(
-      "NotImplemented",
-      "Gantry tells EventBridge of a bucket's changes, not queues, topics or functions.",
-      { status: 501 },
-    );
-  return changeBucket(deps, input, context, (bucket) => ({
-    ...bucket,
-    tellsEvents: given.EventBridgeConfiguration !== undefined,
-  }));
-}
-
-function getBucketReplication(
-  deps: S3Deps,
-  input: s3.GetBucketReplicationCommandInput,
-  context: RequestContext,
-): OutputOf<s3.GetBucketReplicationCommandOutput> {
-  throw missingSetting(
-    "ReplicationConfigurationNotFoundError",
-    "The replication configuration was not found",
-    findBucket(deps.store, context, input.Bucket),
-  );
 }

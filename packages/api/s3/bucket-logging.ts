@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, withoutSettings } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -44,7 +45,8 @@ function putBucketLogging(
     if (target === undefined || target.account !== bucket.account || target.region !== bucket.region)
       throw new ApiError(
         "InvalidTargetBucketForLogging",
-        "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group",
+        "The target bucket for logging does not exist, is not owned by you, or does not have the " +
+          "appropriate grants for the log-delivery group",
         { status: 400, fields: { TargetBucket: given.TargetBucket } },
       );
     const { SimplePrefix: simple, PartitionedPrefix: partitioned } = given.TargetObjectKeyFormat ?? {};

@@ -1,8 +1,9 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { checkPolicyDocument, isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
+import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, missingSetting, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
@@ -46,7 +47,9 @@ function putBucketPolicy(
     if (bucket.publicAccessBlock?.blockPublicPolicy === true && isPublic(document))
       throw new ApiError(
         "AccessDenied",
-        `User: ${context.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${bucket.name}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
+        `User: ${context.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: ` +
+          `"arn:aws:s3:::${bucket.name}" because public policies are prevented by the BlockPublicPolicy ` +
+          "setting in S3 Block Public Access.",
         { status: 403 },
       );
     return { ...bucket, policy: text, policyPrincipals: ids };
@@ -76,7 +79,10 @@ function getBucketPolicyStatus(
   return { PolicyStatus: { IsPublic: isPublic(parsePolicyDocument(bucket.policy)) } };
 }
 
-/** A bucket's policy, checked: whom, what and where, and nothing outside the bucket. Source: API_PutBucketPolicy, MalformedPolicy. */
+/**
+ * A bucket's policy, checked: whom, what and where, and nothing outside the bucket.
+ * Source: API_PutBucketPolicy, MalformedPolicy.
+ */
 function readBucketPolicy(text: string, bucket: string) {
   const malformed = (message: string): ApiError => new ApiError("MalformedPolicy", message, { status: 400 });
   if (Buffer.byteLength(text) > POLICY_MAX_BYTES)

@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { aclOf, hasAcls, presentAcl } from "./acl.ts";
 import { changeBucket, findBucket, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
@@ -7,7 +8,10 @@ import type { S3Deps } from "./s3-deps.ts";
 
 export const OWNERSHIPS: readonly string[] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
-/** What protects a bucket besides its policy: encryption, public access block, ownership and ACL. Source: API_PutBucketEncryption and following. */
+/**
+ * What protects a bucket besides its policy: encryption, public access block, ownership and ACL.
+ * Source: API_PutBucketEncryption and following.
+ */
 export function bucketProtectionOperations(deps: S3Deps) {
   return {
     GetBucketEncryption: (input, context) => getBucketEncryption(deps, input, context),
@@ -135,7 +139,8 @@ function getBucketOwnershipControls(
       status: 404,
       fields: { BucketName: name },
     });
-  return { OwnershipControls: { Rules: [{ ObjectOwnership: ownership as s3.ObjectOwnership }] } }; // Checked when it was put.
+  // Checked when it was put.
+  return { OwnershipControls: { Rules: [{ ObjectOwnership: ownership as s3.ObjectOwnership }] } };
 }
 
 function deleteBucketOwnershipControls(

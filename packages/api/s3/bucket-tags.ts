@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, NO_CONTENT } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { BUCKET_TAGS_MAX, presentTagSet, tagSetOf } from "./tag-sets.ts";

@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, missingSetting } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -44,6 +45,13 @@ function putBucketVersioning(
       throw new ApiError(
         "InvalidBucketState",
         "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+        { status: 409 },
+      );
+    if (status === "Suspended" && bucket.replication !== undefined)
+      throw new ApiError(
+        "InvalidBucketState",
+        "A replication configuration is present on this bucket, so you cannot change the versioning state. " +
+          "To change the versioning state, first delete the replication configuration.",
         { status: 409 },
       );
     return { ...bucket, versioning: status };

@@ -11,7 +11,7 @@ const failure = (name: string, status: number): unknown =>
   });
 
 describe("settings", () => {
-  it("come back as they were put, and answer S3's errors where there are none", async () => {
+  it("are returned as they were given, or S3's error if there are none", async () => {
     const Bucket = await newBucket();
     const on = { Bucket };
     const absent: [() => Promise<unknown>, string][] = [
@@ -154,7 +154,7 @@ describe("bucket policies", () => {
       }),
     );
 
-  it("let nobody in, or everyone, as they say, and public access block has the last word", async () => {
+  it("allow what they state, unless public access block denies it", async () => {
     const Bucket = await newBucket();
     await put(Bucket, "k", "for everyone");
     const anonymous = () => fetch(`${api.endpoint}/${Bucket}/k`);
@@ -178,7 +178,7 @@ describe("bucket policies", () => {
     expect((await anonymous()).status).toBe(403);
   });
 
-  it("deny the account's own root too, but never what mends them", async () => {
+  it("deny the account's root too, except repairing the policy", async () => {
     const Bucket = await newBucket();
     const Policy = JSON.stringify({
       Version: "2012-10-17",

@@ -1,8 +1,9 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { aclOf } from "./acl.ts";
+import { ApiError } from "./api-error.ts";
+import { aclOf, isPublicGrant } from "./acl.ts";
 import { OWNERSHIPS } from "./bucket-protection.ts";
 import { findBucket, NO_CONTENT } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
@@ -74,7 +75,10 @@ function checkNewBucket(name: string, input: s3.CreateBucketCommandInput): void 
   if (!OWNERSHIPS.includes(input.ObjectOwnership ?? "BucketOwnerEnforced")) throw malformedXml();
 }
 
-/** Errors: InvalidBucketAclWithObjectOwnership, and those of aclOf. */
+/**
+ * The settings of a new bucket, whose public access block is on.
+ * Errors: InvalidBucketAclWithObjectOwnership, InvalidBucketAclWithBlockPublicAccessError, and those of aclOf.
+ */
 function protectionOf(
   name: string,
   input: s3.CreateBucketCommandInput,
@@ -93,7 +97,13 @@ function protectionOf(
       "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
       { status: 400 },
     );
-  const acl = aclOf({ account, name, ownership, publicAccessBlock }, input, "bucket");
+  const acl = aclOf({ account, name, ownership, publicAccessBlock: undefined }, input, "bucket");
+  if (acl?.some(isPublicGrant) === true)
+    throw new ApiError(
+      "InvalidBucketAclWithBlockPublicAccessError",
+      "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+      { status: 400 },
+    );
   return { publicAccessBlock, ownership, ...(acl === undefined ? {} : { acl }) };
 }
 
@@ -108,19 +118,24 @@ function locationOf(input: s3.CreateBucketCommandInput, context: RequestContext)
   if (context.region !== "us-east-1" && region !== context.region)
     throw new ApiError(
       "IllegalLocationConstraintException",
-      `The ${input.CreateBucketConfiguration?.LocationConstraint ?? "unspecified"} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+      `The ${input.CreateBucketConfiguration?.LocationConstraint ?? "unspecified"} location constraint ` +
+        "is incompatible for the region specific endpoint this request was sent to.",
       { status: 400 },
     );
   return region;
 }
 
-/** Whether the caller has the bucket already and may make it again. Errors: BucketAlreadyExists, BucketAlreadyOwnedByYou. */
+/**
+ * Whether the caller has the bucket already and may make it again.
+ * Errors: BucketAlreadyExists, BucketAlreadyOwnedByYou.
+ */
 function isOwned(reader: Reader, name: string, context: RequestContext): boolean {
   const there = reader.get("bucket", name);
   if (there !== undefined && there.account !== context.account)
     throw new ApiError(
       "BucketAlreadyExists",
-      "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
+      "The requested bucket name is not available. The bucket namespace is shared by all users of the " +
+        "system. Please select a different name and try again.",
       { status: 409, fields: { BucketName: name } },
     );
   // us-east-1 alone forgives making one's own bucket again. Source: API_CreateBucket, BucketAlreadyOwnedByYou.
@@ -196,7 +211,8 @@ function getBucketLocation(
   context: RequestContext,
 ): OutputOf<s3.GetBucketLocationCommandOutput> {
   const { region } = findBucket(store, context, input.Bucket);
-  return region === "us-east-1" ? {} : { LocationConstraint: region as s3.BucketLocationConstraint }; // Any region name is one here.
+  // Any region name is one here.
+  return region === "us-east-1" ? {} : { LocationConstraint: region as s3.BucketLocationConstraint };
 }
 
 function bucketsMaxOf(given = BUCKETS_MAX): number {

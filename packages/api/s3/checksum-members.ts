@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** The SDK's member of each checksum, and its algorithm. */
 export const ALGORITHMS = {
@@ -17,7 +17,8 @@ export function memberOf(algorithm: string | undefined): ChecksumMember | undefi
   if (member in ALGORITHMS) return member as ChecksumMember; // The table's own key.
   throw new ApiError(
     "InvalidRequest",
-    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, " +
+      "CRC32C, CRC64NVME, SHA1, SHA256]",
     {
       status: 400,
     },

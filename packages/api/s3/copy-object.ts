@@ -1,14 +1,15 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { memberOf } from "./checksum-members.ts";
 import { findSource, type CopySource } from "./copy-source.ts";
 import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { changing, newVersion, presentVersion } from "./object-access.ts";
 import { presentEncryption, sealingOf } from "./object-encryption.ts";
-import { checkKey, headersOf } from "./object-input.ts";
+import { checkCondition, checkKey, headersOf } from "./object-input.ts";
 import { lockOf } from "./object-lock.ts";
 import { receive } from "./receive.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -35,6 +36,7 @@ async function copyObject(
   const acl = aclOf(bucket, input, "object");
   const sealing = sealingOf(deps, context, { bucket, key }, input);
   checkChange(input, { bucket, key }, from);
+  checkCondition(input, objects.index.get(bucket.name, key));
   const body = await objects.read(source, 0, source.size - 1, from.sourceKey);
   const algorithm = input.ChecksumAlgorithm ?? Object.keys(source.checksums)[0]?.replace("Checksum", "");
   if (algorithm !== undefined) memberOf(algorithm);
@@ -58,7 +60,15 @@ async function copyObject(
     ...(acl === undefined ? {} : { acl }),
     ...newVersion(deps, bucket),
   };
-  await objects.put(bucket.name, meta, changing(deps, bucket, context, "created", "CopyObject"));
+  try {
+    await objects.put(bucket.name, meta, {
+      ...changing(deps, bucket, context, { type: "created", reason: "CopyObject" }),
+      check: (there) => checkCondition(input, there),
+    });
+  } catch (thrown) {
+    if (thrown instanceof ApiError) await objects.dropSegments([segment]);
+    throw thrown;
+  }
   return {
     CopyObjectResult: { ETag: `"${meta.etag}"`, LastModified: new Date(meta.modifiedAt), ...checksums },
     ...presentEncryption(meta),
@@ -84,7 +94,8 @@ function checkChange(
   if (isSame && !changes)
     throw new ApiError(
       "InvalidRequest",
-      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+      "This copy request is illegal because it is trying to copy an object to itself without changing " +
+        "the object's metadata, storage class, website redirect location or encryption attributes.",
       { status: 400 },
     );
 }

@@ -1,6 +1,7 @@
 import type { ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { findBucket } from "./find-bucket.ts";
 import { findObject, objectArn } from "./object-access.ts";
 import { openingKeyOf } from "./object-encryption.ts";
@@ -28,7 +29,10 @@ export interface CopySource {
   readonly isVersion: boolean;
 }
 
-/** The version that a copy reads, once the caller may read it and the conditions hold. Errors: those of GetObject, PreconditionFailed. */
+/**
+ * The version that a copy reads, once the caller may read it and the conditions hold.
+ * Errors: those of GetObject, PreconditionFailed.
+ */
 export function findSource(deps: S3Deps, input: SourceInput, context: RequestContext): CopySource {
   const { store, objects } = deps;
   const from = parseCopySource(input.CopySource);

@@ -1,5 +1,6 @@
 import type { Reader } from "@gantry/state";
-import { ApiError, splitBucket, type Exchange, type WireResponse } from "@gantry/wire";
+import { splitBucket, type Exchange, type WireResponse } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { corsHeaders } from "./cors.ts";
 
 /** Cross-origin headers of an answer, where the bucket has a rule for it. */
@@ -34,7 +35,9 @@ export function answerPreflight(reader: Reader, name: string, exchange: Exchange
       "AccessForbidden",
       bucket?.cors === undefined
         ? "CORSResponse: CORS is not enabled for this bucket."
-        : "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+        : "CORSResponse: This CORS request is not allowed. This is usually because the evalution of " +
+            "Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are " +
+            "not whitelisted by the resource's CORS spec.",
       { status: 403, fields: { Method: method, ResourceType: "BUCKET" } },
     );
   return { status: 200, headers: { ...answer, "x-amz-request-id": exchange.requestId }, body: "" };

@@ -1,6 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { CorsRule } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
 const METHODS = ["GET", "PUT", "HEAD", "POST", "DELETE"];
@@ -49,7 +49,10 @@ export function presentCors(rules: readonly CorsRule[]): s3.CORSRule[] {
   }));
 }
 
-/** The headers that let a page of another origin read an answer; undefined where no rule fits. The first that fits counts. */
+/**
+ * The headers that let a page of another origin read an answer; undefined where no rule fits. The first that
+ * fits counts.
+ */
 export function corsHeaders(
   rules: readonly CorsRule[],
   asked: { origin: string; method: string; headers: readonly string[]; isPreflight: boolean },

@@ -1,7 +1,8 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { findBucket } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { changing, newVersion, objectArn } from "./object-access.ts";
@@ -77,7 +78,10 @@ interface Deletion {
   readonly ifMatch?: string | undefined;
 }
 
-/** Deletes a version, or the object; answers the marker that was made or removed. Errors: PreconditionFailed, AccessDenied. */
+/**
+ * Deletes a version, or the object; answers the marker that was made or removed.
+ * Errors: PreconditionFailed, AccessDenied.
+ */
 async function deleteOne(
   deps: S3Deps,
   bucket: BucketRecord,
@@ -89,7 +93,7 @@ async function deleteOne(
   // An empty id names no version, though the permission asked was that of a version.
   if (versionId === "")
     throw new ApiError("InvalidArgument", "Version id cannot be the empty string", { status: 400 });
-  const options = changing(deps, bucket, context, "deleted", "DeleteObject");
+  const options = changing(deps, bucket, context, { type: "deleted", reason: "DeleteObject" });
   if (what.ifMatch !== undefined) {
     const there = objects.index.get(bucket.name, key);
     if (there !== undefined || what.ifMatch !== "*")

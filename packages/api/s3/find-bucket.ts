@@ -1,5 +1,6 @@
 import type { BucketRecord, Reader } from "@gantry/state";
-import { ApiError, type RequestContext, type ErrorCode } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** Settings that a bucket has only where they were put. */
@@ -11,12 +12,16 @@ export type OptionalSetting =
   | "policy"
   | "acl"
   | "logging"
+  | "replication"
   | "transitionMinimum";
 
 /** The answer of an operation that has nothing to say. */
 export const NO_CONTENT = { $metadata: { httpStatusCode: 204 } };
 
-/** A bucket of the caller's account and region, or any to an anonymous caller. Errors: NoSuchBucket, AccessDenied, PermanentRedirect. */
+/**
+ * A bucket of the caller's account and region, or any to an anonymous caller.
+ * Errors: NoSuchBucket, AccessDenied, PermanentRedirect.
+ */
 export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {
   const bucket = reader.get("bucket", name);
   if (bucket === undefined)
@@ -27,11 +32,13 @@ export function findBucket(reader: Reader, context: RequestContext, name: string
   if (context.principal.type === "anonymous") return bucket;
   if (bucket.account !== context.account)
     throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
-  // One endpoint is every region's: what counts is for which one the request was signed. Source: "Making requests", request redirection.
+  // One endpoint is every region's: what counts is for which one the request was signed. Source: "Making
+  // requests", request redirection.
   if (bucket.region !== context.region)
     throw new ApiError(
       "PermanentRedirect",
-      "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
+      "The bucket you are attempting to access must be addressed using the specified endpoint. Please " +
+        "send all future requests to this endpoint.",
       {
         status: 301,
         fields: { Endpoint: `${bucket.name}.s3.${bucket.region}.amazonaws.com`, Bucket: bucket.name },

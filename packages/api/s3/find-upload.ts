@@ -1,5 +1,5 @@
 import type { MultipartUpload } from "@gantry/content";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** The open upload of a bucket and key. Errors: NoSuchUpload. */
@@ -16,7 +16,8 @@ export function findUpload(
 export function noSuchUpload(id: string | undefined): ApiError {
   return new ApiError(
     "NoSuchUpload",
-    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been " +
+      "aborted or completed.",
     { status: 404, fields: { UploadId: id } },
   );
 }

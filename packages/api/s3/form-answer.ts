@@ -1,6 +1,7 @@
 import { Transform } from "node:stream";
 import { ANONYMOUS } from "@gantry/iam";
-import { ApiError, type Access, type Exchange, type WireResponse } from "@gantry/wire";
+import type { Access, Exchange, WireResponse } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { checkPolicy, readForm, signerOf } from "./post-form.ts";
 
 /** Puts the object that a browser posts as a form. Source: API_PutObject by POST, "POST Object". */
@@ -98,7 +99,9 @@ function presentForm(
   if (status !== 201) return { status, headers, body: "" };
   const text = (value: string): string =>
     value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse><Location>${text(location)}</Location><Bucket>${text(bucket)}</Bucket><Key>${text(key)}</Key><ETag>${text(etag)}</ETag></PostResponse>`;
+  const body =
+    `<?xml version="1.0" encoding="UTF-8"?>\n` +
+    `<PostResponse><Location>${text(location)}</Location><Bucket>${text(bucket)}</Bucket><Key>${text(key)}</Key><ETag>${text(etag)}</ETag></PostResponse>`;
   return { status, headers: { ...headers, "content-type": "application/xml" }, body };
 }
 

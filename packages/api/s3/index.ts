@@ -5,14 +5,17 @@
 import * as sdk from "@aws-sdk/client-s3";
 import { splitBucket, type Implementation, type ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { amendMember } from "./amend-member.ts";
 import { withArguments } from "./allowed-values.ts";
 import { checkBody } from "./body-checksums.ts";
 import { bucketConfigurationOperations } from "./bucket-configuration.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { bucketLoggingOperations } from "./bucket-logging.ts";
+import { bucketNotificationOperations } from "./bucket-notifications.ts";
 import { bucketPolicyOperations } from "./bucket-policy.ts";
 import { bucketProtectionOperations } from "./bucket-protection.ts";
+import { bucketReplicationOperations } from "./bucket-replication.ts";
 import { bucketTagOperations } from "./bucket-tags.ts";
 import { bucketVersioningOperations } from "./bucket-versioning.ts";
 import { objectAttributeOperations } from "./object-attributes.ts";
@@ -32,7 +35,6 @@ import type { S3Deps } from "./s3-deps.ts";
 import { uploadListingOperations } from "./upload-listing.ts";
 import { uploadPartOperations } from "./upload-parts.ts";
 import { versionOperations } from "./versions.ts";
-import { refusing } from "../common/members.ts";
 import { refusalOf, REFUSED } from "./members.ts";
 
 export function s3Service(deps: S3Deps): ServiceModule {
@@ -50,7 +52,9 @@ export function s3Service(deps: S3Deps): ServiceModule {
     ...bucketProtectionOperations(deps),
     ...bucketVersioningOperations(deps),
     ...bucketConfigurationOperations(deps),
+    ...bucketNotificationOperations(deps),
     ...bucketPolicyOperations(deps),
+    ...bucketReplicationOperations(deps),
     ...objectSettingOperations(deps),
     ...recordedConfigurationOperations(deps),
     ...bucketLoggingOperations(deps),
@@ -64,7 +68,8 @@ export function s3Service(deps: S3Deps): ServiceModule {
     permissions: permissionsBy("s3", operations, S3_PERMISSIONS),
     leastActions,
     allowsAnonymous: true,
-    // A thousand keys of 1,024 bytes; ten thousand parts with their checksums. Source: API_DeleteObjects, API_CompleteMultipartUpload.
+    // A thousand keys of 1,024 bytes; ten thousand parts with their checksums. Source: API_DeleteObjects,
+    // API_CompleteMultipartUpload.
     bodyLimits: {
       DeleteObjects: { bytes: 4 * 1024 * 1024, values: 10_000 },
       CompleteMultipartUpload: { bytes: 4 * 1024 * 1024, values: 120_000 },

@@ -1,7 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { LifecycleFilter, LifecycleRule, LifecycleTransition } from "@gantry/state";
-import { ApiError, type ErrorCode } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
 const RULES_MAX = 1_000;

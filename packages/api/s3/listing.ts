@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta, ObjectStore } from "@gantry/content";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { findBucket } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";
 

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 /** A body that is not what its operation's schema asks for. Source: S3's list of error codes. */
 export function malformedXml(): ApiError {

@@ -1,10 +1,12 @@
 import type * as sdk from "@aws-sdk/client-s3";
-import type { ApiError } from "@gantry/wire";
-import { unsupported, type RecordedMembers, type RefusedMembers } from "../common/members.ts";
+import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+import { type ApiError, unsupported } from "./api-error.ts";
+import { invalidDestination } from "./bucket-notifications.ts";
 
 const CUSTOMER_KEY = "the parts are not read";
 
 const NOT_MADE = "kept and shown: nothing is measured, moved or listed by it";
+const LISTED = { OptionalObjectAttributes: "no object is archived, and none is restored" };
 const DISPLAYED = "a grantee is known by its id or URI";
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
@@ -36,7 +38,19 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     SSECustomerKey: CUSTOMER_KEY,
     SSECustomerKeyMD5: CUSTOMER_KEY,
   },
-  PutBucketNotificationConfiguration: { SkipDestinationValidation: "EventBridge is the one destination" },
+  ListObjects: LISTED,
+  ListObjectsV2: LISTED,
+  ListObjectVersions: LISTED,
+  PutBucketReplication: {
+    "ReplicationConfiguration.Rules.ExistingObjectReplication":
+      "kept and shown: versions of before are not copied",
+    "ReplicationConfiguration.Rules.SourceSelectionCriteria.ReplicaModifications":
+      "kept and shown: changes of replicas are not copied back",
+    "ReplicationConfiguration.Rules.Destination.ReplicationTime":
+      "kept and shown: versions are copied at once",
+    "ReplicationConfiguration.Rules.Destination.Metrics": "kept and shown: nothing is measured",
+    Token: "object lock needs none",
+  },
   PutBucketPolicy: { ConfirmRemoveSelfBucketAccess: "a policy that locks out its author is set without it" },
   PutObjectLockConfiguration: { Token: "object lock is enabled without it" },
 };
@@ -77,10 +91,11 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   AbortMultipartUpload: ["IfMatchInitiatedTime"],
   PutBucketLogging: ["BucketLoggingStatus.LoggingEnabled.TargetGrants"],
   PutBucketVersioning: ["MFA"],
-  PutBucketNotificationConfiguration: [
-    "NotificationConfiguration.LambdaFunctionConfigurations",
-    "NotificationConfiguration.QueueConfigurations",
-    "NotificationConfiguration.TopicConfigurations",
+  PutBucketNotificationConfiguration: ["NotificationConfiguration.LambdaFunctionConfigurations"],
+  PutBucketReplication: [
+    "ReplicationConfiguration.Rules.Filter.Not",
+    "ReplicationConfiguration.Rules.Filter.And.Not",
+    "ReplicationConfiguration.Rules.Destination.EncryptionConfiguration.UseSourceMultiRegionKey",
   ],
   PutObjectLockConfiguration: ["ObjectLockConfiguration.Rule.DefaultRetention.DefaultEventHold"],
   PutObjectRetention: ["Retention.EventHold", "Retention.EventHoldDuration"],
@@ -88,5 +103,11 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
 
 /** A refused member in S3's words. */
 export function refusalOf(path: string): ApiError {
+  // As of a destination that is not there: there are no functions.
+  if (path.startsWith("NotificationConfiguration."))
+    return invalidDestination(
+      path.slice("NotificationConfiguration.".length),
+      "The destination does not exist",
+    );
   return unsupported("NotImplemented", path, 501);
 }

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext, type ErrorCode } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { findUpload, noSuchUpload } from "./find-upload.ts";
@@ -109,7 +110,7 @@ async function completeMultipartUpload(
     ...newVersion(deps, bucket),
   };
   await objects.completeUpload(upload.id, bucket.name, meta, {
-    ...changing(deps, bucket, context, "created", "CompleteMultipartUpload"),
+    ...changing(deps, bucket, context, { type: "created", reason: "CompleteMultipartUpload" }),
     check: (there) => checkCondition(input, there),
   });
   return presentCompleted(bucket, meta, context);
@@ -182,7 +183,8 @@ function partsOf(
     if (part === undefined || part.etag !== ETag.replaceAll('"', "") || !isClaimed)
       throw invalid(
         "InvalidPart",
-        "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+        "One or more of the specified parts could not be found. The part may not have been uploaded, " +
+          "or the specified entity tag may not match the part's entity tag.",
       );
     return part;
   });
@@ -200,7 +202,8 @@ function checkClaim(
   if (input.ChecksumType !== undefined && input.ChecksumType !== upload.checksumType)
     throw new ApiError(
       "InvalidRequest",
-      `The upload was created using the ${upload.checksumType ?? "null"} checksum mode. The complete request must use the same checksum mode.`,
+      `The upload was created using the ${upload.checksumType ?? "null"} checksum mode. The complete ` +
+        "request must use the same checksum mode.",
       { status: 400 },
     );
   const claimed = checksum === undefined ? undefined : input[checksum.member];

@@ -1,11 +1,14 @@
 import type { ChangeNote, ChangeOptions, ObjectMeta, ObjectStore } from "@gantry/content";
-import type { BucketRecord } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import { tellsOfChanges, type BucketRecord } from "@gantry/state";
+import { replicationRulesFor } from "@gantry/state/bucket-replication";
+import type { RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /**
- * The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3
- * does. Whoever may not list the bucket learns from a 403 that there may be nothing. Source: API_GetObject, "Permissions".
+ * The version that a read names, else the current one. Errors in S3's words, delete markers said in the
+ * headers as S3 does. Whoever may not list the bucket learns from a 403 that there may be nothing.
+ * Source: API_GetObject, "Permissions".
  */
 export function findObject(
   objects: ObjectStore,
@@ -67,17 +70,36 @@ export function newVersion(deps: S3Deps, bucket: BucketRecord): { versionId?: st
   return bucket.versioning === "Enabled" ? { versionId: deps.ids.hex(32) } : {};
 }
 
-/** How a change is made in this bucket, and what is noted of it where the bucket tells EventBridge. */
+/** How a change is made in this bucket, what is noted of it where the bucket sends events, and what is replicated. */
 export function changing(
   deps: S3Deps,
   bucket: BucketRecord,
   context: RequestContext,
-  type: ChangeNote["type"],
-  reason: string,
-): ChangeOptions {
-  const { requestId, account: requester } = context;
-  const note = { id: deps.ids.uuid(), at: deps.clock.now(), type, reason, requestId, requester };
-  return { versioning: bucket.versioning, note: bucket.tellsEvents === true ? note : undefined };
+  what: Pick<ChangeNote, "type" | "reason">,
+): ChangeOptions & { readonly note: ChangeNote | undefined } {
+  return {
+    versioning: bucket.versioning,
+    note: noteOf(deps, bucket, context, what),
+    isReplicated: replicationOf(bucket),
+  };
+}
+
+/** Whether a version of the bucket is to be replicated; undefined where none is. */
+export function replicationOf(bucket: BucketRecord): ((meta: ObjectMeta) => boolean) | undefined {
+  if (bucket.replication === undefined) return undefined;
+  return (meta) => replicationRulesFor(bucket, meta).length > 0;
+}
+
+/** What is noted of a change where the bucket sends events; else undefined. */
+export function noteOf(
+  { ids, clock }: S3Deps,
+  bucket: BucketRecord,
+  { requestId, account: requester, principal, sourceAddress }: RequestContext,
+  { type, reason }: Pick<ChangeNote, "type" | "reason">,
+): ChangeNote | undefined {
+  if (!tellsOfChanges(bucket)) return undefined;
+  const by = { requestId, requester, principalId: principal.id, sourceAddress };
+  return { id: ids.uuid(), at: clock.now(), type, reason, ...by };
 }
 
 /** `arn:aws:s3:::BUCKET/KEY` */

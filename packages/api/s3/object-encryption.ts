@@ -12,19 +12,25 @@ import {
   type KmsKeyRecord,
   type ProtectedUse,
 } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import { putManagedKeys } from "../kms/managed-keys.ts";
+import { ApiError } from "./api-error.ts";
 import { objectArn } from "./object-access.ts";
 import { customerKeyOf, readingKeyOf, type CustomerKeyInput } from "./object-input.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 const OWN_KEY = "alias/aws/s3";
 
+type KeyDeps = Pick<S3Deps, "store" | "vault" | "ids" | "clock">;
+
 interface SealingInput extends CustomerKeyInput {
   readonly ServerSideEncryption?: string | undefined;
   readonly SSEKMSKeyId?: string | undefined;
   readonly BucketKeyEnabled?: boolean | undefined;
 }
+
+/** Who uses the keys of objects: the caller of an operation, or the role of a replication. */
+export type KeyUser = Pick<RequestContext, "authorize" | "principal" | "account">;
 
 /** How the bytes of a new object are encrypted. */
 export interface Sealing {
@@ -39,17 +45,14 @@ interface Target {
 }
 
 /**
- * The encryption that a request asks for, else the bucket's default. With a KMS key the bytes are encrypted by a data key of
- * their own, which is stored encrypted by the KMS key: a key that is disabled, deleted or not permitted makes them unreadable.
- * Errors: InvalidArgument, KMS.NotFoundException, KMS.DisabledException, KMS.KMSInvalidStateException, AccessDenied.
+ * The encryption that a request asks for, else the bucket's default. With a KMS key the bytes are encrypted
+ * by a data key of their own, which is stored encrypted by the KMS key: a key that is disabled, deleted or
+ * not permitted makes them unreadable.
+ * Errors: InvalidArgument, KMS.NotFoundException, KMS.DisabledException, KMS.KMSInvalidStateException,
+ * AccessDenied.
  * Source: "Using server-side encryption with AWS KMS keys".
  */
-export function sealingOf(
-  deps: S3Deps,
-  context: RequestContext,
-  target: Target,
-  input: SealingInput,
-): Sealing {
+export function sealingOf(deps: KeyDeps, context: KeyUser, target: Target, input: SealingInput): Sealing {
   const customer = customerKeyOf(input);
   const { ServerSideEncryption: asked, SSEKMSKeyId: keyId } = input;
   if (customer !== undefined) {
@@ -69,7 +72,10 @@ export function sealingOf(
     return { key: undefined, described: {} };
   }
   if (algorithm !== "aws:kms" && algorithm !== "aws:kms:dsse")
-    throw invalid("The encryption method specified is not supported");
+    throw new ApiError("InvalidArgument", "The encryption method specified is not supported", {
+      status: 400,
+      fields: { ArgumentName: "x-amz-server-side-encryption", ArgumentValue: algorithm },
+    });
   const isBucketKey = input.BucketKeyEnabled ?? encryption.bucketKey;
   const key = keyNamed(deps, target.bucket, asked === undefined ? encryption.kmsKeyId : keyId);
   const use = useOf(target, isBucketKey);
@@ -94,8 +100,8 @@ export function sealingOf(
  * sealingOf, AccessDenied without kms:Decrypt.
  */
 export function openingKeyOf(
-  deps: Pick<S3Deps, "store" | "vault">,
-  context: RequestContext,
+  deps: Pick<KeyDeps, "store" | "vault">,
+  context: KeyUser,
   target: Target & { readonly meta: Pick<ObjectMeta, "customerKeyMd5" | "kms"> },
   input: CustomerKeyInput,
 ): Buffer | undefined {
@@ -123,21 +129,24 @@ export function presentEncryption(meta: Pick<ObjectMeta, "customerKeyMd5" | "kms
   };
 }
 
-/** The bytes that an encryption context of a data key names: those of the object, or with a bucket key those of the bucket. */
+/**
+ * The bytes that an encryption context of a data key names: those of the object, or with a bucket key those
+ * of the bucket.
+ */
 function useOf({ bucket, key }: Target, isBucketKey: boolean): ProtectedUse {
   const arn = isBucketKey ? `arn:aws:s3:::${bucket.name}` : objectArn(bucket.name, key);
   return { service: "s3", encryptionContext: { "aws:s3:arn": arn } };
 }
 
 /** Errors: AccessDenied. */
-function authorizeKey(context: RequestContext, action: string, keyArn: string, use: ProtectedUse): void {
+function authorizeKey(context: KeyUser, action: string, keyArn: string, use: ProtectedUse): void {
   const region = keyArn.split(":")[3] ?? "";
   const caller: Readonly<Record<string, string>> =
     context.principal.type === "anonymous" ? {} : { "kms:CallerAccount": context.account };
   context.authorize(action, keyArn, { ...viaService(region, use), ...caller });
 }
 
-function keyNamed(deps: S3Deps, bucket: BucketRecord, keyId: string = OWN_KEY): KmsKeyRecord {
+function keyNamed(deps: KeyDeps, bucket: BucketRecord, keyId: string = OWN_KEY): KmsKeyRecord {
   putManagedKeys(deps, bucket);
   const key = kmsKeyNamed(deps.store, bucket, keyId);
   if (key !== undefined) return key;

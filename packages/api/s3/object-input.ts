@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ObjectMeta } from "@gantry/content";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 const KEY_MAX_BYTES = 1_024;
 const KEY_BYTES = 32;
-const STORAGE_CLASSES = [
+export const STORAGE_CLASSES = [
   "STANDARD",
   "REDUCED_REDUNDANCY",
   "STANDARD_IA",
@@ -38,7 +38,8 @@ export function customerKeyOf(input: CustomerKeyInput): { key: Buffer; md5: stri
   const invalid = (message: string): ApiError => new ApiError("InvalidArgument", message, { status: 400 });
   if (algorithm === undefined)
     throw invalid(
-      "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
+      "Requests specifying Server Side Encryption with Customer provided keys must provide a valid " +
+        "encryption algorithm.",
     );
   if (algorithm !== "AES256")
     throw new ApiError(
@@ -76,7 +77,8 @@ export function readingKeyOf(
   if (given === undefined)
     throw new ApiError(
       "InvalidRequest",
-      "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+      "The object was stored using a form of Server Side Encryption. The correct parameters must be " +
+        "provided to retrieve the object.",
       {
         status: 400,
       },
@@ -95,7 +97,8 @@ export function checkCondition(
       status: 412,
       fields: { Condition },
     });
-  // S3 itself knows `*` alone for writes, and answers anything else with these words. Source: API_PutObject, If-None-Match.
+  // S3 itself knows `*` alone for writes, and answers anything else with these words. Source: API_PutObject,
+  // If-None-Match.
   if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*")
     throw new ApiError(
       "NotImplemented",
@@ -219,5 +222,9 @@ export function unquote(etag: string): string {
 /** Errors: NotImplemented for a write into an object that is there. */
 export function refuseAppending(input: { readonly WriteOffsetBytes?: unknown }): void {
   if (input.WriteOffsetBytes !== undefined)
-    throw new ApiError("NotImplemented", "Gantry does not support appending to objects.", { status: 501 });
+    throw new ApiError(
+      "NotImplemented",
+      "Gantry does not support appending to objects: leave out WriteOffsetBytes.",
+      { status: 501 },
+    );
 }

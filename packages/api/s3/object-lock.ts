@@ -1,6 +1,7 @@
 import type { ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -10,7 +11,10 @@ interface LockInput {
   ObjectLockLegalHoldStatus?: string | undefined;
 }
 
-/** Retention and hold that a new version is given: its own, else the bucket's default. Source: "How S3 Object Lock works". */
+/**
+ * Returns the retention and the legal hold of a new version: those of the request, else the bucket's default.
+ * Source: "How S3 Object Lock works".
+ */
 export function lockOf(
   bucket: BucketRecord,
   input: LockInput,

@@ -14,7 +14,7 @@ const failure = (name: string, status: number): unknown =>
   });
 
 describe("checksums", () => {
-  it("of objects that are put without one are S3's own CRC64NVME: of a small one at once, of a large one when it is asked for", async () => {
+  it("are CRC64NVME for objects without one: of small ones at once, of large ones on request", async () => {
     const Bucket = await newBucket();
     const plain = new s3.S3Client({
       ...api.client(),
@@ -45,7 +45,7 @@ describe("checksums", () => {
   const big = randomBytes(5 * 1024 * 1024);
   const small = randomBytes(70_001);
   it.each(["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const)(
-    "%s are checked, kept and given back",
+    "%s are checked, stored and returned",
     async (ChecksumAlgorithm) => {
       const Bucket = await newBucket();
       const member = `Checksum${ChecksumAlgorithm}` as const;
@@ -134,7 +134,7 @@ describe("customers' keys", () => {
       SSECustomerKeyMD5: createHash("md5").update(bytes).digest("base64"),
     };
   };
-  it("seal objects, parts and copies; without the right one nothing is read", async () => {
+  it("encrypt objects, parts and copies, which cannot be read without the right key", async () => {
     const Bucket = await newBucket();
     const stored = await put(Bucket, "k", "sealed text", key(1));
     expect(stored.ETag).not.toContain(createHash("md5").update("sealed text").digest("hex"));
@@ -174,7 +174,7 @@ describe("customers' keys", () => {
 });
 
 describe("object lock", () => {
-  it("holds versions until their time is over, and hold is given up", async () => {
+  it("protects versions until the retention ends and the legal hold is removed", async () => {
     const Bucket = await newBucket({ ObjectLockEnabledForBucket: true });
     const until = new Date(Date.now() + DAY_MS);
     const held = await put(Bucket, "k", "x", {

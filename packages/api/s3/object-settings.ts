@@ -1,15 +1,19 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { aclOf, hasAcls, presentAcl } from "./acl.ts";
 import { findBucket, NO_CONTENT } from "./find-bucket.ts";
 import { changeVersion, findVersion } from "./find-version.ts";
 import { malformedXml } from "./malformed-xml.ts";
-import { objectArn, presentVersion } from "./object-access.ts";
+import { objectArn, presentVersion, replicationOf } from "./object-access.ts";
 import { requireLock, retentionOf } from "./object-lock.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { presentTagSet, tagSetOf } from "./tag-sets.ts";
 
-/** What may change of a stored version while its bytes stay: tags, retention, legal hold, ACL. Source: API_PutObjectTagging and following. */
+/**
+ * What may change of a stored version while its bytes stay: tags, retention, legal hold, ACL.
+ * Source: API_PutObjectTagging and following.
+ */
 export function objectSettingOperations(deps: S3Deps) {
   return {
     GetObjectTagging: (input, context) => getObjectTagging(deps, input, context),
@@ -41,11 +45,10 @@ function putObjectTagging(
   input: s3.PutObjectTaggingCommandInput,
   context: RequestContext,
 ): OutputOf<s3.PutObjectTaggingCommandOutput> {
-  return changeVersion(deps, input, context, (meta) => ({
-    ...meta,
-    tagOrder: undefined,
-    ...tagSetOf(input.Tagging?.TagSet),
-  }));
+  return changeVersion(deps, input, context, {
+    type: "tagged",
+    apply: (meta) => ({ ...meta, tagOrder: undefined, ...tagSetOf(input.Tagging?.TagSet) }),
+  });
 }
 
 function deleteObjectTagging(
@@ -54,7 +57,10 @@ function deleteObjectTagging(
   context: RequestContext,
 ): OutputOf<s3.DeleteObjectTaggingCommandOutput> {
   return {
-    ...changeVersion(deps, input, context, (meta) => ({ ...meta, tags: {}, tagOrder: undefined })),
+    ...changeVersion(deps, input, context, {
+      type: "untagged",
+      apply: (meta) => ({ ...meta, tags: {}, tagOrder: undefined }),
+    }),
     ...NO_CONTENT,
   };
 }
@@ -86,7 +92,8 @@ function putObjectRetention(
   const now = clock.now();
   const next = retentionOf(input.Retention ?? {}, now);
   const held = meta.retention !== undefined && meta.retention.until > now ? meta.retention : undefined;
-  // A longer time is always allowed; a shorter one, another mode or none needs the right to bypass governance, and nobody bypasses compliance.
+  // A longer time is always allowed; a shorter one, another mode or none needs the right to bypass
+  // governance, and nobody bypasses compliance.
   const isOtherwise =
     held !== undefined && (next === undefined || next.until < held.until || next.mode !== held.mode);
   if (isOtherwise) {
@@ -97,7 +104,9 @@ function putObjectRetention(
     context.authorize("s3:BypassGovernanceRetention", objectArn(bucket.name, meta.key));
   }
   const { retention: _, ...rest } = meta;
-  objects.index.replace(bucket.name, next === undefined ? rest : { ...rest, retention: next });
+  objects.index.replace(bucket.name, next === undefined ? rest : { ...rest, retention: next }, {
+    isReplicated: replicationOf(bucket),
+  });
   return {};
 }
 
@@ -126,7 +135,7 @@ function putObjectLegalHold(
   requireLock(findBucket(store, context, input.Bucket));
   const status = input.LegalHold?.Status;
   if (status !== "ON" && status !== "OFF") throw malformedXml();
-  changeVersion(deps, input, context, (meta) => ({ ...meta, legalHold: status === "ON" }));
+  changeVersion(deps, input, context, { apply: (meta) => ({ ...meta, legalHold: status === "ON" }) });
   return {};
 }
 
@@ -146,6 +155,6 @@ function putObjectAcl(
 ): OutputOf<s3.PutObjectAclCommandOutput> {
   const { bucket } = findVersion(deps, input, context);
   const acl = aclOf(bucket, input, "object");
-  changeVersion(deps, input, context, (meta) => ({ ...meta, acl }));
+  changeVersion(deps, input, context, { type: "acl", apply: (meta) => ({ ...meta, acl }) });
   return {};
 }

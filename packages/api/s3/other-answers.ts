@@ -1,4 +1,5 @@
-import { ApiError, splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
+import { splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { answerPreflight } from "./cors-answer.ts";
 import { decodedPath } from "./decoded-path.ts";
 import { answerForm } from "./form-answer.ts";
@@ -7,7 +8,10 @@ import { answerPage } from "./website-answer.ts";
 
 const WEBSITE_HOST = /^(.+)\.s3-website[.-][a-z0-9-]+\.(?:amazonaws\.com|localhost)(?::\d+)?$/;
 
-/** What S3 answers outside its operations: a preflight request, a posted form, a page of a website. Undefined: an operation. */
+/**
+ * What S3 answers outside its operations: a preflight request, a posted form, a page of a website. Undefined:
+ * an operation.
+ */
 export async function answerOther(
   deps: S3Deps,
   exchange: Exchange,

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 const PARTS_MAX = 10_000;
 export const PART_NUMBER_MESSAGE = `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`;

@@ -21,8 +21,10 @@ interface Writes extends OfObject {
 }
 
 /**
- * The actions of each operation; a name or a key is matched exactly, so that it is the only spelling of its bucket or object.
- * Source: Service Authorization Reference, Amazon S3; S3 User Guide, "Required permissions for Amazon S3 API operations".
+ * The actions of each operation; a name or a key is matched exactly, so that it is the only spelling of its
+ * bucket or object.
+ * Source: Service Authorization Reference, Amazon S3; S3 User Guide, "Required permissions for Amazon S3 API
+ * operations".
  */
 export const S3_PERMISSIONS = {
   ListBuckets: () => [{ action: "s3:ListAllMyBuckets", resource: "*" }],
@@ -86,6 +88,11 @@ export const S3_PERMISSIONS = {
   DeleteBucketPolicy: bucket("DeleteBucketPolicy"),
   GetBucketPolicyStatus: bucket("GetBucketPolicyStatus"),
   GetBucketReplication: bucket("GetReplicationConfiguration"),
+  PutBucketReplication: (input) => [
+    ...bucket("PutReplicationConfiguration")(input),
+    ...passRole(input, input.ReplicationConfiguration?.Role),
+  ],
+  DeleteBucketReplication: bucket("PutReplicationConfiguration"),
   GetBucketRequestPayment: bucket("GetBucketRequestPayment"),
   GetBucketTagging: bucket("GetBucketTagging"),
   PutBucketTagging: bucket("PutBucketTagging"),
@@ -135,7 +142,8 @@ export const S3_PERMISSIONS = {
 export function leastActions(operation: string): readonly string[] {
   if (operation === "DeleteObjects") return ["s3:DeleteObject", "s3:DeleteObjectVersion"];
   const table: object = S3_PERMISSIONS;
-  const entries = table as Readonly<Record<string, ((input: OfObject) => readonly Need[]) | undefined>>; // No entry reads a member without checking it.
+  // No entry reads a member without checking it.
+  const entries = table as Readonly<Record<string, ((input: OfObject) => readonly Need[]) | undefined>>;
   const needsOf = entries[operation] ?? (() => []);
   const actions = [{}, { VersionId: "any" }].flatMap((input) => needsOf(input)[0]?.action ?? []);
   return [...new Set(actions)];
@@ -159,6 +167,16 @@ function object(action: string) {
       conditions: conditionsOf(input),
     },
   ];
+}
+
+/** The role by which a bucket is replicated. */
+function passRole({ Bucket = "" }: OfBucket, resource: Given): readonly Need[] {
+  if (resource === undefined) return [];
+  const conditions = {
+    "iam:PassedToService": "s3.amazonaws.com",
+    "iam:AssociatedResourceArn": `arn:aws:s3:::${Bucket}`,
+  };
+  return [{ action: "iam:PassRole", resource, conditions }];
 }
 
 /** An action that has another name where a version is given. */
@@ -225,6 +243,7 @@ function conditionsOf(input: object): NonNullable<Need["conditions"]> {
 /** The tags that a call gives an object: as the header's query string, or as a tag set. */
 function requestedTags(tagging: unknown): readonly (readonly [string, string])[] {
   if (typeof tagging === "string") return [...new URLSearchParams(tagging)];
-  const set = (tagging as { TagSet?: { Key?: string; Value?: string }[] } | undefined)?.TagSet ?? []; // The shape's own members.
+  // The shape's own members.
+  const set = (tagging as { TagSet?: { Key?: string; Value?: string }[] } | undefined)?.TagSet ?? [];
   return set.map((tag) => [tag.Key ?? "", tag.Value ?? ""]);
 }

@@ -2,7 +2,8 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
 import type { Principal } from "@gantry/iam";
-import { ApiError, signingKey, type Access, type Exchange, type ErrorCode } from "@gantry/wire";
+import { signingKey, type Access, type Exchange } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 
 const FIELDS_MAX_BYTES = 20 * 1024;
 /** Far beyond what any form needs; fields without a name or a value count no bytes. */
@@ -82,7 +83,8 @@ export function signerOf(fields: ReadonlyMap<string, string>, access: Access): P
   const given = Buffer.from(fields.get("x-amz-signature") ?? "", "hex");
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
     throw denied(
-      "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+      "The request signature we calculated does not match the signature you provided. Check your key " +
+        "and signing method.",
       "SignatureDoesNotMatch",
     );
   return credential.principal;
@@ -161,7 +163,10 @@ function readPolicy(text: string): { expiration: string; conditions: readonly Co
   };
 }
 
-/** Whether the form keeps to its policy. Answers the range of sizes that the file may have. Source: "Creating a POST policy". */
+/**
+ * Whether the form keeps to its policy. Answers the range of sizes that the file may have.
+ * Source: "Creating a POST policy".
+ */
 export function checkPolicy(
   policyText: string,
   form: { fields: ReadonlyMap<string, string>; bucket: string; key: string },

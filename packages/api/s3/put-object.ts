@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { changing, newVersion } from "./object-access.ts";
@@ -61,7 +62,10 @@ async function putObject(
   };
   try {
     await objects.put(bucket.name, meta, {
-      ...changing(deps, bucket, context, "created", "PutObject"),
+      ...changing(deps, bucket, context, {
+        type: "created",
+        reason: context.method === "POST" ? "PostObject" : "PutObject",
+      }),
       check: (there) => checkCondition(input, there),
     });
   } catch (thrown) {

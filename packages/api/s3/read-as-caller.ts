@@ -11,8 +11,9 @@ export interface NamedObject {
 }
 
 /**
- * Finds an object that another service reads for its caller, and how its bytes are read. Undefined where there is no such
- * object. Errors: AccessDenied without s3:GetObject or, with a key of KMS, kms:Decrypt; those of a disabled key.
+ * Finds an object that another service reads for its caller, and how its bytes are read. Undefined where
+ * there is no such object. Errors: AccessDenied without s3:GetObject or, with a key of KMS, kms:Decrypt;
+ * those of a disabled key.
  */
 export function findAsCaller(
   deps: Pick<S3Deps, "store" | "vault" | "objects">,

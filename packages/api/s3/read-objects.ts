@@ -1,7 +1,8 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { DamagedObjectError, type ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { withChecksum } from "./default-checksum.ts";
 import { findVersion } from "./find-version.ts";
 import { presentVersion } from "./object-access.ts";
@@ -87,7 +88,10 @@ async function headObject(
   return { ...presentObject(bucket, meta, input), ...presentExtent(extentOf(input, meta), meta) };
 }
 
-/** Where the answer to a read begins and ends: by a part's number, or by a range of bytes. Errors: InvalidPartNumber, InvalidRange. */
+/**
+ * Where the answer to a read begins and ends: by a part's number, or by a range of bytes.
+ * Errors: InvalidPartNumber, InvalidRange.
+ */
 function extentOf(
   input: { Range?: string | undefined; PartNumber?: number | undefined },
   meta: ObjectMeta,
@@ -133,6 +137,7 @@ function presentObject(
     AcceptRanges: "bytes",
     ETag: `"${meta.etag}"`,
     LastModified: new Date(meta.modifiedAt),
+    ReplicationStatus: meta.replication,
     ...meta.headers,
     ...Object.fromEntries(Object.entries(overrides).filter((entry) => entry[1] !== undefined)),
     Metadata: presentMetadata(meta.userMetadata),

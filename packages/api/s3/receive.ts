@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { WrittenSegment } from "@gantry/content";
 import { checksumOf } from "@gantry/kernel";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { badChecksum, badMd5, checkMd5 } from "./body-checksums.ts";
 import { ALGORITHMS, memberOf, type ChecksumMember } from "./checksum-members.ts";
 import type { Sealing } from "./object-encryption.ts";
@@ -84,7 +84,11 @@ function severalChecksums(): ApiError {
   );
 }
 
-/** The checksum to keep: the one that is named, else the trailer's, which was checked as it came, else S3's own. Errors: BadDigest, InvalidRequest. */
+/**
+ * The checksum to keep: the one that is named, else the trailer's, which was checked as it came, else S3's
+ * own.
+ * Errors: BadDigest, InvalidRequest.
+ */
 function checkedChecksums(
   claims: BodyClaims,
   from: { named: ChecksumMember | undefined; computed: string | undefined; trailer: Trailer | undefined },

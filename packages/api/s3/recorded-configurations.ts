@@ -1,7 +1,8 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketConfigurationKind, BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, missingSetting, NO_CONTENT } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -11,8 +12,9 @@ const EACH_MAX = 1_000;
 const PAGE = 100;
 
 /**
- * What S3 records of a bucket and acts on elsewhere than at the bucket: acceleration, the payer of requests, and
- * configurations of analytics, inventories, metrics and tiering. Source: API_PutBucketAnalyticsConfiguration and following.
+ * What S3 records of a bucket and acts on elsewhere than at the bucket: acceleration, the payer of requests,
+ * and configurations of analytics, inventories, metrics and tiering.
+ * Source: API_PutBucketAnalyticsConfiguration and following.
  */
 export function recordedConfigurationOperations(deps: S3Deps) {
   const analytics = configurationsOf<s3.AnalyticsConfiguration>(deps, "analytics");
@@ -71,7 +73,10 @@ interface OfBucket {
   readonly Bucket?: string | undefined;
 }
 
-/** The four operations of a kind of configuration. Errors: NoSuchConfiguration, TooManyConfigurations, InvalidArgument. */
+/**
+ * The four operations of a kind of configuration.
+ * Errors: NoSuchConfiguration, TooManyConfigurations, InvalidArgument.
+ */
 function configurationsOf<T extends { Id?: string | undefined }>(
   deps: S3Deps,
   kind: BucketConfigurationKind,
@@ -139,7 +144,8 @@ function withConfigurations(
 }
 
 function pageOf(all: Readonly<Record<string, string>>, token: string | undefined) {
-  const { items, nextToken } = page(Object.entries(all), ([id]) => id, {
+  const ordered = Object.entries(all).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const { items, nextToken } = page(ordered, ([id]) => id, {
     token,
     size: PAGE,
     invalidToken: () =>

@@ -21,7 +21,7 @@ const anonymous = (path: string, init?: RequestInit): Promise<number> =>
   fetch(`${api.endpoint}/${path}`, init).then(({ status }) => status);
 
 describe("settings that S3 records", () => {
-  it("come back by their id, are listed, and are gone once deleted", async () => {
+  it("are returned by id, listed and deleted", async () => {
     const Bucket = await newBucket();
     const Id = "whole";
     const metric = { Bucket, Id, MetricsConfiguration: { Id, Filter: { Prefix: "logs/" } } };
@@ -70,6 +70,38 @@ describe("settings that S3 records", () => {
       name: "NoSuchConfiguration",
       $metadata: { httpStatusCode: 404 },
     });
+  });
+
+  // Before: the pages were not in the order of the ids, so that some were left out.
+  it("are listed a hundred at a time", async () => {
+    const Bucket = await newBucket();
+    const ids = Array.from({ length: 101 }, (_, index) => String(index).padStart(3, "0"));
+    api.store.transact((tx) => {
+      const bucket = tx.get("bucket", Bucket) ?? expect.fail("There is the bucket.");
+      const all = Object.fromEntries(ids.map((Id) => [Id, JSON.stringify({ Id })]));
+      const configurations = { analytics: all, inventory: all, metrics: all, intelligentTiering: all };
+      tx.put("bucket", Bucket, { ...bucket, configurations });
+    });
+    type Page = { readonly IsTruncated?: boolean | undefined; readonly NextContinuationToken?: string };
+    const lists: Readonly<Record<string, (ContinuationToken?: string) => Promise<Page>>> = {
+      AnalyticsConfigurationList: (ContinuationToken) =>
+        client.send(new s3.ListBucketAnalyticsConfigurationsCommand({ Bucket, ContinuationToken })),
+      InventoryConfigurationList: (ContinuationToken) =>
+        client.send(new s3.ListBucketInventoryConfigurationsCommand({ Bucket, ContinuationToken })),
+      MetricsConfigurationList: (ContinuationToken) =>
+        client.send(new s3.ListBucketMetricsConfigurationsCommand({ Bucket, ContinuationToken })),
+      IntelligentTieringConfigurationList: (ContinuationToken) =>
+        client.send(new s3.ListBucketIntelligentTieringConfigurationsCommand({ Bucket, ContinuationToken })),
+    };
+    for (const [member, list] of Object.entries(lists)) {
+      const first: Page = await list();
+      const second: Page = await list(first.NextContinuationToken);
+      const listed = [first, second].flatMap(
+        (each) => (each as Record<string, { Id: string }[] | undefined>)[member] ?? [], // As answered.
+      );
+      expect(listed.map(({ Id }) => Id)).toEqual(ids);
+      expect([first.IsTruncated, second.IsTruncated]).toEqual([true, false]);
+    }
   });
 
   it("are acceleration and who pays for requests", async () => {
@@ -166,7 +198,7 @@ describe("encryption with a KMS key", () => {
 });
 
 describe("access control lists", () => {
-  it("are refused where the bucket's owner is enforced", async () => {
+  it("are refused with BucketOwnerEnforced", async () => {
     const Bucket = await newBucket();
     await expect(
       client.send(new s3.PutBucketAclCommand({ Bucket, ACL: "public-read" })),
@@ -174,7 +206,7 @@ describe("access control lists", () => {
     await client.send(new s3.PutBucketAclCommand({ Bucket, ACL: "private" }));
   });
 
-  it("let everybody list and read what they say, and nothing else", async () => {
+  it("permit everyone what they state, and nothing else", async () => {
     const Bucket = await newAclBucket();
     await client.send(new s3.PutObjectCommand({ Bucket, Key: "open", Body: "x", ACL: "public-read" }));
     await client.send(new s3.PutObjectCommand({ Bucket, Key: "closed", Body: "x" }));
@@ -231,7 +263,7 @@ describe("access control lists", () => {
     expect(await anonymous(`${Bucket}/open`)).toBe(403);
   });
 
-  it("do not let a key with a wildcard stand for others", async () => {
+  it("take a wildcard in a key literally", async () => {
     const Bucket = await newAclBucket();
     for (const Key of ["a*", "${aws:username}"])
       await client.send(new s3.PutObjectCommand({ Bucket, Key, Body: "x", ACL: "public-read" }));

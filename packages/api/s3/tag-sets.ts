@@ -1,9 +1,12 @@
-import { ApiError, type ErrorCode } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "./api-error.ts";
 
 const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;
 
-/** Tags by key. A JavaScript object has keys that are integers first, so where there are such the order is kept beside it. */
+/**
+ * Tags by key. A JavaScript object has keys that are integers first, so where there are such the order is
+ * kept beside it.
+ */
 export interface TagSet {
   readonly tags: Readonly<Record<string, string>>;
   readonly tagOrder?: readonly string[];

@@ -1,9 +1,12 @@
 import type { MultipartPart, MultipartUpload } from "@gantry/content";
 import { checksumOf, combineChecksums } from "@gantry/kernel";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { ALGORITHMS, memberOf, type ChecksumMember } from "./checksum-members.ts";
 
-/** Which checksum an upload in parts keeps, of its parts or of the whole. Source: "Checking object integrity", multipart uploads. */
+/**
+ * Which checksum an upload in parts keeps, of its parts or of the whole.
+ * Source: "Checking object integrity", multipart uploads.
+ */
 export function checksumPlan(input: {
   ChecksumAlgorithm?: string | undefined;
   ChecksumType?: string | undefined;

@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartUpload } from "@gantry/content";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { findBucket } from "./find-bucket.ts";
 import { findUpload } from "./find-upload.ts";
 import { findSource } from "./copy-source.ts";
@@ -12,7 +13,10 @@ import { receive } from "./receive.ts";
 import { partNumberOf } from "./part-number.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
-/** The parts of an upload: their bytes come with the request, or from another object. Source: API_UploadPart, API_UploadPartCopy. */
+/**
+ * The parts of an upload: their bytes come with the request, or from another object.
+ * Source: API_UploadPart, API_UploadPartCopy.
+ */
 export function uploadPartOperations(deps: S3Deps) {
   return {
     UploadPart: (input, context) => uploadPart(deps, input, context),
@@ -77,7 +81,8 @@ function rangeOf(given: string | undefined, size: number): ReturnType<typeof par
   const invalid = (message: string): ApiError => new ApiError("InvalidArgument", message, { status: 400 });
   if (given !== undefined && range === undefined)
     throw invalid(
-      "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+      "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are " +
+        "the zero-based offsets of the first and last bytes to copy",
     );
   if (range !== undefined && Number(given?.split("-")[1]) >= size)
     throw invalid(`Range specified is not valid for source object of size: ${size}`);
@@ -97,7 +102,8 @@ async function keepPart(
     await objects.dropSegments([part.segment]);
     throw new ApiError(
       "InvalidRequest",
-      `Checksum Type mismatch occurred, expected checksum Type: ${ALGORITHMS[member]}, actual checksum Type: ${Object.keys(part.checksums)[0]?.replace("Checksum", "").toLowerCase() ?? "null"}`,
+      `Checksum Type mismatch occurred, expected checksum Type: ${ALGORITHMS[member]}, actual checksum ` +
+        `Type: ${Object.keys(part.checksums)[0]?.replace("Checksum", "").toLowerCase() ?? "null"}`,
       { status: 400 },
     );
   }

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 
 const METADATA_MAX_BYTES = 2_048;
 /** The longest text of an encoded word: 75 characters with its frame. Source: RFC 2047 §2. */
@@ -20,7 +20,10 @@ export function metadataOf(metadata: Record<string, string> | undefined): Record
   return Object.fromEntries(entries.map(([name, value]) => [name, readText(value)]));
 }
 
-/** User metadata as headers carry it: text that is not ASCII becomes encoded words, as S3 answers it. Source: RFC 2047. */
+/**
+ * User metadata as headers carry it: text that is not ASCII becomes encoded words, as S3 answers it.
+ * Source: RFC 2047.
+ */
 export function presentMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, writeText(value)]));
 }

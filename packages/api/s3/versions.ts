@@ -117,7 +117,8 @@ function presentBytes(meta: ObjectMeta) {
   return {
     ETag: `"${meta.etag}"`,
     Size: meta.size,
-    StorageClass: (meta.headers["StorageClass"] ?? "STANDARD") as s3.ObjectVersionStorageClass, // Checked when it was put.
+    // Checked when it was put.
+    StorageClass: (meta.headers["StorageClass"] ?? "STANDARD") as s3.ObjectVersionStorageClass,
     // The members' names end in the enum's.
     ChecksumAlgorithm: members.map((member) => member.replace("Checksum", "") as s3.ChecksumAlgorithm),
     ChecksumType: members.length > 0 ? (meta.checksumType ?? "FULL_OBJECT") : undefined,

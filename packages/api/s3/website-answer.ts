@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type * as s3 from "@aws-sdk/client-s3";
 import { ANONYMOUS } from "@gantry/iam";
-import { ApiError, type Access, type Exchange, type WireResponse } from "@gantry/wire";
+import type { Access, Exchange, WireResponse } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { decodedPath } from "./decoded-path.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { answerWebsite } from "./website.ts";
@@ -80,6 +81,9 @@ function errorPage(
       "x-amz-request-id": requestId,
       "x-amz-error-code": code,
     },
-    body: `<html>\n<head><title>${status} ${code}</title></head>\n<body>\n<h1>${status} ${code}</h1>\n<ul>\n<li>Code: ${code}</li>\n<li>Message: ${message}</li>\n<li>RequestId: ${requestId}</li>\n</ul>\n</body>\n</html>\n`,
+    body:
+      `<html>\n<head><title>${status} ${code}</title></head>\n<body>\n<h1>${status} ${code}</h1>\n<ul>\n` +
+      `<li>Code: ${code}</li>\n<li>Message: ${message}</li>\n<li>RequestId: ${requestId}</li>\n</ul>\n` +
+      `</body>\n</html>\n`,
   };
 }

@@ -1,6 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
 /** A website's configuration as it is put, checked. Source: API_PutBucketWebsite. */
@@ -42,8 +42,9 @@ export type WebsiteAnswer =
     };
 
 /**
- * How a path is answered: routing rules, index documents, the folder's slash, the error document. `find` answers the
- * object of a key, or undefined; `isListable` whether everyone may list the bucket, and so may learn that a key is missing.
+ * How a path is answered: routing rules, index documents, the folder's slash, the error document. `find`
+ * answers the object of a key, or undefined; `isListable` whether everyone may list the bucket, and so may
+ * learn that a key is missing.
  * Source: "Configuring an index document", "Configuring redirects"; API_GetObject, "Permissions".
  */
 export async function answerWebsite(

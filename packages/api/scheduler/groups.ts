@@ -1,20 +1,12 @@
 import type * as sdk from "@aws-sdk/client-scheduler";
-import { type ScheduleGroupRecord, type Tags } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Reader, ScheduleGroupRecord } from "@gantry/state";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
-import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import {
-  conflict,
-  DEFAULT_GROUP,
-  findGroup,
-  findTagged,
-  groupArnOf,
-  invalidToken,
-  validation,
-} from "./lookups.ts";
+import { tagOperationsBy, type Tagged } from "../common/tag-operations.ts";
+import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
+import { conflict, DEFAULT_GROUP, findGroup, findTagged, groupArnOf, pageOf, validation } from "./lookups.ts";
 
-const PAGE = 100;
 /** Source: EventBridge Scheduler User Guide, "Quotas". */
 const GROUPS_MAX = 500;
 const TAGS_MAX = 200;
@@ -27,13 +19,7 @@ export function groupOperations(deps: ApiDeps) {
     GetScheduleGroup: (input, context) => presentGroup(findGroup(store, context, input.Name)),
     DeleteScheduleGroup: (input, context) => deleteGroup(deps, input, context),
     ListScheduleGroups: (input, context) => listGroups(deps, input, context),
-    TagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceArn, (tags) => ({ ...tags, ...toTags(input.Tags) })),
-    UntagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceArn, (tags) => withoutTags(tags, input.TagKeys ?? [])),
-    ListTagsForResource: (input, context) => ({
-      Tags: presentTags(findTagged(store, context, input.ResourceArn).tags),
-    }),
+    ...tagOperationsBy(deps, taggedBy, tooManyTags),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -84,11 +70,7 @@ function listGroups(
   const all = [findGroup(store, place, DEFAULT_GROUP), ...own]
     .filter(({ name }) => name.startsWith(input.NamePrefix ?? ""))
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
-  const { items, nextToken } = page(all, ({ name }) => name, {
-    token: input.NextToken,
-    size: input.MaxResults ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ name }) => name, input);
   return { ScheduleGroups: items.map(presentGroup), NextToken: nextToken };
 }
 
@@ -102,18 +84,15 @@ function presentGroup(group: ScheduleGroupRecord): sdk.ScheduleGroupSummary {
   };
 }
 
-/** Errors: ResourceNotFoundException, ValidationException. */
-function changeTags(
-  { store }: ApiDeps,
-  place: Place,
-  arn: string | undefined,
-  change: (tags: Tags) => Tags,
-): object {
-  store.transact((tx) => {
-    const group = findTagged(tx, place, arn);
-    const tags = change(group.tags);
-    if (Object.keys(tags).length > TAGS_MAX) throw validation(`A group has at most ${TAGS_MAX} tags.`);
-    tx.put("scheduleGroup", group.arn, { ...group, tags });
-  });
-  return {};
+function taggedBy(reader: Reader, place: Place, arn: string | undefined): Tagged {
+  const group = findTagged(reader, place, arn);
+  return {
+    tags: group.tags,
+    put: (tx, tags) => tx.put("scheduleGroup", group.arn, { ...group, tags }),
+    tagsMax: TAGS_MAX,
+  };
+}
+
+function tooManyTags(): ApiError {
+  return validation(`A group has at most ${TAGS_MAX} tags.`);
 }

@@ -1,12 +1,12 @@
 /**
- * EventBridge Scheduler: schedules are records, which the schedule controller runs on the platform's clock. What is refused:
- * SUPPORT.md.
+ * EventBridge Scheduler: schedules are records, which the schedule controller runs on the platform's clock.
+ * What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-scheduler";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { groupOperations } from "./groups.ts";
 import { REFUSED } from "./members.ts";

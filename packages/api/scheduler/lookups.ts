@@ -6,8 +6,9 @@ import {
   type ScheduleGroupRecord,
   type ScheduleRecord,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 
 type Given = string | undefined;
 
@@ -25,8 +26,20 @@ export function conflict(message: string): ApiError {
   return new ApiError("ConflictException", message, { status: 409 });
 }
 
-export function invalidToken(): ApiError {
+function invalidToken(): ApiError {
   return validation("Invalid NextToken.");
+}
+
+/** How many items a page has where the request does not say. */
+const PAGE = 100;
+
+/** A page of items that are in the order of their keys. Errors: ValidationException for a token of another list. */
+export function pageOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  input: { readonly NextToken?: Given; readonly MaxResults?: number | undefined },
+): ReturnType<typeof page<T>> {
+  return page(items, keyOf, { token: input.NextToken, size: input.MaxResults ?? PAGE, invalidToken });
 }
 
 export function groupArnOf(place: Place, name: Given): string {

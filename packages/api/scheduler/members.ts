@@ -3,15 +3,10 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const TARGET = [
   "KmsKeyArn",
-  "Target.DeadLetterConfig",
   "Target.EventBridgePutEventsV2Parameters",
   "Target.EventBridgePutRawEventsParameters",
   "Target.KinesisParameters",
   "Target.SageMakerPipelineParameters",
-  "Target.SqsParameters",
-  "Target.EcsParameters.CapacityProviderStrategy",
-  "Target.EcsParameters.PlacementConstraints",
-  "Target.EcsParameters.PlacementStrategy",
   "Target.EcsParameters.ReferenceId",
 ] as const;
 

@@ -5,7 +5,10 @@ import { groupArnOf, namedArnOf } from "./lookups.ts";
 type Given = string | undefined;
 type Named = { readonly Name?: Given; readonly GroupName?: Given };
 
-/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge Scheduler". */
+/**
+ * Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge
+ * Scheduler".
+ */
 export function schedulerPermissions() {
   const schedule = (input: Named, place: Caller): readonly Need[] =>
     on(namedArnOf(place, input.GroupName, input.Name));

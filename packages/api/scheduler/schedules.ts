@@ -8,28 +8,31 @@ import {
   type Reader,
   type ScheduleRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { page } from "../common/paging.ts";
 import { runTaskSpec } from "../eventbridge/run-task-spec.ts";
+import { ApiError } from "./api-error.ts";
 import {
   conflict,
   DEFAULT_GROUP,
   findGroup,
   findSchedule,
   groupArnOf,
-  invalidToken,
+  pageOf,
   namedArnOf,
   validation,
 } from "./lookups.ts";
+import { queueFields } from "../eventbridge/queue-targets.ts";
 import { targetProblem } from "./target-spec.ts";
 
-const PAGE = 100;
 /** Of one account: each is a timer, and its occurrences are written. AWS has a million by default. */
 const SCHEDULES_MAX = 10_000;
 /** Source: API_RetryPolicy. */
 const RETRY = { attempts: 185, ageSeconds: 86_400 };
-const TARGET_MEMBERS = ["Input", "RetryPolicy", "EcsParameters", "EventBridgeParameters"] as const;
+const TARGET_MEMBERS = [
+  ...(["Input", "RetryPolicy", "EcsParameters", "EventBridgeParameters"] as const),
+  ...(["SqsParameters", "DeadLetterConfig"] as const),
+];
 
 /** Schedules: at a time, at a rate, or by a cron expression in a time zone. */
 export function scheduleOperations(deps: ApiDeps) {
@@ -147,6 +150,7 @@ function toTarget(
   const retry = target?.RetryPolicy;
   return {
     id: "target",
+    ...queueFields(target ?? {}),
     runTask: runTaskSpec(target?.EcsParameters),
     putEvents:
       target?.EventBridgeParameters === undefined
@@ -188,11 +192,7 @@ function listSchedules(
       each.name.startsWith(input.NamePrefix ?? "") &&
       (input.State === undefined || (input.State === "ENABLED") === each.enabled),
   );
-  const { items, nextToken } = page(all, ({ arn }) => arn, {
-    token: input.NextToken,
-    size: input.MaxResults ?? PAGE,
-    invalidToken,
-  });
+  const { items, nextToken } = pageOf(all, ({ arn }) => arn, input);
   return { Schedules: items.map(presentSummary), NextToken: nextToken };
 }
 

@@ -2,8 +2,8 @@ import type { Filter } from "@aws-sdk/client-secrets-manager";
 import type { SecretRecord } from "@gantry/state";
 
 /**
- * Whether a secret has one of the values of every filter. A value is a prefix; `!` before it excludes. Names and tags are
- * compared with regard to case, descriptions without.
+ * Whether a secret has one of the values of every filter. A value is a prefix; `!` before it excludes. Names
+ * and tags are compared with regard to case, descriptions without.
  * Source: Secrets Manager User Guide, "Find secrets"; API_Filter.
  */
 export function matchesFilters(secret: SecretRecord, filters: readonly Filter[]): boolean {

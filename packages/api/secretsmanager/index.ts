@@ -5,12 +5,13 @@
 import * as sdk from "@aws-sdk/client-secrets-manager";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { REFUSED } from "./members.ts";
 import { passwordOperations } from "./passwords.ts";
 import { secretsPermissions } from "./permissions.ts";
+import { rotationOperations } from "./rotation.ts";
 import { secretOperations } from "./secrets.ts";
 import { settingOperations } from "./settings.ts";
 import { valueOperations } from "./values.ts";
@@ -21,6 +22,7 @@ export function secretsManagerService(deps: ApiDeps): ServiceModule {
     ...valueOperations(deps),
     ...passwordOperations(deps),
     ...settingOperations(deps),
+    ...rotationOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

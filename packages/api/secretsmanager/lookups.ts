@@ -1,11 +1,11 @@
 import { formatArn } from "@gantry/kernel";
 import { secretNamed, type Reader, type SecretRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 
 /**
- * The ARN that a secret's name or ARN stands for. Where there is none of this name, its random characters are open, in the
- * form in which policies name them.
+ * The ARN that a secret's name or ARN stands for. Where there is none of this name, its random characters are
+ * open, in the form in which policies name them.
  */
 export function secretArnOf(reader: Reader, place: Place, given: string | undefined): string {
   const found = secretNamed(reader, place, given);

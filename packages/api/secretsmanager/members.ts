@@ -3,10 +3,7 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
   CreateSecret: { ForceOverwriteReplicaSecret: "there are no replicas" },
-  RotateSecret: {
-    ClientRequestToken: "no rotation is begun",
-    RotationRules: "kept and shown: nothing rotates by schedule",
-  },
+  RotateSecret: { "RotationRules.Duration": "a rotation begins with its window" },
   UpdateSecret: {},
 };
 
@@ -14,5 +11,6 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateSecret: ["AddReplicaRegions", "Type"],
   UpdateSecret: ["Type"],
   PutSecretValue: ["RotationToken"],
+  ListSecrets: [["SortBy", "created-date", "last-changed-date", "name"]],
   RotateSecret: ["ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn"],
 };

@@ -25,6 +25,8 @@ export function presentSecret(
       Duration: rotation.duration,
       ScheduleExpression: rotation.schedule,
     },
+    LastRotatedDate: secret.lastRotatedAt === undefined ? undefined : new Date(secret.lastRotatedAt),
+    NextRotationDate: rotation?.nextAt === undefined ? undefined : new Date(rotation.nextAt),
     LastChangedDate: new Date(secret.lastChangedAt),
     DeletedDate: secret.deletedAt === undefined ? undefined : new Date(secret.deletedAt),
     Tags: presentTags(secret.tags),

@@ -1,10 +1,11 @@
 import type * as sdk from "@aws-sdk/client-secrets-manager";
 import { formatArn } from "@gantry/kernel";
 import { CURRENT_STAGE, secretNamed, type SecretRecord, type Transaction } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
 import { presentName, presentSecret } from "./present-secret.ts";
@@ -100,18 +101,24 @@ function describeSecret(
   return shown;
 }
 
+/** A key whose ascending order is the name's descending one. "z" is above every hexadecimal digit. */
+function descending(name: string): string {
+  const digits = Array.from({ length: name.length }, (_, index) =>
+    (0xffff - name.charCodeAt(index)).toString(16).padStart(4, "0"),
+  );
+  return `${digits.join("")}z`;
+}
+
 function listSecrets(
   { store }: ApiDeps,
   input: sdk.ListSecretsRequest,
   context: RequestContext,
 ): sdk.ListSecretsResponse {
-  const timeOf = (secret: SecretRecord): number =>
-    input.SortBy === "last-changed-date" ? secret.lastChangedAt : secret.createdAt;
-  const order = input.SortOrder === "desc" ? (time: number) => 1e16 - time : (time: number) => time;
-  const keyOf = (secret: SecretRecord): string =>
-    input.SortBy === "name" && input.SortOrder !== "desc"
-      ? secret.name
-      : `${String(order(timeOf(secret))).padStart(17, "0")}${secret.arn}`;
+  const keyOf = (secret: SecretRecord): string => {
+    if (input.SortBy === "name") return input.SortOrder === "desc" ? descending(secret.name) : secret.name;
+    const time = input.SortBy === "last-changed-date" ? secret.lastChangedAt : secret.createdAt;
+    return `${String(input.SortOrder === "desc" ? 1e16 - time : time).padStart(17, "0")}${secret.arn}`;
+  };
   const found = store
     .list("secret", formatArn("secretsmanager", context, "secret:"))
     .filter((secret) => input.IncludePlannedDeletion === true || secret.removeAt === undefined)

@@ -106,7 +106,7 @@ it("describes, filters, updates and tags", async () => {
   expect(batch.Errors).toMatchObject([{ SecretId: "absent", ErrorCode: "ResourceNotFoundException" }]);
 });
 
-it("makes random passwords of the asked characters", async () => {
+it("generates random passwords of the requested characters", async () => {
   const { RandomPassword = "" } = await client.send(
     new sm.GetRandomPasswordCommand({
       PasswordLength: 64,
@@ -117,19 +117,6 @@ it("makes random passwords of the asked characters", async () => {
   expect(RandomPassword).toMatch(/^[A-Za-z0-9]{64}$/);
   expect(RandomPassword).not.toMatch(/[aB1]/);
   expect(RandomPassword).toMatch(/[a-z].*|.*[A-Z]|.*[0-9]/);
-});
-
-it("records a rotation schedule, and refuses to begin a rotation", async () => {
-  await client.send(new sm.CreateSecretCommand({ Name: "rotated", SecretString: "v" }));
-  const RotationLambdaARN = "arn:aws:lambda:eu-south-1:000000000000:function:f";
-  const rotate = { SecretId: "rotated", RotationLambdaARN, RotationRules: { AutomaticallyAfterDays: 30 } };
-  await expect(client.send(new sm.RotateSecretCommand(rotate))).rejects.toThrow(/RotateImmediately/);
-  await client.send(new sm.RotateSecretCommand({ ...rotate, RotateImmediately: false }));
-  expect(await client.send(new sm.DescribeSecretCommand({ SecretId: "rotated" }))).toMatchObject({
-    RotationEnabled: true,
-    RotationRules: { AutomaticallyAfterDays: 30 },
-  });
-  await client.send(new sm.CancelRotateSecretCommand({ SecretId: "rotated" }));
 });
 
 it("keeps a deleted secret for its recovery window", async () => {

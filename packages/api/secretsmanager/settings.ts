@@ -1,19 +1,20 @@
 import type * as sdk from "@aws-sdk/client-secrets-manager";
 import { checkPolicyDocument, isPublic, MalformedPolicyError, type PolicyDocument } from "@gantry/iam";
 import type { SecretRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { toTags, withoutTags } from "../common/tags.ts";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
-import { findLiveSecret, findSecret, invalidParameter, invalidRequest } from "./lookups.ts";
+import { ApiError } from "./api-error.ts";
+import { findLiveSecret, findSecret, invalidParameter } from "./lookups.ts";
 import { presentName } from "./present-secret.ts";
 
 /** Source: API_PutResourcePolicy, ResourcePolicy. */
 const POLICY_MAX_BYTES = 20_480;
 const TAGS_MAX = 50;
 
-/** A secret's resource policy, its tags and how it is to be rotated. Source: API_PutResourcePolicy and following. */
+/** A secret's resource policy and its tags. Source: API_PutResourcePolicy and following. */
 export function settingOperations(deps: ApiDeps) {
   return {
     PutResourcePolicy: (input, context) => putResourcePolicy(deps, input, context),
@@ -22,8 +23,6 @@ export function settingOperations(deps: ApiDeps) {
     ValidateResourcePolicy: (input, context) => validateResourcePolicy(deps, input, context),
     TagResource: (input, context) => tagResource(deps, input, context),
     UntagResource: (input, context) => untagResource(deps, input, context),
-    RotateSecret: (input, context) => rotateSecret(deps, input, context),
-    CancelRotateSecret: (input, context) => cancelRotateSecret(deps, input, context),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -138,43 +137,4 @@ function untagResource(deps: ApiDeps, input: sdk.UntagResourceRequest, context: 
     tags: withoutTags(secret.tags, input.TagKeys ?? []),
   }));
   return {};
-}
-
-/** Records the schedule. Gantry calls no rotation function: a rotation that is to begin at once is refused. */
-function rotateSecret(
-  deps: ApiDeps,
-  input: sdk.RotateSecretRequest,
-  context: RequestContext,
-): sdk.RotateSecretResponse {
-  if (input.RotateImmediately !== false)
-    throw invalidRequest(
-      "Gantry does not call rotation functions: set RotateImmediately to false to record the schedule alone.",
-    );
-  const rules = input.RotationRules;
-  return change(deps, context, input.SecretId, (secret) => {
-    const lambdaArn = input.RotationLambdaARN ?? secret.rotation?.lambdaArn;
-    if (lambdaArn === undefined)
-      throw invalidRequest("No Lambda rotation function ARN is associated with this secret.");
-    return {
-      ...secret,
-      rotation: {
-        lambdaArn,
-        afterDays:
-          rules?.AutomaticallyAfterDays ??
-          (rules?.ScheduleExpression === undefined ? secret.rotation?.afterDays : undefined),
-        schedule:
-          rules?.ScheduleExpression ??
-          (rules?.AutomaticallyAfterDays === undefined ? secret.rotation?.schedule : undefined),
-        duration: rules?.Duration ?? secret.rotation?.duration,
-      },
-    };
-  });
-}
-
-function cancelRotateSecret(
-  deps: ApiDeps,
-  input: sdk.CancelRotateSecretRequest,
-  context: RequestContext,
-): sdk.CancelRotateSecretResponse {
-  return change(deps, context, input.SecretId, ({ rotation: _rotation, ...secret }) => secret);
 }

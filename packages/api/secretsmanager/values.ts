@@ -7,9 +7,10 @@ import {
   type SecretRecord,
   type SecretVersionRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
 import { presentName } from "./present-secret.ts";
@@ -64,7 +65,8 @@ function presentValue(
   const { secret, version } = found;
   if (version.kmsKeyArn === undefined && secret.account !== context.account)
     throw invalidRequest(
-      "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
+      "You can't access a secret from a different AWS account if you encrypt the secret with the " +
+        "default KMS service key.",
     );
   const text = openVersion(deps.store, deps, version, context);
   return {
@@ -181,7 +183,9 @@ function updateSecretVersionStage(
       throw invalidParameter(`The staging label ${stage} is not attached to version ${from}.`);
     if (to !== undefined && holder !== undefined && holder.versionId !== to && from === undefined)
       throw invalidParameter(
-        `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently attached to version ${holder.versionId}, so you must explicitly reference that version in RemoveFromVersionId.`,
+        `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently ` +
+          `attached to version ${holder.versionId}, so you must explicitly reference that version in ` +
+          "RemoveFromVersionId.",
       );
     if (to === undefined && stage === CURRENT_STAGE)
       throw invalidParameter("You can't remove the staging label AWSCURRENT: move it to another version.");

@@ -6,13 +6,17 @@ import {
   type SecretVersionRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { protect, reveal } from "../common/protected-values.ts";
+import { ApiError } from "./api-error.ts";
 import { invalidParameter, invalidRequest } from "./lookups.ts";
 
 const PREVIOUS_STAGE = "AWSPREVIOUS";
-/** Source: Secrets Manager User Guide, "Quotas": versions, bytes of a value, stages attached across the versions of a secret. */
+/**
+ * Source: Secrets Manager User Guide, "Quotas": versions, bytes of a value, stages attached across the
+ * versions of a secret.
+ */
 const VERSIONS_MAX = 100;
 const VALUE_MAX_BYTES = 65_536;
 const STAGES_MAX = 20;
@@ -35,7 +39,8 @@ export function checkValue(given: GivenValue): void {
   if (bytes > VALUE_MAX_BYTES)
     throw new ApiError(
       "ValidationException",
-      `1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have length less than or equal to ${VALUE_MAX_BYTES}`,
+      "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must " +
+        `have length less than or equal to ${VALUE_MAX_BYTES}`,
     );
 }
 
@@ -63,7 +68,7 @@ export function addVersion(
     given.SecretBinary === undefined
       ? [given.SecretString ?? "", false]
       : [Buffer.from(given.SecretBinary).toString("base64"), true];
-  if (known !== undefined) {
+  if (known !== undefined && known.isEmpty !== true) {
     if (known.isBinary === isBinary && openVersion(tx, deps, known, context) === text) return known;
     throw new ApiError(
       "ResourceExistsException",
@@ -74,7 +79,7 @@ export function addVersion(
   const record: SecretVersionRecord = {
     secretArn: secret.arn,
     versionId,
-    stages: [],
+    stages: known?.stages ?? [],
     isBinary,
     ...protect(tx, deps, context, {
       plaintext: text,

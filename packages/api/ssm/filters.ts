@@ -1,6 +1,6 @@
 import type { ParametersFilter, ParameterStringFilter } from "@aws-sdk/client-ssm";
 import type { ParameterRecord, ParameterVersionRecord, Reader } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { versionsOf } from "./lookups.ts";
 
 /** The keys of filters and the options that each has, the first by default. Source: API_ParameterStringFilter. */

@@ -5,8 +5,8 @@
 import * as sdk from "@aws-sdk/client-ssm";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { labelOperations } from "./labels.ts";
 import { REFUSED } from "./members.ts";

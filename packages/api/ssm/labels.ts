@@ -1,7 +1,8 @@
 import type * as sdk from "@aws-sdk/client-ssm";
 import type { ParameterVersionRecord, Transaction } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { findParameter, findVersion, versionsOf } from "./lookups.ts";
 
 /** Source: API_LabelParameterVersion. */

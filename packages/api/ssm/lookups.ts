@@ -7,7 +7,7 @@ import {
   type ParameterVersionRecord,
   type Reader,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError } from "./api-error.ts";
 import { isPublicName, publicArn, publicParameter } from "./public-parameters.ts";
 import type { Place } from "../common/api-deps.ts";
 

@@ -5,6 +5,4 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   PutParameter: { DataType: "kept and shown: the value is not checked against it" },
 };
 
-export const REFUSED: RefusedMembers<typeof sdk> = {
-  PutParameter: ["Policies"],
-};
+export const REFUSED: RefusedMembers<typeof sdk> = {};

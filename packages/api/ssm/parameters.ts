@@ -1,10 +1,12 @@
 import type * as sdk from "@aws-sdk/client-ssm";
 import { formatArn } from "@gantry/kernel";
-import { parameterArn, type ParameterRecord, type Transaction } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { parameterArn, type ParameterRecord } from "@gantry/state";
+import { removeParameter } from "@gantry/state/transactions/parameters";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { matchesFilters, oldFilters } from "./filters.ts";
 import {
   findParameter,
@@ -14,6 +16,7 @@ import {
   versionsOf,
   type FoundParameter,
 } from "./lookups.ts";
+import { presentPolicies } from "./parameter-policies.ts";
 import { isPublicName, publicParameter, publicParameters } from "./public-parameters.ts";
 import { putParameter } from "./put-parameter.ts";
 import { valueOf } from "./reveal.ts";
@@ -163,13 +166,14 @@ function describeParameters(
   return {
     Parameters: items.map((parameter) => {
       const { version } = findVersion(deps.store, context, parameter.name);
-      return { Name: parameter.name, ARN: parameter.arn, ...describeVersion(version) };
+      return { Name: parameter.name, ARN: parameter.arn, ...describeVersion(version, parameter) };
     }),
     NextToken: nextToken,
   };
 }
 
-function describeVersion(version: FoundParameter["version"]) {
+/** The policies of a parameter are shown with its newest version. */
+function describeVersion(version: FoundParameter["version"], parameter: ParameterRecord) {
   return {
     Type: version.type,
     KeyId: version.keyId,
@@ -179,7 +183,7 @@ function describeVersion(version: FoundParameter["version"]) {
     AllowedPattern: version.allowedPattern,
     Version: version.version,
     Tier: version.tier,
-    Policies: [],
+    Policies: version.version === parameter.version ? presentPolicies(parameter) : [],
     DataType: version.dataType,
   };
 }
@@ -199,7 +203,7 @@ function getParameterHistory(
   return {
     Parameters: items.map((version) => ({
       Name: parameter.name,
-      ...describeVersion(version),
+      ...describeVersion(version, parameter),
       Value: valueOf(deps, { parameter, version }, input.WithDecryption, context),
       Labels: [...version.labels],
     })),
@@ -212,7 +216,7 @@ function deleteParameter(
   input: sdk.DeleteParameterRequest,
   context: RequestContext,
 ): object {
-  store.transact((tx) => remove(tx, findParameter(tx, context, input.Name)));
+  store.transact((tx) => removeParameter(tx, findParameter(tx, context, input.Name)));
   return {};
 }
 
@@ -228,18 +232,12 @@ function deleteParameters(
       const parameter = tx.get("parameter", parameterArn(context, name));
       if (parameter?.name !== name) missing.push(name);
       else {
-        remove(tx, parameter);
+        removeParameter(tx, parameter);
         deleted.push(name);
       }
     }
   });
   return { DeletedParameters: deleted, InvalidParameters: missing };
-}
-
-function remove(tx: Transaction, parameter: ParameterRecord): void {
-  for (const { parameterArn: key, version } of versionsOf(tx, parameter))
-    tx.delete("parameterVersion", `${key}:${version}`);
-  tx.delete("parameter", parameter.arn);
 }
 
 function addTagsToResource(

@@ -102,7 +102,8 @@ it("refuses names that Parameter Store refuses", async () => {
   expect(await put("/x", "v".repeat(4097), { Tier: "Advanced" })).toMatchObject({ Tier: "Advanced" });
 });
 
-// Two parameters of one ARN could not be told apart by a policy: who may read one could read the other, whose tags differ.
+// Two parameters of one ARN could not be told apart by a policy: who may read one could read the other, whose
+// tags differ.
 it("has one parameter for each ARN", async () => {
   await put("/only", "v");
   await expect(put("only", "other")).rejects.toMatchObject({ name: "ParameterAlreadyExists" });
@@ -139,7 +140,7 @@ describe("the parameters that AWS publishes", () => {
     await expect(value(`${root}/regions/nowhere-1`)).rejects.toMatchObject({ name: "ParameterNotFound" });
   });
 
-  it("are nobody's to put", async () => {
+  it("cannot be written", async () => {
     const put = { Name: "/aws/service/mine", Value: "x", Type: ssm.ParameterType.STRING };
     await expect(client.send(new ssm.PutParameterCommand(put))).rejects.toThrow();
   });

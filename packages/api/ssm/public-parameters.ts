@@ -1,75 +1,25 @@
-import { createHash } from "node:crypto";
 import type { ParameterRecord, ParameterVersionRecord } from "@gantry/state";
+import {
+  ECS_IMAGES,
+  IMAGE_BUILD,
+  imageId,
+  IMAGES_PUBLISHED_AT as PUBLISHED_AT,
+  LINUX_IMAGES,
+} from "../common/machine-images.ts";
+import { REGIONS } from "../common/regions.ts";
 
 /** The path of the parameters that AWS publishes. Source: "Discovering public parameters in Parameter Store". */
 const PUBLIC_PATH = "/aws/service/";
-/** When the values were published. They are the same for every account and change with the platform's version alone. */
-const PUBLISHED_AT = Date.UTC(2026, 8, 1);
 /** The account whose registries and images the values name. */
 const IMAGE_ACCOUNT = "906394416424";
 const FLUENT_BIT = ["2.32.5", "2.34.0", "stable", "latest"];
 const AGENT_VERSION = "1.98.0";
-const BUILD = "20260901";
-
-/** Long names by region. Source: "Regions and Zones", available Regions. */
-const REGIONS: Readonly<Record<string, string>> = {
-  "af-south-1": "Africa (Cape Town)",
-  "ap-east-1": "Asia Pacific (Hong Kong)",
-  "ap-northeast-1": "Asia Pacific (Tokyo)",
-  "ap-northeast-2": "Asia Pacific (Seoul)",
-  "ap-northeast-3": "Asia Pacific (Osaka)",
-  "ap-south-1": "Asia Pacific (Mumbai)",
-  "ap-south-2": "Asia Pacific (Hyderabad)",
-  "ap-southeast-1": "Asia Pacific (Singapore)",
-  "ap-southeast-2": "Asia Pacific (Sydney)",
-  "ap-southeast-3": "Asia Pacific (Jakarta)",
-  "ap-southeast-4": "Asia Pacific (Melbourne)",
-  "ca-central-1": "Canada (Central)",
-  "ca-west-1": "Canada West (Calgary)",
-  "eu-central-1": "Europe (Frankfurt)",
-  "eu-central-2": "Europe (Zurich)",
-  "eu-north-1": "Europe (Stockholm)",
-  "eu-south-1": "Europe (Milan)",
-  "eu-south-2": "Europe (Spain)",
-  "eu-west-1": "Europe (Ireland)",
-  "eu-west-2": "Europe (London)",
-  "eu-west-3": "Europe (Paris)",
-  "il-central-1": "Israel (Tel Aviv)",
-  "me-central-1": "Middle East (UAE)",
-  "me-south-1": "Middle East (Bahrain)",
-  "sa-east-1": "South America (Sao Paulo)",
-  "us-east-1": "US East (N. Virginia)",
-  "us-east-2": "US East (Ohio)",
-  "us-west-1": "US West (N. California)",
-  "us-west-2": "US West (Oregon)",
-};
 
 /** The services of the platform, by the names of AWS's global infrastructure. */
-const SERVICES =
-  "acm application-autoscaling cloudwatch codedeploy ec2 ecr ecs efs elb iam kms logs rds s3 secretsmanager ssm sts".split(
-    " ",
-  );
-
-/** ECS-optimised images by their path, with the name of the image. Source: "Retrieving Amazon ECS-optimized Linux AMI metadata". */
-const ECS_IMAGES: Readonly<Record<string, string>> = {
-  "amazon-linux-2023": `al2023-ami-ecs-hvm-2023.0.${BUILD}-kernel-6.1-x86_64`,
-  "amazon-linux-2023/arm64": `al2023-ami-ecs-hvm-2023.0.${BUILD}-kernel-6.1-arm64`,
-  "amazon-linux-2": `amzn2-ami-ecs-hvm-2.0.${BUILD}-x86_64-ebs`,
-  "amazon-linux-2/arm64": `amzn2-ami-ecs-hvm-2.0.${BUILD}-arm64-ebs`,
-  "amazon-linux-2/gpu": `amzn2-ami-ecs-gpu-hvm-2.0.${BUILD}-x86_64-ebs`,
-};
-
-const LINUX_IMAGES = [
-  ...["x86_64", "arm64"].flatMap((architecture) => [
-    `al2023-ami-kernel-default-${architecture}`,
-    `al2023-ami-kernel-6.1-${architecture}`,
-    `al2023-ami-minimal-kernel-default-${architecture}`,
-    `amzn2-ami-hvm-${architecture}-gp2`,
-    `amzn2-ami-kernel-5.10-hvm-${architecture}-gp2`,
-    `amzn2-ami-minimal-hvm-${architecture}-ebs`,
-  ]),
-  "amzn2-ami-hvm-x86_64-ebs",
-];
+const SERVICES = (
+  "acm application-autoscaling cloudwatch codedeploy ec2 ecr ecs efs elb iam kms logs rds s3 " +
+  "secretsmanager ssm sts"
+).split(" ");
 
 const byRegion = new Map<string, ReadonlyMap<string, string>>();
 
@@ -134,11 +84,6 @@ export function publicArn(region: string, name: string): string {
 
 type Entry = readonly [name: string, value: string];
 
-/** An id that is the same at every look, and another one in another region. */
-function imageId(region: string, name: string): string {
-  return `ami-0${createHash("sha256").update(`${region}/${name}`).digest("hex").slice(0, 16)}`;
-}
-
 function ecsImages(region: string): readonly Entry[] {
   return Object.entries(ECS_IMAGES).flatMap(([path, imageName]): readonly Entry[] => {
     const at = `ecs/optimized-ami/${path}/recommended`;
@@ -147,7 +92,7 @@ function ecsImages(region: string): readonly Entry[] {
       ecs_runtime_version: "Docker version 25.0.8",
       image_id: imageId(region, imageName),
       image_name: imageName,
-      image_version: `2023.0.${BUILD}`,
+      image_version: `2023.0.${IMAGE_BUILD}`,
       os: path.startsWith("amazon-linux-2023") ? "Amazon Linux 2023" : "Amazon Linux 2",
       schema_version: 1,
       source_image_name: imageName.replace("-ecs", ""),
@@ -160,7 +105,7 @@ function ecsImages(region: string): readonly Entry[] {
 }
 
 function linuxImages(region: string): readonly Entry[] {
-  return LINUX_IMAGES.map((name) => [`ami-amazon-linux-latest/${name}`, imageId(region, name)]);
+  return Object.keys(LINUX_IMAGES).map((name) => [`ami-amazon-linux-latest/${name}`, imageId(region, name)]);
 }
 
 function fluentBit(region: string): readonly Entry[] {

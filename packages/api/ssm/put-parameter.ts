@@ -6,11 +6,13 @@ import {
   type ParameterVersionRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { protect } from "../common/protected-values.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { invalid, versionsOf } from "./lookups.ts";
+import { policiesOf } from "./parameter-policies.ts";
 
 /** Source: Systems Manager User Guide, "Managing parameter tiers" and "Working with parameter versions". */
 const STANDARD_MAX_BYTES = 4_096;
@@ -39,7 +41,9 @@ export function putParameter(
       );
     if (there !== undefined && (input.Tags ?? []).length > 0)
       throw invalid(
-        "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.",
+        "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, " +
+          "please remove overwrite flag. To update tags for an existing parameter, please use " +
+          "AddTagsToResource or RemoveTagsFromResource.",
       );
     const parameter: ParameterRecord = {
       arn: parameterArn(context, name),
@@ -48,8 +52,11 @@ export function putParameter(
       region: context.region,
       version: (there?.version ?? 0) + 1,
       tags: there?.tags ?? toTags(input.Tags),
+      policies: policiesOf(input.Policies, there, deps.clock.now()),
     };
     const version = newVersion(tx, deps, { input, parameter, before, context });
+    if (version.tier === "Standard" && (parameter.policies ?? []).length > 0)
+      throw invalid("Parameter policies are supported by advanced parameters alone: use the tier Advanced.");
     tx.put("parameter", key, parameter);
     tx.put("parameterVersion", `${key}:${version.version}`, version);
     dropOldest(tx, parameter);
@@ -105,13 +112,18 @@ function tierOf(
   const bytes = Buffer.byteLength(value);
   if (asked === "Standard" && before === "Advanced")
     throw invalid(
-      "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.",
+      "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the " +
+        "advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the " +
+        "advanced parameter and recreate it as a standard parameter.",
     );
   const isIntelligent = asked === "Intelligent-Tiering" && bytes > STANDARD_MAX_BYTES;
   const tier = asked === "Advanced" || before === "Advanced" || isIntelligent ? "Advanced" : "Standard";
   if (tier === "Standard" && bytes > STANDARD_MAX_BYTES)
     throw invalid(
-      `Standard tier parameters support a maximum parameter value of ${STANDARD_MAX_BYTES} characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html`,
+      `Standard tier parameters support a maximum parameter value of ${STANDARD_MAX_BYTES} characters. ` +
+        "To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. " +
+        "For more information, see " +
+        "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
     );
   if (bytes > ADVANCED_MAX_BYTES)
     throw invalid(
@@ -123,7 +135,8 @@ function tierOf(
 function checkValue(value: string, type: sdk.ParameterType, allowedPattern: string | undefined): void {
   if (value === "")
     throw invalid(
-      "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1.",
+      "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have " +
+        "length greater than or equal to 1.",
     );
   if (allowedPattern === undefined || allowedPattern === "") return;
   let pattern: RegExp;
@@ -147,7 +160,8 @@ function checkValue(value: string, type: sdk.ParameterType, allowedPattern: stri
 function checkName(name: string): void {
   if (!/^[a-zA-Z0-9_.\-/]+$/.test(name))
     throw invalid(
-      `Invalid parameter name. Please use alphanumeric characters and any of ".", "-", "_" or "/" in the parameter name.`,
+      `Invalid parameter name. Please use alphanumeric characters and any of ".", "-", "_" or "/" in ` +
+        "the parameter name.",
     );
   if (name.includes("/") && !name.startsWith("/"))
     throw invalid("Parameter name must be a fully qualified name.");
@@ -157,7 +171,9 @@ function checkName(name: string): void {
     throw new ApiError("AccessDeniedException", `No access to reserved parameter name: ${name}.`);
   if (/^\/?(?:aws|ssm)/i.test(name))
     throw invalid(
-      `Parameter name: can't be prefixed with "aws" or "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_`,
+      `Parameter name: can't be prefixed with "aws" or "ssm" (case-insensitive). If formed as a path, ` +
+        "it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of " +
+        "letters, numbers and the following 3 symbols .-_",
     );
   if (name.split("/").length - 1 > DEPTH_MAX)
     throw new ApiError(
@@ -166,7 +182,10 @@ function checkName(name: string): void {
     );
 }
 
-/** The oldest version goes where there are too many; one with a label stays. Source: API_PutParameter, ParameterMaxVersionLimitExceeded. */
+/**
+ * The oldest version goes where there are too many; one with a label stays.
+ * Source: API_PutParameter, ParameterMaxVersionLimitExceeded.
+ */
 function dropOldest(tx: Transaction, parameter: ParameterRecord): void {
   const versions = versionsOf(tx, parameter);
   const [oldest] = versions;
@@ -174,7 +193,10 @@ function dropOldest(tx: Transaction, parameter: ParameterRecord): void {
   if (oldest.labels.length > 0)
     throw new ApiError(
       "ParameterMaxVersionLimitExceeded",
-      `You attempted to create a new version of ${parameter.name} by calling the PutParameter API with the overwrite flag. Version ${oldest.version}, the oldest version, can't be deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.`,
+      `You attempted to create a new version of ${parameter.name} by calling the PutParameter API with ` +
+        `the overwrite flag. Version ${oldest.version}, the oldest version, can't be deleted because it ` +
+        "has a label associated with it. Move the label to another version of the parameter, and try " +
+        "again.",
     );
   tx.delete("parameterVersion", `${oldest.parameterArn}:${oldest.version}`);
 }

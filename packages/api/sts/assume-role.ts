@@ -1,16 +1,20 @@
 import type * as sts from "@aws-sdk/client-sts";
 import type { Principal } from "@gantry/iam";
 import type { SessionAttributes } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
 import { useMfaCode } from "../iam/mfa-devices.ts";
+import { ApiError } from "./api-error.ts";
 import { startRoleSession, sessionSeconds } from "./role-sessions.ts";
 import { sessionPoliciesOf } from "./session-policies.ts";
 
 const TAGS_MAX = 50;
 
-/** Source: API_AssumeRole. The role's trust policy and the caller's own policies: api/iam/decide.ts. Errors: AccessDenied. */
+/**
+ * Source: API_AssumeRole. The role's trust policy and the caller's own policies: api/iam/decide.ts.
+ * Errors: AccessDenied.
+ */
 export function assumeRole(
   deps: ApiDeps,
   input: sts.AssumeRoleRequest,
@@ -76,7 +80,8 @@ function inheritedTags(
   if (transitiveTagKeys.some((key) => given.has(key.toLowerCase())))
     throw new ApiError(
       "InvalidParameterValue",
-      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+      "One of the specified transitive tag keys can't be set because it conflicts with a transitive " +
+        "tag key from the calling session.",
       { status: 400 },
     );
   return Object.fromEntries(Object.entries(sessionTags).filter(([key]) => transitiveTagKeys.includes(key)));

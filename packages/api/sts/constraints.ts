@@ -7,6 +7,8 @@ export const CONSTRAINTS: Constraints = {
   Policy: { shortest: 1 },
   DurationSeconds: { least: 900, most: 43_200 },
   WebIdentityToken: { shortest: 4, longest: 20_000 },
+  PrincipalArn: { shortest: 20, longest: 2_048 },
+  SAMLAssertion: { shortest: 4, longest: 100_000 },
   ProviderId: { shortest: 4, longest: 2_048 },
   SourceIdentity: { shortest: 2, longest: 64, pattern: "[\\w+=,.@-]*" },
   SerialNumber: { shortest: 9, longest: 256, pattern: "[\\w+=/:,.@-]*" },

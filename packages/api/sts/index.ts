@@ -1,25 +1,31 @@
-/** STS: who the caller is, and temporary credentials of roles, users and identity providers. What is refused or not there yet: SUPPORT.md. */
+/**
+ * STS: who the caller is, and temporary credentials of roles, users and identity providers. What is refused
+ * or not there yet: SUPPORT.md.
+ */
 import * as sdk from "@aws-sdk/client-sts";
 import type { GetFederationTokenRequest } from "@aws-sdk/client-sts";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { refusing } from "../common/members.ts";
 import { on, permissionsBy, type Caller } from "../common/permissions.ts";
 import { withManagedPolicies } from "../iam/managed-policies.ts";
+import { refusing } from "./api-error.ts";
 import { assumeRole } from "./assume-role.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { accountOfKey, decodeAuthorizationMessage } from "./key-info.ts";
 import { REFUSED } from "./members.ts";
+import { assumeRoleWithSaml } from "./saml/assume.ts";
 import { getFederationToken, getSessionToken } from "./user-sessions.ts";
 import { assumeRoleWithWebIdentity } from "./web-identity/assume.ts";
 import { issuerKeys } from "./web-identity/issuer-keys.ts";
 
 /**
- * Operations that ask for no permission before they run: AssumeRole asks once the role's trust policy has been evaluated,
- * and AssumeRoleWithWebIdentity has no caller to ask. Source: STS API Reference.
+ * Operations that ask for no permission before they run: AssumeRole asks once the role's trust policy has
+ * been evaluated, and AssumeRoleWithSAML and AssumeRoleWithWebIdentity have no caller to ask.
+ * Source: STS API Reference.
  */
 const ASKS_NOTHING: ReadonlySet<string> = new Set([
   "AssumeRole",
+  "AssumeRoleWithSAML",
   "AssumeRoleWithWebIdentity",
   "GetCallerIdentity",
   "GetSessionToken",
@@ -34,6 +40,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
       Arn: principal.arn,
     }),
     AssumeRole: (input, context) => assumeRole(deps, input, context),
+    AssumeRoleWithSAML: (input) => assumeRoleWithSaml(deps, input),
     AssumeRoleWithWebIdentity: (input) => assumeRoleWithWebIdentity(deps, keys, input),
     GetSessionToken: (input, context) => getSessionToken(deps, input, context),
     GetFederationToken: (input, context) => getFederationToken(deps, input, context),
@@ -43,6 +50,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
   const permissions = permissionsBy("sts", operations, {
     GetCallerIdentity: () => [],
     AssumeRole: () => [],
+    AssumeRoleWithSAML: () => [],
     AssumeRoleWithWebIdentity: () => [],
     GetSessionToken: () => [],
     GetFederationToken: ({ Name: name = "" }: GetFederationTokenRequest, { account }: Caller) =>
@@ -56,6 +64,6 @@ export function stsService(deps: ApiDeps): ServiceModule {
     constraints: CONSTRAINTS,
     permissions,
     leastActions: (operation) => (ASKS_NOTHING.has(operation) ? [] : [`sts:${operation}`]),
-    anonymousOperations: new Set(["AssumeRoleWithWebIdentity"]),
+    anonymousOperations: new Set(["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"]),
   };
 }

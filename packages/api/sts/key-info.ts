@@ -1,8 +1,9 @@
 import type * as sts from "@aws-sdk/client-sts";
 import type { Reader } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { readDenial } from "../iam/denial-details.ts";
+import { ApiError } from "./api-error.ts";
 
 /** The account of an access key, of whatever account and whether or not it is active. Source: API_GetAccessKeyInfo. */
 export function accountOfKey(reader: Reader, accessKeyId: string | undefined): string {

@@ -5,6 +5,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {};
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
   AssumeRole: ["MinimumSessionTokenSize", "ProvidedContexts"],
+  AssumeRoleWithSAML: ["MinimumSessionTokenSize"],
   AssumeRoleWithWebIdentity: ["ProviderId", "MinimumSessionTokenSize"],
   GetSessionToken: ["MinimumSessionTokenSize"],
   GetFederationToken: ["MinimumSessionTokenSize"],

@@ -1,8 +1,8 @@
 import type * as sts from "@aws-sdk/client-sts";
 import type { Principal } from "@gantry/iam";
 import { issueSession, type RoleRecord, type SessionAttributes } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
 import { packedSize } from "./session-policies.ts";
 
 const SESSION_SECONDS_MIN = 900;

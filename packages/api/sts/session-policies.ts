@@ -1,12 +1,15 @@
-import { ApiError } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { managedDocument } from "../iam/decide.ts";
 import { checkDocument } from "../iam/documents.ts";
+import { ApiError } from "./api-error.ts";
 
 const SESSION_POLICY_MAX = 2_048;
 const SESSION_POLICIES_MAX = 10;
 
-/** The documents that narrow a session: one given inline, and managed ones by name. Source: API_AssumeRole, Policy and PolicyArns. */
+/**
+ * The documents that narrow a session: one given inline, and managed ones by name.
+ * Source: API_AssumeRole, Policy and PolicyArns.
+ */
 export function sessionPoliciesOf(
   { store: reader, log }: ApiDeps,
   input: { Policy?: string | undefined; PolicyArns?: readonly { arn?: string | undefined }[] | undefined },
@@ -16,7 +19,8 @@ export function sessionPoliciesOf(
     if (inline.length > SESSION_POLICY_MAX)
       throw new ApiError(
         "PackedPolicyTooLarge",
-        `Packed policy consumes ${Math.ceil((100 * inline.length) / SESSION_POLICY_MAX)}% of allotted space, please use smaller policy.`,
+        `Packed policy consumes ${Math.ceil((100 * inline.length) / SESSION_POLICY_MAX)}% of allotted ` +
+          "space, please use smaller policy.",
         { status: 400 },
       );
     checkDocument(inline, "session", log);

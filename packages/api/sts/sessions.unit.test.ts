@@ -57,7 +57,7 @@ async function newDevice() {
 const device = await newDevice();
 
 describe("GetSessionToken", () => {
-  it("gives credentials of the caller, which make no calls of IAM and no further session", async () => {
+  it("returns credentials of the caller that cannot call IAM or start a further session", async () => {
     const { Credentials } = await new sts.STSClient(ada).send(new sts.GetSessionTokenCommand({}));
     const session = client(Credentials);
     expect(await identity(session)).toBe("arn:aws:iam::000000000000:user/ada");
@@ -71,7 +71,7 @@ describe("GetSessionToken", () => {
     ).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
-  it("takes a code of the caller's device once, and the session may call IAM then", async () => {
+  it("accepts each code of the caller's device once, and the session may then call IAM", async () => {
     const ask = (TokenCode: string, SerialNumber = device.SerialNumber) =>
       new sts.STSClient(ada).send(new sts.GetSessionTokenCommand({ SerialNumber, TokenCode }));
     await expect(ask("000000", "arn:aws:iam::000000000000:mfa/none")).rejects.toThrow(
@@ -82,7 +82,7 @@ describe("GetSessionToken", () => {
     await expect(ask(device.code(0))).rejects.toThrow("invalid MFA one time pass code");
   });
 
-  it("ends with its user, and with the hour where it is root's", async () => {
+  it("ends with its user, and after an hour for root", async () => {
     const { Credentials } = await new sts.STSClient(api.client()).send(
       new sts.GetSessionTokenCommand({ DurationSeconds: 43_200 }),
     );
@@ -107,7 +107,7 @@ describe("GetFederationToken", () => {
     new sts.STSClient(ada).send(
       new sts.GetFederationTokenCommand({ Name: "bob", Policy, Tags: [{ Key: "unit", Value: "a" }] }),
     );
-  it("gives what the session's policy and the user's both allow, and nothing of IAM", async () => {
+  it("permits what both the session's policy and the user's allow, except IAM", async () => {
     const { Credentials, FederatedUser } = await federate(document(allow(["s3:*", "iam:*"])));
     expect(FederatedUser?.Arn).toBe("arn:aws:sts::000000000000:federated-user/bob");
     const bob = client(Credentials);
@@ -118,7 +118,21 @@ describe("GetFederationToken", () => {
     );
   });
 
-  it("gives nothing without a policy", async () => {
+  it("permits what managed policies allow, for as long as it is asked for", async () => {
+    const PolicyArns = [{ arn: "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" }];
+    const { Credentials } = await new sts.STSClient(ada).send(
+      new sts.GetFederationTokenCommand({ Name: "bob", PolicyArns, DurationSeconds: 900 }),
+    );
+    await expect(listBuckets(client(Credentials))).resolves.toBeDefined();
+    const left = (Credentials?.Expiration?.getTime() ?? 0) - Date.now();
+    expect(left).toBeLessThanOrEqual(900_000);
+    expect(left).toBeGreaterThan(800_000);
+    await expect(
+      new ec2.EC2Client(client(Credentials)).send(new ec2.DescribeVpcsCommand({})),
+    ).rejects.toThrow("because no session policy allows the ec2:DescribeVpcs action");
+  });
+
+  it("permits nothing without a policy", async () => {
     const { Credentials } = await federate();
     await expect(listBuckets(client(Credentials))).rejects.toMatchObject({ name: "AccessDenied" });
   });
@@ -152,7 +166,7 @@ describe("the tags and the source identity of a session", () => {
     input: Partial<sts.AssumeRoleRequest> & { RoleArn: string },
   ) => new sts.STSClient(config).send(new sts.AssumeRoleCommand({ RoleSessionName: "session", ...input }));
 
-  it("take the place of the role's, where both sides let the caller set them", async () => {
+  it("override the role's, if both sides permit the caller to set them", async () => {
     const first = await newRole("first", trust("sts:TagSession", "sts:SetSourceIdentity"));
     const second = await newRole("second", trust("sts:TagSession", "sts:SetSourceIdentity"));
     const closed = await newRole("closed", trust());
@@ -202,7 +216,7 @@ describe("the tags and the source identity of a session", () => {
 });
 
 describe("about keys and denials", () => {
-  it("an access key's account is told", async () => {
+  it("the account of an access key is returned", async () => {
     const client = new sts.STSClient(ada);
     const AccessKeyId = AccessKey?.AccessKeyId;
     expect((await client.send(new sts.GetAccessKeyInfoCommand({ AccessKeyId }))).Account).toBe(
@@ -213,7 +227,7 @@ describe("about keys and denials", () => {
     ).rejects.toThrow("no account");
   });
 
-  it("what EC2 denies is explained, and no other secret of the vault is opened", async () => {
+  it("a denial of EC2 is decoded, and no other secret of the vault is opened", async () => {
     const { Credentials } = await new sts.STSClient(ada).send(
       new sts.GetFederationTokenCommand({ Name: "bob", Policy: document(allow("s3:*")) }),
     );

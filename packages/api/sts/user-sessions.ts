@@ -1,9 +1,10 @@
 import type * as sts from "@aws-sdk/client-sts";
 import type { Principal } from "@gantry/iam";
 import type { SessionAttributes, UserSessionRecord } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
 import { attributesOf, checkMfa } from "./assume-role.ts";
 import { packedSize, sessionPoliciesOf } from "./session-policies.ts";
 
@@ -30,7 +31,11 @@ export function getSessionToken(
   };
 }
 
-/** Credentials of somebody whom the caller names: what its policies and the session's both allow. Source: API_GetFederationToken. */
+/**
+ * Credentials of a user that the caller names: they allow what the caller's policies and the session's
+ * policies both allow.
+ * Source: API_GetFederationToken.
+ */
 export function getFederationToken(
   deps: ApiDeps,
   input: sts.GetFederationTokenRequest,
@@ -89,7 +94,7 @@ function startUserSession(
   };
 }
 
-/** Sessions make no sessions of this kind. Source: IAM User Guide, "Compare AWS STS credentials". */
+/** A session cannot create sessions of this kind. Source: IAM User Guide, "Compare AWS STS credentials". */
 function refuseSessions(principal: Principal, operation: string): void {
   const isLongTerm =
     (principal.type === "user" || principal.type === "root") && principal.isTemporary !== true;

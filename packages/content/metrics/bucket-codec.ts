@@ -1,5 +1,4 @@
-import type { Bucket } from "./bucket.ts";
-import { bucketsOf, columnsOf, type BucketColumns } from "./bucket-columns.ts";
+import { joined, newColumns, type BucketColumns } from "./bucket-columns.ts";
 
 /** The first two bytes. Rows of the first version begin with a bucket number, which never has this value. */
 const MARK = 0xffff;
@@ -13,19 +12,10 @@ const SAME_COUNT = 2;
 const SINGLE = 4;
 
 /**
- * Encodes buckets by their number within the chunk: a header (mark, version, flags, size, first number,
+ * Encodes buckets by their number within the row: a header (mark, version, flags, size, first number,
  * pairs), the columns of eight bytes, then those of four, two and one, so that each column can be read in
  * place.
  */
-export function encodeBuckets(buckets: ReadonlyMap<number, Bucket>): Uint8Array {
-  return encodeColumns(columnsOf(buckets));
-}
-
-/** The counterpart of `encodeBuckets`. */
-export function decodeBuckets(bytes: Uint8Array): Map<number, Bucket> {
-  return bucketsOf(decodeColumns(bytes));
-}
-
 export function encodeColumns(columns: BucketColumns): Uint8Array {
   const { size, indexes, counts, sums, mins, maxs, pairs, offsets, rounded } = columns;
   const flags =
@@ -60,7 +50,7 @@ export function encodeColumns(columns: BucketColumns): Uint8Array {
 export function decodeColumns(given: Uint8Array): BucketColumns {
   const bytes = given.byteOffset % 8 === 0 ? given : given.slice();
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (head.byteLength === 0 || head.getUint16(0, true) !== MARK) return columnsOf(decodeFirstVersion(head));
+  if (head.byteLength === 0 || head.getUint16(0, true) !== MARK) return decodeFirstVersion(head);
   const [flags, size, first] = [head.getUint8(3), head.getUint16(4, true), head.getUint16(6, true)];
   const total = head.getUint32(8, true);
   let at = bytes.byteOffset + HEAD_BYTES;
@@ -82,25 +72,32 @@ export function decodeColumns(given: Uint8Array): BucketColumns {
 }
 
 /** Decodes a row of the first version: number, statistic set, whether rounded, values with their counts. */
-function decodeFirstVersion(view: DataView): ReadonlyMap<number, Bucket> {
-  const buckets = new Map<number, Bucket>();
+function decodeFirstVersion(view: DataView): BucketColumns {
+  const buckets: { readonly shift: number; readonly columns: BucketColumns }[] = [];
   let at = 0;
   const number = (): number => {
     at += 8;
     return view.getFloat64(at - 8, true);
   };
   while (at < view.byteLength) {
-    const index = view.getUint16(at, true);
+    const shift = view.getUint16(at, true);
     at += 2;
     const [count, sum, min, max] = [number(), number(), number(), number()];
-    const rounded = view.getUint8(at) === 1;
+    const rounded = view.getUint8(at);
     const size = view.getUint16(at + 1, true);
     at += 3;
-    const values = size === 0 ? undefined : new Map<number, number>();
-    for (let left = size; left > 0; left -= 1) values?.set(number(), number());
-    buckets.set(index, { count, sum, min, max, values, rounded });
+    const columns = newColumns(1, size);
+    columns.counts[0] = count;
+    columns.sums[0] = sum;
+    columns.mins[0] = min;
+    columns.maxs[0] = max;
+    columns.rounded?.fill(rounded);
+    columns.offsets?.fill(size, 1);
+    const values = Array.from({ length: size }, () => [number(), number()] as const);
+    columns.pairs?.set(values.toSorted(([a], [b]) => a - b).flat());
+    buckets.push({ shift, columns });
   }
-  return buckets;
+  return joined(buckets.toSorted((a, b) => a.shift - b.shift));
 }
 
 function countedFrom(first: number, size: number): Uint16Array {

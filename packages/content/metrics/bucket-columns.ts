@@ -23,33 +23,8 @@ export interface BucketColumns {
   readonly rounded: Uint8Array | undefined;
 }
 
-/** Converts buckets by their number to columns. */
-export function columnsOf(buckets: ReadonlyMap<number, Bucket>): BucketColumns {
-  const sorted = [...buckets].toSorted(([a], [b]) => a - b);
-  const size = sorted.length;
-  const total = sorted.reduce((sum, [, { values }]) => sum + (values?.size ?? 0), 0);
-  const columns = newColumns(size, total);
-  const { indexes, counts, sums, mins, maxs, pairs, offsets, rounded } = columns;
-  let at = 0;
-  for (const [row, [index, bucket]] of sorted.entries()) {
-    indexes[row] = index;
-    counts[row] = bucket.count;
-    sums[row] = bucket.sum;
-    mins[row] = bucket.min;
-    maxs[row] = bucket.max;
-    if (pairs === undefined || offsets === undefined || rounded === undefined) continue;
-    rounded[row] = bucket.rounded ? 1 : 0;
-    for (const [value, count] of [...(bucket.values ?? [])].toSorted(([a], [b]) => a - b)) {
-      pairs[2 * at] = value;
-      pairs[2 * at + 1] = count;
-      at += 1;
-    }
-    offsets[row + 1] = at;
-  }
-  return columns;
-}
-
-function newColumns(size: number, total: number): BucketColumns {
+/** Columns of zeros for `size` buckets with `total` values together. */
+export function newColumns(size: number, total: number): BucketColumns {
   const hasValues = total > 0;
   return {
     size,
@@ -89,10 +64,50 @@ export function bucketAt(columns: BucketColumns, row: number): Bucket {
   };
 }
 
-/** The counterpart of `columnsOf`. */
-export function bucketsOf(columns: BucketColumns): Map<number, Bucket> {
-  const buckets = new Map<number, Bucket>();
-  for (let row = 0; row < columns.size; row += 1)
-    buckets.set(columns.indexes[row] ?? 0, bucketAt(columns, row));
-  return buckets;
+/** The buckets of the numbers from `first` to before `end`, as views where possible. */
+export function partOf(columns: BucketColumns, first: number, end: number): BucketColumns {
+  const { size, indexes, pairs, offsets, rounded } = columns;
+  let [from, until] = [0, size];
+  while (from < size && (indexes[from] ?? 0) < first) from += 1;
+  while (until > from && (indexes[until - 1] ?? 0) >= end) until -= 1;
+  const base = offsets?.[from] ?? 0;
+  return {
+    size: until - from,
+    indexes: indexes.subarray(from, until),
+    counts: columns.counts.subarray(from, until),
+    sums: columns.sums.subarray(from, until),
+    mins: columns.mins.subarray(from, until),
+    maxs: columns.maxs.subarray(from, until),
+    pairs: pairs?.subarray(2 * base, 2 * (offsets?.[until] ?? 0)),
+    offsets: offsets?.subarray(from, until + 1).map((offset) => offset - base),
+    rounded: rounded?.subarray(from, until),
+  };
+}
+
+/** Joins columns in ascending order of their buckets. `shift` is added to the numbers of the buckets of a part. */
+export function joined(
+  parts: readonly { readonly shift: number; readonly columns: BucketColumns }[],
+): BucketColumns {
+  let [size, total] = [0, 0];
+  for (const { columns } of parts) {
+    size += columns.size;
+    total += (columns.pairs?.length ?? 0) / 2;
+  }
+  const all = newColumns(size, total);
+  let [row, pair] = [0, 0];
+  for (const { shift, columns } of parts) {
+    all.counts.set(columns.counts, row);
+    all.sums.set(columns.sums, row);
+    all.mins.set(columns.mins, row);
+    all.maxs.set(columns.maxs, row);
+    if (columns.pairs !== undefined) all.pairs?.set(columns.pairs, 2 * pair);
+    if (columns.rounded !== undefined) all.rounded?.set(columns.rounded, row);
+    for (let at = 0; at < columns.size; at += 1) {
+      all.indexes[row + at] = shift + (columns.indexes[at] ?? 0);
+      if (all.offsets !== undefined) all.offsets[row + at + 1] = pair + (columns.offsets?.[at + 1] ?? 0);
+    }
+    row += columns.size;
+    pair += (columns.pairs?.length ?? 0) / 2;
+  }
+  return all;
 }

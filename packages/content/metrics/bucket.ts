@@ -32,7 +32,8 @@ export interface Sample {
   readonly values: ReadonlyMap<number, number> | undefined;
 }
 
-export function newBucket(sample: Sample): Bucket {
+/** A bucket of one sample. Beyond `binsMax` bins its lowest values are taken together. */
+export function newBucket(sample: Sample, binsMax = BINS_MAX): Bucket {
   const bucket: Bucket = {
     count: sample.count,
     sum: sample.sum,
@@ -41,12 +42,12 @@ export function newBucket(sample: Sample): Bucket {
     values: sample.values === undefined || sample.min === sample.max ? undefined : new Map(sample.values),
     rounded: false,
   };
-  limit(bucket);
+  limit(bucket, binsMax);
   return bucket;
 }
 
 /** Adds a sample to a bucket. If a part of a distribution is unknown, the distribution is unknown. */
-export function addTo(bucket: Bucket, sample: Sample): void {
+export function addTo(bucket: Bucket, sample: Sample, binsMax = BINS_MAX): void {
   const [mine, theirs] = [valuesOf(bucket), valuesOf(sample)];
   bucket.count += sample.count;
   bucket.sum += sample.sum;
@@ -63,7 +64,7 @@ export function addTo(bucket: Bucket, sample: Sample): void {
     values.set(key, (values.get(key) ?? 0) + count);
   }
   bucket.values = values;
-  limit(bucket);
+  limit(bucket, binsMax);
 }
 
 /**
@@ -75,7 +76,7 @@ export function valuesOf(sample: Sample): ReadonlyMap<number, number> | undefine
   return sample.min === sample.max ? new Map([[sample.min, sample.count]]) : undefined;
 }
 
-function limit(bucket: Bucket): void {
+function limit(bucket: Bucket, binsMax: number): void {
   if (bucket.values === undefined || bucket.values.size <= EXACT_MAX) return;
   if (!bucket.rounded) {
     const bins = new Map<number, number>();
@@ -86,7 +87,7 @@ function limit(bucket: Bucket): void {
     bucket.values = bins;
     bucket.rounded = true;
   }
-  if (bucket.values.size > BINS_MAX) collapse(bucket.values);
+  if (bucket.values.size > binsMax) collapse(bucket.values, binsMax);
 }
 
 function rounded(value: number): number {
@@ -95,9 +96,9 @@ function rounded(value: number): number {
   return value < 0 ? -bin : bin;
 }
 
-function collapse(values: Map<number, number>): void {
+function collapse(values: Map<number, number>, binsMax: number): void {
   const sorted = [...values.keys()].toSorted((a, b) => a - b);
-  const surplus = sorted.slice(0, sorted.length - BINS_MAX);
+  const surplus = sorted.slice(0, sorted.length - binsMax);
   const into = sorted[surplus.length];
   if (into === undefined) return;
   for (const value of surplus) {

@@ -15,7 +15,10 @@ export interface MetricList {
   readonly limit: number;
 }
 
-/** Returns the matching metrics in the order in which they first had data, at most `limit` + 1: the extra one tells that there is another page. */
+/**
+ * Returns the matching metrics in the order in which they first had data, at most `limit` + 1: the extra one
+ * tells that there is another page.
+ */
 export function listMetrics(database: MetricDatabase, list: MetricList): readonly MetricId[] {
   const found = [...database.metrics(list.since)].filter(
     (metric) =>

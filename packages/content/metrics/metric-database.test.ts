@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
 import { MetricDatabase } from "./metric-database.ts";
 import { keyOf, packPoints, type MetricPoint } from "./metric-points.ts";
@@ -49,7 +50,7 @@ const read = (database: MetricDatabase, period: number, statistics: readonly str
   }));
 
 describe("the metric database", () => {
-  it("adds the points of a period up, and answers them from memory and from the disk alike", () => {
+  it("sums up the points of a period, and returns them from memory and from the disk", () => {
     const path = newPath();
     const database = new MetricDatabase(path);
     database.add(packPoints([one(START, 1), one(START + 59_999, 3), one(START + 300_000, 5)]), undefined);
@@ -101,7 +102,7 @@ describe("the metric database", () => {
     database.close();
   });
 
-  it("drops a batch that it has, also after a crash, and takes what was not flushed before it again", () => {
+  it("ignores a batch that it has, also after a crash, and accepts a batch that was not flushed", () => {
     const path = newPath();
     const batch = (sequence: number, session = "a") => ({ node: "n", session, sequence });
     const first = new MetricDatabase(path);
@@ -120,7 +121,7 @@ describe("the metric database", () => {
     second.close();
   });
 
-  it("keeps units apart where that is asked for", () => {
+  it("separates units on request", () => {
     const database = new MetricDatabase(newPath());
     database.add(packPoints([one(START, 1), one(START, 2, { unit: "Seconds" })]), undefined);
     const query = { key: keyOf(metric), from: START, until: START + HOUR, period: 60, statistics: ["Sum"] };
@@ -135,7 +136,7 @@ describe("the metric database", () => {
     database.close();
   });
 
-  it("answers the same of days that are packed, and of late points for them", () => {
+  it("returns the same for packed days, also with late points", () => {
     const database = new MetricDatabase(newPath());
     const days = Array.from({ length: 4 * 24 * 2 }, (_, half) => one(START + half * 30 * 60_000, half));
     database.add(packPoints(days), undefined);
@@ -150,7 +151,7 @@ describe("the metric database", () => {
         statistics,
         perUnit: false,
       });
-    const all = () => [300, 3_600, 86_400].map((period) => values(period, ["Sum", "p90", "Maximum"]));
+    const all = () => [60, 300, 3_600, 86_400].map((period) => values(period, ["Sum", "p90", "Maximum"]));
     const before = all();
     const now = START + 4 * 24 * HOUR;
     while (database.pack(now));
@@ -159,8 +160,8 @@ describe("the metric database", () => {
     for (const step of ["in memory", "written", "packed again"]) {
       if (step === "written") database.flush();
       if (step === "packed again") while (database.pack(now));
-      const sums = [...(values(3_600, ["Sum"])[0]?.values[0]?.slice(0, 3) ?? [])];
-      expect([step, sums]).toEqual([step, [1_001, 5, 9]]);
+      const sums = (period: number) => [...(values(period, ["Sum"])[0]?.values[0]?.slice(0, 3) ?? [])];
+      expect([step, sums(3_600), sums(60)]).toEqual([step, [1_001, 5, 9], [1_000, 1, 2]]);
       expect(values(86_400, ["SampleCount"])[0]?.values[0]?.reduce((sum, each) => sum + each, 0)).toBe(
         days.length + 1,
       );
@@ -168,7 +169,34 @@ describe("the metric database", () => {
     database.close();
   });
 
-  it("lets go of each resolution when its time is over", () => {
+  it("opens a file of a version that wrote every resolution by the hour", () => {
+    const path = newPath();
+    const first = new MetricDatabase(path);
+    first.add(packPoints([one(START, 1), one(START + 30 * 60_000, 3)]), undefined);
+    first.flush();
+    first.close();
+    const old = new DatabaseSync(path);
+    const columns =
+      "(series INTEGER NOT NULL, hour INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (series, " +
+      "hour)) STRICT, WITHOUT ROWID";
+    for (const tier of ["five", "hour"])
+      old.exec(
+        `CREATE TABLE ${tier} ${columns}; INSERT INTO ${tier} SELECT * FROM minute; DROP TABLE ${tier}_day;`,
+      );
+    old.exec("DROP TABLE minute_day");
+    old.close();
+    const second = new MetricDatabase(path);
+    for (const state of ["by the hour", "packed"]) {
+      if (state === "packed") while (second.pack(START + 72 * HOUR));
+      expect(read(second, 3_600, ["SampleCount", "Sum", "p100"])).toEqual([
+        { timestamps: [0], values: [[2], [4], [3]] },
+      ]);
+      expect(read(second, 300, ["Sum"])).toEqual([{ timestamps: [0, 1_800], values: [[1, 3]] }]);
+    }
+    second.close();
+  });
+
+  it("removes each resolution after its retention", () => {
     const database = new MetricDatabase(newPath());
     database.add(packPoints([one(START, 1, { highResolution: true })]), undefined);
     database.flush();
@@ -180,7 +208,8 @@ describe("the metric database", () => {
       ["five", [0, 0, 0, 1]],
       ["hour", [0, 0, 0, 0]],
     ] as const) {
-      database.expire(START + RETENTION[tier] + 3 * HOUR);
+      // The row of a day is dropped as a whole.
+      database.expire(START + RETENTION[tier] + 25 * HOUR);
       expect(left()).toEqual(expected);
     }
     expect([...database.metrics(0)]).toEqual([]);

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { openSqlite, transactSqlite } from "@gantry/kernel/sqlite";
-import { addTo, newBucket, type Bucket, type Sample } from "./bucket.ts";
-import { columnsOf, type BucketColumns } from "./bucket-columns.ts";
+import type { Sample } from "./bucket.ts";
+import { BucketTable } from "./bucket-table.ts";
 import {
   metricOf,
   unpackPoints,
@@ -9,14 +9,15 @@ import {
   type MetricId,
   type PackedPoints,
 } from "./metric-points.ts";
-import { MetricRows } from "./metric-rows.ts";
-import { HOUR_MS, RETENTION, rollUp, type Tier } from "./tiers.ts";
+import { MetricShares, type PutOutcome } from "./metric-shares.ts";
+import { MetricRows, type Found } from "./metric-rows.ts";
+import { HOUR_MS, RETENTION, STEP, type Tier } from "./tiers.ts";
 
 /** One hour of a series that is being written. */
 interface Chunk {
-  readonly minutes: Map<number, Bucket>;
+  readonly minutes: BucketTable;
   /** Undefined if the series has no data by the second. */
-  seconds: Map<number, Bucket> | undefined;
+  seconds: BucketTable | undefined;
   isDirty: boolean;
 }
 
@@ -36,17 +37,26 @@ interface SeriesRow {
 }
 
 /** Days of series that are packed in one step: other requests are served between steps. */
-const PACK_COUNT = 50;
-/** Points that are aggregated in memory before they are written. */
-const POINTS_MAX = 50_000;
+const PACK_COUNT = 10;
+/**
+ * Points that are aggregated in memory before they are written: as many as are written in a quarter of a
+ * second, during which nobody reads.
+ */
+const POINTS_MAX = 5_000;
 /**
  * Hours of series that stay in memory after they were written, because the next points of most series belong
  * to them.
  */
 const CHUNKS_MAX = 2_000;
+/** Distinct values of points that take about as much memory as a point. */
+const VALUES_PER_POINT = 4;
+/** Distinct values that stay in memory with those hours. */
+const VALUES_MAX = 500_000;
+/** Bins of a bucket of one second: an hour of them stays below 100 MiB, whatever a caller measures. */
+const SECOND_BINS_MAX = 256;
 /**
- * Distinct metric names that are accepted; further ones are dropped, so that a caller cannot exhaust the
- * memory.
+ * Distinct metric names that are accepted; further ones of the platform are dropped. Callers may have fewer
+ * (`MetricShares`).
  */
 const SERIES_MAX = 200_000;
 
@@ -62,6 +72,13 @@ export class MetricDatabase {
   readonly #dirty = new Set<Series>();
   readonly #batches = new Map<string, BatchNumber>();
   readonly #rows: MetricRows;
+  readonly #shares = new MetricShares();
+  /** Series that the next flush inserts: a transaction for each would take 5 ms. */
+  readonly #unsaved = new Map<Series, string>();
+  #lastId = 0;
+  /** Series with hours in memory. */
+  readonly #inMemory = new Set<Series>();
+  #valueCount = 0;
   #seriesCount = 0;
   #pointCount = 0;
   #chunkCount = 0;
@@ -89,27 +106,38 @@ export class MetricDatabase {
       const series = this.#seriesOf(key, unit);
       if (series !== undefined) this.#addPoint(series, at, highResolution, sample);
     });
-    if (this.#pointCount > POINTS_MAX) this.flush();
+    if (this.#pointCount > POINTS_MAX || this.#valueCount > VALUES_MAX) this.flush();
     return true;
+  }
+
+  /** Adds the points that a caller measured, unless its account would have more metrics than it may. */
+  put(points: PackedPoints): PutOutcome {
+    if (this.#shares.areExceededBy(points, (key, unit) => this.seriesOf(key, unit).length > 0)) return "full";
+    this.add(points, undefined);
+    return "added";
   }
 
   /** Writes everything that was added since the last flush, atomically. */
   flush(): void {
     if (this.#dirty.size === 0 && !this.#hasNewBatches) return;
+    const insert = this.#database.prepare("INSERT INTO series (id, key, unit, last_at) VALUES (?, ?, ?, 0)");
     const touch = this.#database.prepare("UPDATE series SET last_at = ? WHERE id = ?");
     const keep = this.#database.prepare(
-      "INSERT INTO batch (node, session, sequence) VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET session = excluded.session, sequence = excluded.sequence",
+      "INSERT INTO batch (node, session, sequence) VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET " +
+        "session = excluded.session, sequence = excluded.sequence",
     );
     transactSqlite(this.#database, () => {
       for (const { node, session, sequence } of this.#batches.values()) keep.run(node, session, sequence);
+      for (const [{ id, unit }, key] of this.#unsaved) insert.run(id, key, unit);
       for (const series of this.#dirty) {
         touch.run(series.lastAt, series.id);
         for (const [hour, chunk] of series.chunks) if (chunk.isDirty) this.#write(series, hour, chunk);
       }
     });
     for (const series of this.#dirty) for (const chunk of series.chunks.values()) chunk.isDirty = false;
-    if (this.#chunkCount > CHUNKS_MAX) this.#release();
+    if (this.#chunkCount > CHUNKS_MAX || this.#valueCount > VALUES_MAX) this.#release();
     this.#pointCount = 0;
+    this.#unsaved.clear();
     this.#dirty.clear();
     this.#hasNewBatches = false;
   }
@@ -126,22 +154,14 @@ export class MetricDatabase {
   /**
    * Calls back with the buckets of each hour or day that overlaps the time (ms), including those in memory.
    */
-  scan(
-    series: Series,
-    tier: Tier,
-    { from, until }: { from: number; until: number },
-    found: (start: number, columns: BucketColumns) => void,
-  ): void {
+  scan(series: Series, tier: Tier, { from, until }: { from: number; until: number }, found: Found): void {
     const first = Math.floor(from / HOUR_MS) * HOUR_MS;
     const isOpen = (hour: number): boolean => series.chunks.get(hour)?.isDirty === true;
     this.#rows.scan(tier, series.id, { from, until, isOpen }, found);
     for (const [hour, chunk] of series.chunks) {
       if (!chunk.isDirty || hour < first || hour >= until) continue;
-      const { minutes, seconds = new Map() } = chunk;
-      found(
-        hour,
-        columnsOf(tier === "second" ? seconds : tier === "minute" ? minutes : rollUp(minutes, tier)),
-      );
+      const table = tier === "second" ? chunk.seconds : chunk.minutes;
+      if (table !== undefined) found(table.columns(), hour, tier === "second" ? STEP.second : STEP.minute);
     }
   }
 
@@ -163,6 +183,7 @@ export class MetricDatabase {
         this.#database.prepare("DELETE FROM series WHERE id = ?").run(series.id);
         units.delete(unit);
         this.#seriesCount -= 1;
+        this.#shares.change(key, -1);
       }
       if (units.size === 0) this.#metrics.delete(key);
     }
@@ -196,17 +217,17 @@ export class MetricDatabase {
     let known = this.#metrics.get(key);
     if (known === undefined) this.#metrics.set(key, (known = { metric: metricOf(key), units: new Map() }));
     known.units.set(series.unit, series);
+    this.#lastId = Math.max(this.#lastId, series.id);
     this.#seriesCount += 1;
+    this.#shares.change(key, 1);
   }
 
   #seriesOf(key: string, unit: string): Series | undefined {
     const known = this.#metrics.get(key)?.units.get(unit);
     if (known !== undefined) return known;
     if (this.#seriesCount >= SERIES_MAX) return undefined;
-    const { lastInsertRowid } = this.#database
-      .prepare("INSERT INTO series (key, unit, last_at) VALUES (?, ?, 0)")
-      .run(key, unit);
-    const series = newSeries(Number(lastInsertRowid), unit, 0);
+    const series = newSeries((this.#lastId += 1), unit, 0);
+    this.#unsaved.set(series, key);
     this.#register(key, series);
     return series;
   }
@@ -214,49 +235,49 @@ export class MetricDatabase {
   #addPoint(series: Series, at: number, highResolution: boolean, sample: Sample): void {
     const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
     const chunk = series.chunks.get(hour) ?? this.#open(series, hour);
-    addAt(chunk.minutes, Math.floor((at - hour) / 60_000), sample);
+    chunk.minutes.add(Math.floor((at - hour) / STEP.minute), sample);
     if (highResolution) {
-      chunk.seconds ??= new Map();
-      addAt(chunk.seconds, Math.floor((at - hour) / 1_000), sample);
+      chunk.seconds ??= new BucketTable(undefined, SECOND_BINS_MAX);
+      chunk.seconds.add(Math.floor((at - hour) / STEP.second), sample);
     }
     chunk.isDirty = true;
-    this.#pointCount += 1;
+    const values = sample.values?.size ?? 0;
+    this.#pointCount += 1 + values / VALUES_PER_POINT;
+    this.#valueCount += values;
     series.lastAt = Math.max(series.lastAt, at);
     this.#dirty.add(series);
   }
 
   #open(series: Series, hour: number): Chunk {
+    const isNew = this.#unsaved.has(series);
+    const minutes = isNew ? undefined : this.#rows.read("minute", series.id, hour);
+    const seconds = isNew ? undefined : this.#rows.read("second", series.id, hour);
+    this.#valueCount += ((minutes?.pairs?.length ?? 0) + (seconds?.pairs?.length ?? 0)) / 2;
     const chunk: Chunk = {
-      minutes: this.#rows.read("minute", series.id, hour) ?? new Map(),
-      seconds: this.#rows.read("second", series.id, hour),
+      minutes: new BucketTable(minutes),
+      seconds: seconds && new BucketTable(seconds, SECOND_BINS_MAX),
       isDirty: false,
     };
     series.chunks.set(hour, chunk);
+    this.#inMemory.add(series);
     this.#chunkCount += 1;
     return chunk;
   }
 
   #write({ id }: Series, hour: number, { minutes, seconds }: Chunk): void {
-    this.#rows.write("minute", id, hour, minutes);
-    this.#rows.write("five", id, hour, rollUp(minutes, "five"));
-    this.#rows.write("hour", id, hour, rollUp(minutes, "hour"));
-    if (seconds !== undefined) this.#rows.write("second", id, hour, seconds);
+    this.#rows.write("minute", id, hour, minutes.columns());
+    if (seconds !== undefined) this.#rows.write("second", id, hour, seconds.columns());
   }
 
   /** Drops the data in memory, all of which has been written. */
   #release(): void {
-    for (const { units } of this.#metrics.values())
-      for (const series of units.values()) series.chunks.clear();
+    for (const series of this.#inMemory) series.chunks.clear();
+    this.#inMemory.clear();
     this.#chunkCount = 0;
+    this.#valueCount = 0;
   }
 }
 
 function newSeries(id: number, unit: string, lastAt: number): Series {
   return { id, unit, lastAt, chunks: new Map() };
-}
-
-function addAt(buckets: Map<number, Bucket>, index: number, sample: Sample): void {
-  const bucket = buckets.get(index);
-  if (bucket === undefined) buckets.set(index, newBucket(sample));
-  else addTo(bucket, sample);
 }

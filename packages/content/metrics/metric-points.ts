@@ -50,30 +50,48 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** The counterpart of `keyOf`. */
 export function metricOf(key: string): MetricId {
-  const [account = "", region = "", namespace = "", name = "", ...rest] = JSON.parse(key) as string[]; // Written by keyOf.
+  // Written by keyOf.
+  const [account = "", region = "", namespace = "", name = "", ...rest] = JSON.parse(key) as string[];
   const dimensions: Record<string, string> = {};
   for (let index = 0; index < rest.length; index += 2) dimensions[rest[index] ?? ""] = rest[index + 1] ?? "";
   return { account, region, namespace, name, dimensions };
 }
+
+/** Numbers per point, without its values. */
+const POINT_NUMBERS = 9;
+const NO_VALUES: ReadonlyMap<number, number> = new Map();
 
 /**
  * Packs points: for each the index of its key and of its unit, time, resolution, statistic set and values
  * with their counts.
  */
 export function packPoints(points: readonly MetricPoint[]): PackedPoints {
-  const numbers: number[] = [];
+  const values = points.reduce((sum, { sample }) => sum + (sample.values?.size ?? 0), 0);
+  const numbers = new Float64Array(points.length * POINT_NUMBERS + 2 * values);
+  let at = 0;
   const known = new Map<string, number>();
   const numberOf = (text: string): number => {
     let number = known.get(text);
     if (number === undefined) known.set(text, (number = known.size));
     return number;
   };
-  for (const { metric, unit, at, highResolution, sample } of points) {
-    numbers.push(numberOf(keyOf(metric)), numberOf(unit), at, highResolution ? 1 : 0);
-    numbers.push(sample.count, sample.sum, sample.min, sample.max, sample.values?.size ?? 0);
-    for (const [value, count] of sample.values ?? []) numbers.push(value, count);
+  for (const point of points) {
+    const { count, sum, min, max, values: counted } = point.sample;
+    numbers[at++] = numberOf(keyOf(point.metric));
+    numbers[at++] = numberOf(point.unit);
+    numbers[at++] = point.at;
+    numbers[at++] = point.highResolution ? 1 : 0;
+    numbers[at++] = count;
+    numbers[at++] = sum;
+    numbers[at++] = min;
+    numbers[at++] = max;
+    numbers[at++] = counted?.size ?? 0;
+    for (const [value, times] of counted ?? NO_VALUES) {
+      numbers[at++] = value;
+      numbers[at++] = times;
+    }
   }
-  return { keys: [...known.keys()], numbers: Float64Array.from(numbers) };
+  return { keys: [...known.keys()], numbers };
 }
 
 /** Calls back with every point of a pack. */
@@ -96,9 +114,6 @@ export function unpackPoints(
     });
   }
 }
-
-/** Numbers per point, without its values. */
-const POINT_NUMBERS = 9;
 
 /** The times (ms) of the earliest and the latest point of each metric of a pack, by `keyOf` the metric. */
 export function timesOf({ keys, numbers }: PackedPoints): ReadonlyMap<string, readonly [number, number]> {

@@ -17,7 +17,7 @@ const pointOf = (name: string, at: number): MetricPoint => ({
   sample,
 });
 
-it("tells who watches which metrics new data can be read of, and of which times", async () => {
+it("notifies watchers of the metrics and times of new data", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-metrics-"));
   const store = new MetricStore(join(folder, "metrics.db"));
   const seen: unknown[] = [];
@@ -42,7 +42,7 @@ it("tells who watches which metrics new data can be read of, and of which times"
   rmSync(folder, { recursive: true });
 });
 
-it("names a metric by a text that it can be read from, whatever its names are", () => {
+it("encodes a metric as a text that can be decoded, whatever its names are", () => {
   for (const name of ["plain", 'a "quoted" \\ name', "line\nfeed", "Größe", "\ud800"]) {
     const metric = { ...metricOf(name), dimensions: { [name]: "value", other: name } };
     const { account, region, namespace, dimensions } = metric;

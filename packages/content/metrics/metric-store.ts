@@ -1,5 +1,7 @@
-import { Worker } from "node:worker_threads";
+import { extname } from "node:path";
+import type { Worker } from "node:worker_threads";
 import type { MetricList } from "./list-metrics.ts";
+import type { PutOutcome } from "./metric-shares.ts";
 import {
   packPoints,
   timesOf,
@@ -8,10 +10,11 @@ import {
   type MetricPoint,
   type PackedPoints,
 } from "./metric-points.ts";
-import type { MetricRead, MetricValues } from "./read-metrics.ts";
+import { unpackValues, type MetricRead, type MetricValues, type PackedValues } from "./metric-values.ts";
 
 type Request =
   | { readonly type: "add"; readonly points: PackedPoints; readonly batch: BatchNumber | undefined }
+  | { readonly type: "put"; readonly points: PackedPoints }
   | { readonly type: "read"; readonly reads: readonly MetricRead[] }
   | { readonly type: "list"; readonly list: MetricList }
   | { readonly type: "copy"; readonly path: string }
@@ -75,6 +78,20 @@ export class MetricStore {
     return isNew;
   }
 
+  /**
+   * Adds the points that a caller measured; `full`, and none is added, where they have more metrics than the
+   * account may.
+   */
+  async put(points: readonly MetricPoint[]): Promise<PutOutcome> {
+    const packed = packPoints(points);
+    const arrived = this.#listeners.size === 0 ? undefined : timesOf(packed);
+    // The worker's answer to put.
+    const outcome = (await this.#ask({ type: "put", points: packed }, [packed.numbers.buffer])) as PutOutcome;
+    if (outcome === "added" && arrived !== undefined)
+      for (const listener of this.#listeners) listener(arrived);
+    return outcome;
+  }
+
   /** Calls back once data that was added can be read. Returns a function that stops the watch. */
   watch(listener: ArrivalListener): () => void {
     this.#listeners.add(listener);
@@ -83,7 +100,7 @@ export class MetricStore {
 
   /** Returns the values of each read, in order. */
   async read(reads: readonly MetricRead[]): Promise<readonly (readonly MetricValues[])[]> {
-    return (await this.#ask({ type: "read", reads })) as (readonly MetricValues[])[]; // As above, to read.
+    return unpackValues((await this.#ask({ type: "read", reads })) as PackedValues); // As above, to read.
   }
 
   /** Returns the metrics that match; one more than the limit if there are more. */
@@ -114,7 +131,10 @@ export class MetricStore {
   }
 
   #open(): Worker {
-    const worker = new Worker(new URL("./metric-worker.ts", import.meta.url), {
+    // Loads Node's threads only when one is started.
+    const threads = process.getBuiltinModule("node:worker_threads");
+    const file = new URL(`./metric-worker${extname(import.meta.url)}`, import.meta.url);
+    const worker = new threads.Worker(file, {
       workerData: { path: this.#path },
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MIB, maxYoungGenerationSizeMb: YOUNG_MAX_MIB },
     });

@@ -4,12 +4,15 @@ import { SystemClock } from "@gantry/kernel/clock";
 import { listMetrics } from "./list-metrics.ts";
 import { MetricDatabase } from "./metric-database.ts";
 import type { FromMetricWorker, ToMetricWorker } from "./metric-store.ts";
-import { readMetric, type MetricValues } from "./read-metrics.ts";
+import { packValues } from "./metric-values.ts";
+import { readMetric } from "./read-metrics.ts";
 
 // Worker thread: aggregates points, writes them to disk and serves reads, one request at a time, in order.
 const FLUSH_MS = 10_000;
 const EXPIRE_MS = 60 * 60_000;
 const PACK_PAUSE_MS = 50;
+
+let isPacking = false;
 
 const clock = new SystemClock();
 const database = new MetricDatabase((workerData as { path: string }).path); // Set by MetricStore.
@@ -25,18 +28,19 @@ function attempt(work: () => void): void {
 function flushAgain(): void {
   clock.after(FLUSH_MS, () => {
     attempt(() => database.flush());
+    // Points of past days may have been written.
+    if (!isPacking) packAgain();
     flushAgain();
   });
 }
 function expireAgain(): void {
   attempt(() => database.expire(clock.now()));
-  packAgain();
   clock.after(EXPIRE_MS, expireAgain);
 }
 function packAgain(): void {
-  attempt(() => {
-    if (database.pack(clock.now())) clock.after(PACK_PAUSE_MS, packAgain);
-  });
+  isPacking = false;
+  attempt(() => (isPacking = database.pack(clock.now())));
+  if (isPacking) clock.after(PACK_PAUSE_MS, packAgain);
 }
 flushAgain();
 expireAgain();
@@ -49,9 +53,11 @@ function answer(request: ToMetricWorker["request"]): { value: unknown; transfer?
   switch (request.type) {
     case "add":
       return { value: database.add(request.points, request.batch) };
+    case "put":
+      return { value: database.put(request.points) };
     case "read": {
-      const value = request.reads.map((read) => readMetric(database, read));
-      return { value, transfer: value.flat().flatMap(buffersOf) };
+      const value = packValues(request.reads.map((read) => readMetric(database, read)));
+      return { value, transfer: [value.numbers.buffer] };
     }
     case "list":
       return { value: listMetrics(database, request.list) };
@@ -62,10 +68,6 @@ function answer(request: ToMetricWorker["request"]): { value: unknown; transfer?
       database.flush();
       return { value: database.close() };
   }
-}
-
-function buffersOf({ timestamps, values }: MetricValues): ArrayBuffer[] {
-  return [timestamps.buffer, ...values.map((each) => each.buffer)];
 }
 
 parentPort?.on("message", ({ id, request }: ToMetricWorker) => {

@@ -1,32 +1,9 @@
 import { addTo, type Bucket } from "./bucket.ts";
 import { bucketAt, pairsAt, type BucketColumns } from "./bucket-columns.ts";
 import type { MetricDatabase, Series } from "./metric-database.ts";
+import type { MetricRead, MetricValues } from "./metric-values.ts";
 import { distributionOf, statisticOf, type Distribution } from "./statistic.ts";
-import { STEP, tierOf } from "./tiers.ts";
-
-/**
- * Selects values of a metric. `from` is the start of the first period; times in ms, the period in seconds.
- */
-export interface MetricRead {
-  /** `keyOf` the metric. */
-  readonly key: string;
-  /** Undefined: any unit. */
-  readonly unit: string | undefined;
-  readonly from: number;
-  readonly until: number;
-  readonly period: number;
-  readonly statistics: readonly string[];
-  /** Whether each unit has values of its own, or all units are aggregated. */
-  readonly perUnit: boolean;
-}
-
-/** The periods that have data, in order; an unknown value is NaN. */
-export interface MetricValues {
-  readonly unit: string | undefined;
-  readonly timestamps: Float64Array<ArrayBuffer>;
-  /** One array per requested statistic. */
-  readonly values: readonly Float64Array<ArrayBuffer>[];
-}
+import { tierOf } from "./tiers.ts";
 
 const SIMPLE: ReadonlySet<string> = new Set(["SampleCount", "Sum", "Average", "Minimum", "Maximum"]);
 
@@ -41,9 +18,9 @@ export function readMetric(database: MetricDatabase, read: MetricRead): readonly
 
 function valuesOfGroup(database: MetricDatabase, read: MetricRead, group: readonly Series[]): MetricValues {
   const parts = partsOf(database, read, group);
-  const slots = read.statistics.every((name) => SIMPLE.has(name))
-    ? sumsOfSlots(parts)
-    : distributionsOfSlots(parts);
+  const unit = group.length === 1 ? group[0]?.unit : undefined;
+  if (read.statistics.every((name) => SIMPLE.has(name))) return { unit, ...sumsOf(parts, read) };
+  const slots = distributionsOfSlots(parts, read);
   const timestamps = new Float64Array(slots.length);
   for (const [index, [slot]] of slots.entries()) timestamps[index] = read.from + slot * read.period * 1_000;
   const values = read.statistics.map((name) => {
@@ -53,85 +30,99 @@ function valuesOfGroup(database: MetricDatabase, read: MetricRead, group: readon
       list[index] = statistic(distribution) ?? Number.NaN;
     return list;
   });
-  return { unit: group.length === 1 ? group[0]?.unit : undefined, timestamps, values };
+  return { unit, timestamps, values };
 }
 
-/** Buckets of a read, and the index of the period of each: -1 for none. */
+/** Buckets of a read, the time (ms) of the bucket with number 0, and the length of a bucket (ms). */
 interface Part {
   readonly columns: BucketColumns;
-  readonly slots: Int32Array;
+  readonly start: number;
+  readonly step: number;
 }
-type Slots = readonly (readonly [number, Distribution])[];
 
 function partsOf(
   database: MetricDatabase,
   { from, until, period }: MetricRead,
   group: readonly Series[],
 ): readonly Part[] {
-  const tier = tierOf(from, period);
-  const [step, length] = [STEP[tier], period * 1_000];
   const parts: Part[] = [];
   for (const series of group)
-    database.scan(series, tier, { from, until }, (start, columns) => {
-      const { indexes, size } = columns;
-      const slots = new Int32Array(size);
-      for (let row = 0; row < size; row += 1) {
-        const at = start + (indexes[row] ?? 0) * step;
-        slots[row] = at >= from && at < until ? Math.floor((at - from) / length) : -1;
-      }
-      parts.push({ columns, slots });
-    });
+    database.scan(series, tierOf(from, period), { from, until }, (columns, start, step) =>
+      parts.push({ columns, start, step }),
+    );
   return parts;
 }
 
-/** Sums only the statistic sets, into arrays from the first period with data to the last. */
-function sumsOfSlots(parts: readonly Part[]): Slots {
+/** Calls back with each bucket within the time of a read: its row, and the index of its period. */
+function eachRow(
+  { columns: { indexes, size }, start, step }: Part,
+  { from, until, period }: MetricRead,
+  take: (row: number, slot: number) => void,
+): void {
+  const length = period * 1_000;
+  for (let row = 0; row < size; row += 1) {
+    const at = start + (indexes[row] ?? 0) * step;
+    if (at >= from && at < until) take(row, Math.floor((at - from) / length));
+  }
+}
+
+/** Adds up the statistic sets of each period: no object is made for a bucket or a period. */
+function sumsOf(parts: readonly Part[], read: MetricRead): Pick<MetricValues, "timestamps" | "values"> {
   let [first, last] = [Infinity, -1];
-  for (const { slots } of parts)
-    for (const slot of slots) {
-      if (slot < 0) continue;
+  for (const part of parts)
+    eachRow(part, read, (_, slot) => {
       if (slot < first) first = slot;
       if (slot > last) last = slot;
-    }
+    });
   const size = Math.max(0, last - first + 1);
   const [counts, sums] = [new Float64Array(size), new Float64Array(size)];
-  const mins = new Float64Array(size).fill(Infinity);
-  const maxs = new Float64Array(size).fill(-Infinity);
-  for (const { columns, slots } of parts)
-    for (let row = 0; row < columns.size; row += 1) {
-      const at = (slots[row] ?? -1) - first;
-      if (at < 0) continue;
+  const mins = new Float64Array(read.statistics.includes("Minimum") ? size : 0).fill(Infinity);
+  const maxs = new Float64Array(read.statistics.includes("Maximum") ? size : 0).fill(-Infinity);
+  for (const part of parts) {
+    const { columns } = part;
+    eachRow(part, read, (row, slot) => {
+      const at = slot - first;
       counts[at] = (counts[at] ?? 0) + (columns.counts[row] ?? 0);
       sums[at] = (sums[at] ?? 0) + (columns.sums[row] ?? 0);
-      mins[at] = Math.min(mins[at] ?? 0, columns.mins[row] ?? 0);
-      maxs[at] = Math.max(maxs[at] ?? 0, columns.maxs[row] ?? 0);
-    }
-  const found: (readonly [number, Distribution])[] = [];
-  for (let at = 0; at < size; at += 1) {
-    const count = counts[at] ?? 0;
-    if (count === 0) continue;
-    const [sum, min, max] = [sums[at] ?? 0, mins[at] ?? 0, maxs[at] ?? 0];
-    found.push([first + at, { count, sum, min, max, pairs: undefined }]);
+      if (mins.length > 0) mins[at] = Math.min(mins[at] ?? 0, columns.mins[row] ?? 0);
+      if (maxs.length > 0) maxs[at] = Math.max(maxs[at] ?? 0, columns.maxs[row] ?? 0);
+    });
   }
-  return found;
+  const known = counts.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
+  const timestamps = new Float64Array(known);
+  for (let at = 0, to = 0; at < size; at += 1)
+    if ((counts[at] ?? 0) > 0) timestamps[to++] = read.from + (first + at) * read.period * 1_000;
+  const values = read.statistics.map((name) => {
+    const list = new Float64Array(known);
+    for (let at = 0, to = 0; at < size; at += 1) {
+      const count = counts[at] ?? 0;
+      if (count === 0) continue;
+      if (name === "Average") list[to++] = (sums[at] ?? 0) / count;
+      else if (name === "Sum") list[to++] = sums[at] ?? 0;
+      else if (name === "SampleCount") list[to++] = count;
+      else list[to++] = (name === "Minimum" ? mins : maxs)[at] ?? 0;
+    }
+    return list;
+  });
+  return { timestamps, values };
 }
 
 /** Merges the values of each period; a bucket that is alone in its period is read in place. */
-function distributionsOfSlots(parts: readonly Part[]): Slots {
+function distributionsOfSlots(
+  parts: readonly Part[],
+  read: MetricRead,
+): readonly (readonly [number, Distribution])[] {
   const found = new Map<number, { readonly columns: BucketColumns; readonly row: number } | Bucket>();
-  for (const { columns, slots } of parts)
-    for (let row = 0; row < columns.size; row += 1) {
-      const slot = slots[row] ?? -1;
-      if (slot < 0) continue;
+  for (const part of parts) {
+    const { columns } = part;
+    eachRow(part, read, (row, slot) => {
       const there = found.get(slot);
-      if (there === undefined) {
-        found.set(slot, { columns, row });
-        continue;
-      }
+      if (there === undefined) return found.set(slot, { columns, row });
       const bucket = "columns" in there ? bucketAt(there.columns, there.row) : there;
       addTo(bucket, bucketAt(columns, row));
-      found.set(slot, bucket);
-    }
+      return found.set(slot, bucket);
+    });
+  }
   return [...found]
     .toSorted(([a], [b]) => a - b)
     .map(([slot, there]) => [slot, "columns" in there ? distributionAt(there) : distributionOf(there)]);

@@ -1,4 +1,5 @@
-import { addTo, newBucket, type Bucket } from "./bucket.ts";
+import { bucketAt, type BucketColumns } from "./bucket-columns.ts";
+import { BucketTable } from "./bucket-table.ts";
 
 /** The resolutions in which buckets are kept. */
 export type Tier = "second" | "minute" | "five" | "hour";
@@ -22,17 +23,13 @@ export const RETENTION: Readonly<Record<Tier, number>> = {
   hour: 455 * DAY_MS,
 };
 
-/** Aggregates the buckets of an hour to a coarser resolution. */
-export function rollUp(minutes: ReadonlyMap<number, Bucket>, tier: "five" | "hour"): Map<number, Bucket> {
+/** Aggregates buckets by the minute to a coarser resolution. */
+export function rollUp(minutes: BucketColumns, tier: "five" | "hour"): BucketColumns {
   const factor = STEP[tier] / STEP.minute;
-  const coarse = new Map<number, Bucket>();
-  for (const [index, bucket] of minutes) {
-    const at = Math.floor(index / factor);
-    const there = coarse.get(at);
-    if (there === undefined) coarse.set(at, newBucket(bucket));
-    else addTo(there, bucket);
-  }
-  return coarse;
+  const coarse = new BucketTable();
+  for (let row = 0; row < minutes.size; row += 1)
+    coarse.add(Math.floor((minutes.indexes[row] ?? 0) / factor), bucketAt(minutes, row));
+  return coarse.columns();
 }
 
 /**

@@ -137,7 +137,7 @@ const spec = (more: Partial<MetricAlarmSpec> = {}): MetricAlarmSpec => ({
 });
 
 describe("a metric alarm", () => {
-  it("is in ALARM within two seconds after the period that breaches has ended", async () => {
+  it("is in ALARM within two seconds after the end of the breaching period", async () => {
     const { clock, put, measure, state, alarm } = newWorld();
     put("a", spec());
     measure(5, 20);
@@ -148,7 +148,8 @@ describe("a metric alarm", () => {
     await clock.advance(3_000); // Two seconds after the second.
     expect(state()).toBe("ALARM");
     expect(alarm().stateReason).toBe(
-      "Threshold Crossed: 1 out of the last 1 datapoints [20.0 (01/01/26 00:01:00)] was greater than the threshold (10.0) (minimum 1 datapoint for OK -> ALARM transition).",
+      "Threshold Crossed: 1 out of the last 1 datapoints [20.0 (01/01/26 00:01:00)] was greater than " +
+        "the threshold (10.0) (minimum 1 datapoint for OK -> ALARM transition).",
     );
     expect(JSON.parse(alarm().stateReasonData ?? "")).toMatchObject({
       statistic: "Average",
@@ -158,7 +159,7 @@ describe("a metric alarm", () => {
     });
   });
 
-  it("counts what comes a few seconds late", async () => {
+  it("counts data that arrives a few seconds late", async () => {
     const { clock, put, arrive, state } = newWorld();
     put("a", spec());
     await clock.advance(33_000);
@@ -168,7 +169,7 @@ describe("a metric alarm", () => {
     expect(state()).toBe("ALARM");
   });
 
-  it("is evaluated when data of the ended period arrives, and not by data of the current one or of others", async () => {
+  it("is evaluated when data of the ended period arrives, and not by data of other periods or metrics", async () => {
     const { clock, put, arrive, measure, state } = newWorld();
     put("a", spec());
     measure(5, 20);
@@ -209,7 +210,7 @@ describe("a metric alarm", () => {
     expect(state()).toBe("ALARM");
   });
 
-  it("has insufficient data where none comes", async () => {
+  it("is in INSUFFICIENT_DATA without data", async () => {
     const { clock, put, state, alarm } = newWorld();
     put("a", spec());
     await clock.advance(MINUTE);
@@ -229,7 +230,7 @@ describe("a metric alarm", () => {
     expect(state()).toBe("OK");
   });
 
-  it("watches an expression, and says where it cannot be evaluated", async () => {
+  it("watches an expression, and reports that it cannot be evaluated", async () => {
     const { clock, put, measure, state, alarm } = newWorld();
     const { stat } = spec().source as Extract<MetricAlarmSpec["source"], { type: "metric" }>; // As it is made above.
     const queries = (expression: string) =>
@@ -260,7 +261,7 @@ describe("a metric alarm", () => {
 });
 
 describe("the actions of a transition", () => {
-  it("are executed once, and recorded with how they ended", async () => {
+  it("are executed once, and recorded with their results", async () => {
     const { clock, put, set, done, history } = newWorld();
     put("a", spec(), { alarmActions: ["arn:topic", "arn:broken", "arn:nobody"] });
     set("a", "ALARM");

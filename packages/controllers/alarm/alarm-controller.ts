@@ -1,7 +1,6 @@
 import { ExpressionError, type MetricStore } from "@gantry/content";
 import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
-import { changeAlarmState, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
-import { alarmPeriod } from "./alarm-queries.ts";
+import { alarmPeriod, changeAlarmState, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
 import { AlarmReaders, evaluationInterval } from "./alarm-readers.ts";
 import { evaluateComposite } from "./composite-alarm.ts";
 import { evaluateAlarm } from "./evaluate-alarm.ts";
@@ -16,7 +15,10 @@ export interface AlarmControllerDeps extends ActionDeps {
 /** Alarms are evaluated this long after a period ends where no data of it has arrived. */
 const FALLBACK_MS = 1_000;
 
-/** What a run of the controller knows beside the records: without it an alarm is evaluated later, with the same result. */
+/**
+ * The state of a running controller besides the records. It may be lost: an alarm is then evaluated later,
+ * with the same result.
+ */
 interface Progress {
   /** Alarms that data has arrived for since their last evaluation. */
   readonly arrived: Set<string>;
@@ -25,8 +27,8 @@ interface Progress {
 }
 
 /**
- * Evaluates alarms when data of an ended period arrives, at the latest one second after the period's end, and executes the
- * actions of their transitions.
+ * Evaluates alarms when data of an ended period arrives, at the latest one second after the period's end, and
+ * executes the actions of their transitions.
  */
 export function alarmController(deps: AlarmControllerDeps): Reconciler {
   const { store } = deps;
@@ -126,12 +128,12 @@ function fallbackMs(clock: Clock, interval: number): number {
 
 async function evaluate(deps: AlarmControllerDeps, alarm: AlarmRecord, spec: MetricAlarmSpec): Promise<void> {
   const { store, clock } = deps;
-  const period = alarmPeriod(spec);
+  const period = alarmPeriod(spec.source);
   const range = await readAlarm(deps, alarm, spec);
   const verdict = evaluateAlarm(spec, range);
   store.transact((tx) => {
     const current = tx.get("alarm", alarm.arn);
-    // Whoever changed it meanwhile has it looked at again.
+    // A change in the meantime has put the alarm on the queue again.
     if (current !== alarm) return;
     const cleared = { ...alarm, evaluationState: undefined };
     if (alarm.evaluationState !== undefined) tx.put("alarm", alarm.arn, cleared);

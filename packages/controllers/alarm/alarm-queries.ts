@@ -1,15 +1,10 @@
 import { keyOf, type MetricQuery, type MetricRead } from "@gantry/content";
 import type { AlarmRecord, MetricAlarmSpec, MetricStatSpec } from "@gantry/state";
 
-/** Seconds of one period of an alarm: the longest of its metrics. */
-export function alarmPeriod({ source }: MetricAlarmSpec): number {
-  if (source.type === "metric") return source.stat.period;
-  return Math.max(
-    ...source.queries.map(({ source: of }) => (of.type === "metric" ? of.stat.period : (of.period ?? 0))),
-  );
-}
-
-/** The queries of an alarm over a time, and the id of the one that it watches. A metric's samples are counted as well. */
+/**
+ * The queries of an alarm over a time, and the id of the one that it watches. A metric's samples are counted
+ * as well.
+ */
 export function alarmQueries(
   alarm: AlarmRecord,
   spec: MetricAlarmSpec,

@@ -1,14 +1,17 @@
-import type { AlarmRecord, Reader } from "@gantry/state";
-import { alarmPeriod, alarmQueries } from "./alarm-queries.ts";
+import { alarmPeriod, type AlarmRecord, type Reader } from "@gantry/state";
+import { alarmQueries } from "./alarm-queries.ts";
 import { evaluationRange } from "./evaluate-alarm.ts";
 
 const UNREAD = { from: 0, until: 0 };
-/** Alarms of a period of a minute or more are evaluated each minute. Source: CloudWatch User Guide, "Alarm evaluation". */
+/**
+ * Alarms of a period of a minute or more are evaluated each minute.
+ * Source: CloudWatch User Guide, "Alarm evaluation".
+ */
 const INTERVAL_MAX_S = 60;
 
 /** How often an alarm is evaluated, in ms. */
 export function evaluationInterval(spec: Extract<AlarmRecord["spec"], { type: "metric" }>): number {
-  return Math.min(alarmPeriod(spec), INTERVAL_MAX_S) * 1_000;
+  return Math.min(alarmPeriod(spec.source), INTERVAL_MAX_S) * 1_000;
 }
 
 /** Which alarms read which metrics, kept up to date change by change. */
@@ -43,8 +46,8 @@ export class AlarmReaders {
   }
 
   /**
-   * The alarms that data of a period that has ended has arrived for. `arrived` has the keys of metrics, each with the times (ms)
-   * of its earliest and its latest point.
+   * The alarms that data of a period that has ended has arrived for. `arrived` has the keys of metrics, each
+   * with the times (ms) of its earliest and its latest point.
    */
   concernedBy(arrived: ReadonlyMap<string, readonly [number, number]>, now: number): ReadonlySet<string> {
     const concerned = new Set<string>();
@@ -55,7 +58,7 @@ export class AlarmReaders {
         if (spec?.type !== "metric") continue;
         const interval = evaluationInterval(spec);
         const ended = Math.floor(now / interval) * interval;
-        const oldest = ended - evaluationRange(spec) * alarmPeriod(spec) * 1_000;
+        const oldest = ended - evaluationRange(spec) * alarmPeriod(spec.source) * 1_000;
         if (earliest < ended && latest >= oldest) concerned.add(arn);
       }
     return concerned;

@@ -10,7 +10,7 @@ export interface AlarmPoint {
   readonly sampleCount: number | undefined;
 }
 
-/** What the datapoints say; `retain` keeps whatever state the alarm has. */
+/** The result of an evaluation; `retain` keeps the alarm's present state. */
 export interface AlarmVerdict {
   readonly state: AlarmState | "retain";
   /** The datapoints that were evaluated, the newest first. */
@@ -31,10 +31,10 @@ export function evaluationRange(spec: MetricAlarmSpec): number {
 }
 
 /**
- * Decides an alarm's state from the periods of its evaluation range, the newest last. Real datapoints come first: only where
- * there are fewer than the evaluation periods, the rest is filled in as the alarm says.
- * Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data", its tables and "Avoiding premature
- * transitions to alarm state".
+ * Decides an alarm's state from the periods of its evaluation range, the newest last. Real datapoints come
+ * first: only where there are fewer than the evaluation periods, the rest is filled in as the alarm says.
+ * Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data", its tables and
+ * "Avoiding premature transitions to alarm state".
  */
 export function evaluateAlarm(spec: MetricAlarmSpec, range: readonly AlarmPoint[]): AlarmVerdict {
   const periods = spec.evaluationPeriods;
@@ -57,7 +57,7 @@ export function evaluateAlarm(spec: MetricAlarmSpec, range: readonly AlarmPoint[
     case "missing": {
       if (evaluated.length === 0) return answer("INSUFFICIENT_DATA");
       if (breaching < evaluated.length) return answer("OK");
-      // All that is there is breaching. Once the oldest is old enough, nothing that may still come prevents the alarm.
+      // All datapoints breach. Once the oldest one is old enough, later data cannot prevent the alarm.
       const age = newestFirst.findLastIndex(isReal) + 1;
       return answer(age >= toAlarm ? "ALARM" : "retain");
     }

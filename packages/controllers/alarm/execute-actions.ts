@@ -8,7 +8,7 @@ import {
 import type { ControllerDeps } from "../controller-deps.ts";
 import { alarmNamed } from "./composite-alarm.ts";
 
-/** Does what an action's ARN stands for. Errors: whatever keeps it from being done, for the alarm's history. */
+/** Executes the action that an ARN names. Errors: the reason why it failed, for the alarm's history. */
 export type AlarmAction = (alarm: AlarmRecord) => Promise<void>;
 
 export interface ActionDeps extends ControllerDeps {
@@ -17,8 +17,8 @@ export interface ActionDeps extends ControllerDeps {
 }
 
 /**
- * Executes the actions of an alarm's last transition, each once, and records in its history how they ended. Actions that are
- * suppressed stay pending; the answer says in how many ms to look again.
+ * Executes the actions of an alarm's last transition, each once, and records in its history how they ended.
+ * Actions that are suppressed stay pending; the answer says in how many ms to look again.
  */
 export async function executeActions(deps: ActionDeps, key: string): Promise<number | undefined> {
   const { store, clock } = deps;
@@ -31,7 +31,8 @@ export async function executeActions(deps: ActionDeps, key: string): Promise<num
     return hold.waitMs;
   }
   if (alarm.pendingActions.length === 0 && alarm.suppression === undefined) return undefined;
-  // They are taken before they are done: an action that fails half-way, or a crash, does not repeat the others.
+  // Actions are removed from the record before they are executed, so that a failure of one, or a crash, does
+  // not repeat the others.
   const taken = store.transact((tx) => {
     const current = tx.get("alarm", key);
     if (current === undefined) return [];
@@ -82,8 +83,9 @@ interface Hold {
 }
 
 /**
- * Whether a composite alarm's actions wait: while its suppressor is in ALARM, for the extension period after, and for the
- * wait period in which the suppressor may still go into ALARM. Source: CloudWatch User Guide, "Composite alarm action suppression".
+ * Whether a composite alarm's actions wait: while its suppressor is in ALARM, for the extension period after,
+ * and for the wait period in which the suppressor may still go into ALARM.
+ * Source: CloudWatch User Guide, "Composite alarm action suppression".
  */
 function holdOf(deps: ActionDeps, alarm: AlarmRecord): Hold | undefined {
   if (alarm.spec.type !== "composite" || alarm.spec.suppressor === undefined) return undefined;

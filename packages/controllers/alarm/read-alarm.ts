@@ -6,8 +6,8 @@ import {
   type MetricValues,
 } from "@gantry/content";
 import type { Clock } from "@gantry/kernel";
-import type { AlarmRecord, MetricAlarmSpec } from "@gantry/state";
-import { alarmPeriod, alarmQueries } from "./alarm-queries.ts";
+import { alarmPeriod, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
+import { alarmQueries } from "./alarm-queries.ts";
 import { evaluationRange, type AlarmPoint } from "./evaluate-alarm.ts";
 
 /** What an alarm's metric measured in each period of its evaluation range, the newest last. Errors: ExpressionError. */
@@ -16,7 +16,7 @@ export async function readAlarm(
   alarm: AlarmRecord,
   spec: MetricAlarmSpec,
 ): Promise<readonly AlarmPoint[]> {
-  const period = alarmPeriod(spec);
+  const period = alarmPeriod(spec.source);
   const until = Math.floor(clock.now() / (period * 1_000)) * period * 1_000;
   const from = until - evaluationRange(spec) * period * 1_000;
   const { queries, watched } = alarmQueries(alarm, spec, { from, until });

@@ -21,7 +21,10 @@ function sentenceOf(
   { before, after }: { readonly before: AlarmState; readonly after: AlarmState },
 ): string {
   if (after === "INSUFFICIENT_DATA")
-    return `Insufficient Data: ${count(spec.evaluationPeriods, "datapoint")} ${spec.evaluationPeriods === 1 ? "was" : "were"} unknown.`;
+    return (
+      `Insufficient Data: ${count(spec.evaluationPeriods, "datapoint")} ` +
+      `${spec.evaluationPeriods === 1 ? "was" : "were"} unknown.`
+    );
   const treated = filled === 0 ? "" : treatment(spec, filled);
   if (evaluated.length === 0)
     return `Threshold Crossed: no datapoints were received for ${count(spec.evaluationPeriods, "period")}${treated}.`;
@@ -33,7 +36,11 @@ function sentenceOf(
     ? (spec.datapointsToAlarm ?? spec.evaluationPeriods)
     : spec.evaluationPeriods - (spec.datapointsToAlarm ?? spec.evaluationPeriods) + 1;
   const way = before === "INSUFFICIENT_DATA" ? (isAlarm ? "OK" : "ALARM") : before;
-  return `Threshold Crossed: ${named.length} out of the last ${evaluated.length} datapoints [${list}] ${verb} ${isAlarm ? "" : "not "}${WORDS[spec.comparison]} the threshold (${decimal(spec.threshold)}) (minimum ${count(needed, "datapoint")} for ${way} -> ${after} transition)${treated}.`;
+  return (
+    `Threshold Crossed: ${named.length} out of the last ${evaluated.length} datapoints [${list}] ${verb} ` +
+    `${isAlarm ? "" : "not "}${WORDS[spec.comparison]} the threshold (${decimal(spec.threshold)}) ` +
+    `(minimum ${count(needed, "datapoint")} for ${way} -> ${after} transition)${treated}.`
+  );
 }
 
 const WORDS = {

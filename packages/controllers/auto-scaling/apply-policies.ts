@@ -13,7 +13,10 @@ import type { ControllerDeps } from "../controller-deps.ts";
 import { planCapacity, type PolicyCall, type ScalingSituation } from "./plan-capacity.ts";
 import { changeCapacity, recordNotScaled } from "./record-activity.ts";
 
-/** While an alarm stays in its state, its policy is executed again each minute. Source: CloudWatch User Guide, "Alarm actions". */
+/**
+ * While an alarm stays in its state, its policy is executed again each minute.
+ * Source: CloudWatch User Guide, "Alarm actions".
+ */
 const REPEAT_MS = 60_000;
 
 interface Deps extends ControllerDeps {
@@ -25,7 +28,10 @@ interface Calling {
   readonly alarm: AlarmRecord;
 }
 
-/** Executes the policies that alarms ask for. Returns in how many ms to look again, or undefined while no alarm asks for any. */
+/**
+ * Executes the policies that alarms ask for. Returns in how many ms to look again, or undefined while no
+ * alarm asks for any.
+ */
 export async function applyPolicies(deps: Deps, targetArn: string): Promise<number | undefined> {
   const { store, clock } = deps;
   const calling = callsOf(store, targetArn);
@@ -117,7 +123,10 @@ function situationOf(
   } satisfies ScalingSituation;
 }
 
-/** Whether an alarm or a policy was replaced while metrics were read: the change has put the target on the queue again. */
+/**
+ * Whether an alarm or a policy was replaced while metrics were read: the change has put the target on the
+ * queue again.
+ */
 function hasChanged(reader: Reader, calling: readonly Calling[]): boolean {
   return calling.some(
     ({ policy, alarm }) =>

@@ -47,8 +47,10 @@ function runAction(tx: Transaction, deps: ControllerDeps, action: ScheduledActio
 }
 
 /**
- * Brings the desired count within bounds that have changed. A count that a caller sets outside the bounds later stays until a policy
- * is executed. Source: API_RegisterScalableTarget; Amazon ECS Developer Guide, "Automatically scale your Amazon ECS service".
+ * Brings the desired count within bounds that have changed. A count that a caller sets outside the bounds
+ * later stays until a policy is executed.
+ * Source: API_RegisterScalableTarget; Amazon ECS Developer Guide, "Automatically scale your Amazon ECS
+ * service".
  */
 export function applyRange(deps: ControllerDeps, targetArn: string): void {
   const { store } = deps;

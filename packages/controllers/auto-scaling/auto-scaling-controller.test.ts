@@ -240,7 +240,7 @@ describe("the auto-scaling controller", () => {
     expect(world.desired()).toBe(0);
   });
 
-  it("runs a scheduled action at its time, once also after it was down", async () => {
+  it("runs a scheduled action at its time, or once after a downtime", async () => {
     const world = newWorld();
     const controller = world.start();
     world.schedule("rate(1 hour)", 5);
@@ -257,7 +257,7 @@ describe("the auto-scaling controller", () => {
     ]);
   });
 
-  it("says once for each alarm that the capacity is at its bound", async () => {
+  it("reports once for each alarm that the capacity is at its bound", async () => {
     const world = newWorld({ target: { maxCapacity: 2 } });
     world.start();
     world.set("high", "ALARM");
@@ -268,7 +268,7 @@ describe("the auto-scaling controller", () => {
     ]);
   });
 
-  it("ends with its service", async () => {
+  it("removes its records with the service", async () => {
     const world = newWorld();
     world.start();
     world.store.transact((tx) => tx.delete("service", SERVICE));
@@ -278,7 +278,8 @@ describe("the auto-scaling controller", () => {
     expect(world.store.keys("alarm")).toEqual([]);
   });
 
-  // An alarm of another account names a step policy. Before: with the alarms of all accounts listed, it scaled the service.
+  // An alarm of another account names a step policy. Before: with the alarms of all accounts listed, it
+  // scaled the service.
   it("does nothing for an alarm of another account", async () => {
     const world = newWorld();
     world.store.transact((tx) => {

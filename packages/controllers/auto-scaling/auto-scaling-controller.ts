@@ -21,9 +21,10 @@ export interface AutoScalingDeps extends ControllerDeps {
 const POLICY_ARN = /^arn:aws:autoscaling:[^:]*:[^:]*:scalingPolicy:/;
 
 /**
- * Changes the desired count of services within the bounds of their scalable targets, as scheduled actions and policies ask. A key is
- * the ARN of a scalable target. Which policies are asked for follows from the states of alarms, so that a crash between an alarm's
- * transition and its action delays the policy at most until the next start.
+ * Changes the desired count of services within the bounds of their scalable targets, as scheduled actions and
+ * policies ask. A key is the ARN of a scalable target. Which policies are asked for follows from the states
+ * of alarms, so that a crash between an alarm's transition and its action delays the policy at most until the
+ * next start.
  */
 export function autoScalingController(deps: AutoScalingDeps): Reconciler {
   const { store, clock } = deps;
@@ -80,8 +81,8 @@ function removeWithService({ store }: AutoScalingDeps, target: ScalableTargetRec
 }
 
 /**
- * The action of an alarm whose ARN is that of a scaling policy of the alarm's account and region. The policy is executed by the
- * auto-scaling controller, which the alarm's new state has put on its queue.
+ * The action of an alarm whose ARN is that of a scaling policy of the alarm's account and region. The policy
+ * is executed by the auto-scaling controller, which the alarm's new state has put on its queue.
  */
 export function scalingPolicyAction(store: Reader, arn: string): AlarmAction | undefined {
   if (!POLICY_ARN.test(arn) || store.get("scalingPolicy", arn) === undefined) return undefined;

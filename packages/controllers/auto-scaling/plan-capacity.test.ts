@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ScalableTargetRecord, StepScalingSpec } from "@gantry/state";
 import { describe, expect, it } from "vitest";
-import { call, checkLaw, LAWS, NOW, policy, TRACKING } from "./capacity-laws.ts";
+import { call, checkProperty, PROPERTIES, NOW, policy, TRACKING } from "./capacity-properties.ts";
 import { planCapacity, type ScalingSituation } from "./plan-capacity.ts";
 import { stepCapacity } from "./step-capacity.ts";
 
@@ -56,7 +56,7 @@ describe("target tracking", () => {
     expect(planned({ calls: [call(cpu, "low", [0])] })).toBe(2);
   });
 
-  it("scales in only if every policy agrees that may scale in", () => {
+  it("scales in only if every policy that may scale in agrees", () => {
     const calls = [call(cpu, "low", [10])];
     expect(planned({ calls, policies: [cpu, memory] })).toBe("none");
     const inert = policy("memory", { ...TRACKING, disableScaleIn: true });
@@ -75,7 +75,7 @@ describe("target tracking", () => {
   });
 });
 
-describe("what holds scaling back", () => {
+describe("what prevents scaling", () => {
   it("suspension, a deployment and cooldowns hold a scale-in back", () => {
     const calls = [call(cpu, "low", [10])];
     expect(planned({ calls, target: suspended({ scaleIn: true }) })).toBe("none");
@@ -92,7 +92,7 @@ describe("what holds scaling back", () => {
     expect(planned({ calls, target: cooling("in", 6, 4) })).toBe(6);
   });
 
-  it("a scale-out within the cooldown of another adds what is missing alone", () => {
+  it("a scale-out within the cooldown of another adds only what is missing", () => {
     const target = cooling("out", 2, 4);
     expect(planned({ target, calls: [call(step, "high", [60])] })).toBe("none");
     const large = policy("large", { ...STEP, steps: [{ lower: 0, upper: undefined, adjustment: 5 }] });
@@ -142,7 +142,9 @@ describe("steps", () => {
   });
 });
 
-it.each(Object.entries(LAWS))("whatever policies ask for, %s", (_, law) => checkLaw(planCapacity, law));
+it.each(Object.entries(PROPERTIES))("whatever policies ask for, %s", (_, law) =>
+  checkProperty(planCapacity, law),
+);
 
 /** Bugs that are put into a copy of plan-capacity.ts one at a time: this text becomes that. */
 const MUTATIONS: readonly { readonly bug: string; readonly from: string; readonly to: string }[] = [
@@ -174,7 +176,7 @@ const MUTATIONS: readonly { readonly bug: string; readonly from: string; readonl
   },
 ];
 
-it.each(MUTATIONS)("the laws catch the bug: $bug", async ({ from, to }) => {
+it.each(MUTATIONS)("the properties catch the bug: $bug", async ({ from, to }) => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-capacity-"));
   try {
     const text = readFileSync(join(import.meta.dirname, "plan-capacity.ts"), "utf8");
@@ -184,10 +186,11 @@ it.each(MUTATIONS)("the laws catch the bug: $bug", async ({ from, to }) => {
       text.replace(from, () => to),
     );
     cpSync(join(import.meta.dirname, "step-capacity.ts"), join(folder, "step-capacity.ts"));
-    const mutated = (await import(join(folder, "plan-capacity.ts"))) as { planCapacity: typeof planCapacity }; // The copy.
-    const isCaught = Object.values(LAWS).some((law) => {
+    // The copy.
+    const mutated = (await import(join(folder, "plan-capacity.ts"))) as { planCapacity: typeof planCapacity };
+    const isCaught = Object.values(PROPERTIES).some((law) => {
       try {
-        checkLaw(mutated.planCapacity, law);
+        checkProperty(mutated.planCapacity, law);
         return false;
       } catch {
         return true;

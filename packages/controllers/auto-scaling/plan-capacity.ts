@@ -7,10 +7,14 @@ import type {
 } from "@gantry/state";
 import { stepCapacity } from "./step-capacity.ts";
 
-/** Seconds. Source: API_TargetTrackingScalingPolicyConfiguration, API_StepScalingPolicyConfiguration: the default for ECS. */
+/**
+ * Seconds.
+ * Source: API_TargetTrackingScalingPolicyConfiguration, API_StepScalingPolicyConfiguration: the default for
+ * ECS.
+ */
 const COOLDOWN_DEFAULT_S = 300;
 
-/** An alarm that asks for a policy, with what its metric measured. */
+/** An alarm that asks for a policy, with the measurements of its metric. */
 export interface PolicyCall {
   readonly policy: ScalingPolicyRecord;
   readonly alarm: {
@@ -26,7 +30,7 @@ export interface PolicyCall {
   readonly isDue: boolean;
 }
 
-/** What the decision on a target's capacity depends on. */
+/** The input of the decision on the capacity of a target. */
 export interface ScalingSituation {
   readonly target: Pick<ScalableTargetRecord, "minCapacity" | "maxCapacity" | "suspended" | "cooldown">;
   readonly desiredCount: number;
@@ -53,10 +57,12 @@ interface Candidate {
 }
 
 /**
- * Decides on the capacity that policies ask for: out if any asks for it, in only if none does and every target tracking policy
- * that may scale in asks for it; of several capacities the largest. A scale-out during the cooldown of another one counts from the
- * capacity before that one, so that only what is missing is added. Source: Application Auto Scaling User Guide, "How target tracking
- * scaling works", "How step scaling works"; Amazon ECS Developer Guide, "Automatically scale your Amazon ECS service".
+ * Decides on the capacity that policies ask for: out if any asks for it, in only if none does and every
+ * target tracking policy that may scale in asks for it; of several capacities the largest. A scale-out during
+ * the cooldown of another one counts from the capacity before that one, so that only what is missing is
+ * added.
+ * Source: Application Auto Scaling User Guide, "How target tracking scaling works", "How step scaling works";
+ * Amazon ECS Developer Guide, "Automatically scale your Amazon ECS service".
  */
 export function planCapacity(situation: ScalingSituation): CapacityPlan {
   const { target, desiredCount, calls } = situation;

@@ -8,8 +8,9 @@ export interface SchedulePlan {
 }
 
 /**
- * Which scheduled actions are to be run now. Of occurrences that passed unhandled, as while the control plane was down, each action
- * runs once. Source: API_PutScheduledAction, StartTime and EndTime.
+ * Which scheduled actions are to be run now. Of occurrences that passed unhandled, as while the control plane
+ * was down, each action runs once.
+ * Source: API_PutScheduledAction, StartTime and EndTime.
  */
 export function planSchedule(actions: readonly ScheduledActionRecord[], now: number): SchedulePlan {
   const next = actions.flatMap((action) => {

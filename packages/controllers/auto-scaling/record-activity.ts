@@ -10,7 +10,8 @@ import {
 import type { ControllerDeps } from "../controller-deps.ts";
 
 /**
- * Sets a service's desired count and records the one activity of this change. An activity that is in progress ends as Overridden.
+ * Sets a service's desired count and records the one activity of this change. An activity that is in progress
+ * ends as Overridden.
  * Source: Application Auto Scaling User Guide, "Scaling activities".
  */
 export function changeCapacity(
@@ -69,7 +70,10 @@ export function recordNotScaled(
   );
 }
 
-/** Ends the activity in progress: as Successful once the service runs what it set, as Overridden once another count is wanted. */
+/**
+ * Ends the activity in progress: as Successful once the service runs what it set, as Overridden once another
+ * count is wanted.
+ */
 export function finishActivities({ store, clock, ids }: ControllerDeps, targetArn: string): void {
   const key = inProgress(store, targetArn).at(-1);
   if (key === undefined) return;
@@ -84,7 +88,9 @@ export function finishActivities({ store, clock, ids }: ControllerDeps, targetAr
       return;
     }
     if (primaryOf(tx, service.arn)?.stability !== "STEADY_STATE") return;
-    const statusMessage = `Successfully set desired count to ${activity.desiredCount}. Change successfully fulfilled by ecs.`;
+    const statusMessage =
+      `Successfully set desired count to ${activity.desiredCount}. ` +
+      "Change successfully fulfilled by ecs.";
     tx.put("scalingActivity", key, { ...activity, statusCode: "Successful", statusMessage, endedAt: now });
     addServiceEvent(tx, service, { ids, now, message: `Message: ${statusMessage} Cause: ${activity.cause}` });
   });

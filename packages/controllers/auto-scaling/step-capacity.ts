@@ -1,9 +1,11 @@
 import type { Comparison, StepScalingSpec } from "@gantry/state";
 
 /**
- * The capacity that a step scaling policy asks for, not yet held within the target's bounds; undefined where no step covers the
- * breach. `breach` is the metric's distance from the alarm's threshold. Above the threshold a step includes its lower bound, below it
- * its upper bound. Source: Application Auto Scaling User Guide, "Step scaling policies", "Step adjustments" and "Scaling adjustment types".
+ * The capacity that a step scaling policy asks for, not yet held within the target's bounds; undefined where
+ * no step covers the breach. `breach` is the metric's distance from the alarm's threshold. Above the
+ * threshold a step includes its lower bound, below it its upper bound.
+ * Source: Application Auto Scaling User Guide, "Step scaling policies", "Step adjustments" and "Scaling
+ * adjustment types".
  */
 export function stepCapacity(
   spec: StepScalingSpec,

@@ -8,20 +8,20 @@ import type {
   TrafficRoute,
 } from "@gantry/state";
 
-/** All that a deployment's next step is decided from. */
+/** The input of the decision on a deployment's next step. */
 export interface CodeDeployView {
   readonly deployment: CodeDeploymentRecord;
   /** Whether the service is there and ACTIVE. */
   readonly isActive: boolean;
   /** The service's fleets; none where it is gone. */
   readonly taskSets: readonly TaskSetRecord[];
-  /** Ids of fleets that run all that they are to run, healthy. */
+  /** Ids of fleets that run their whole share, all of it healthy. */
   readonly steady: ReadonlySet<string>;
   /** The target groups as the deployment group names them, by ARN; one that is gone is left out. */
   readonly pair: readonly string[];
   /** Where the production and test listeners split traffic between the two target groups. */
   readonly routes: { readonly production: readonly TrafficRoute[]; readonly test: readonly TrafficRoute[] };
-  /** Why CodeDeploy cannot go on: what it needs is gone, or its role may not. */
+  /** Why CodeDeploy cannot continue: a resource is missing, or its role lacks a permission. */
   readonly problem: { readonly code: string; readonly message: string } | undefined;
   /** Those of the deployment's alarms that are in ALARM. */
   readonly alarms: readonly string[];
@@ -30,7 +30,7 @@ export interface CodeDeployView {
   readonly real: Pick<RealTime, "elapsedSince" | "wait">;
 }
 
-/** What a deployment may do; the code-deploy controller carries it out in one transaction. */
+/** The actions of a deployment; the code-deploy controller carries each out in one transaction. */
 export type CodeDeployAction =
   | {
       readonly type: "begin";
@@ -59,6 +59,6 @@ export type CodeDeployAction =
 
 export interface CodeDeployPlan {
   readonly actions: readonly CodeDeployAction[];
-  /** When time alone will change the answer. */
+  /** The time (ms) after which the plan changes although no record does; undefined where it does not. */
   readonly lookAgainInMs: number | undefined;
 }

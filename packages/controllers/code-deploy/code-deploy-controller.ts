@@ -26,8 +26,8 @@ export interface CodeDeployControllerDeps extends ControllerDeps {
 }
 
 /**
- * Moves the deployments of CodeDeploy. It is a client of task sets and of the transaction that writes weights: the tasks
- * themselves are the service controller's.
+ * Advances the deployments of CodeDeploy. It writes task sets, and the weights by their transaction; the
+ * service controller starts and stops the tasks.
  */
 export function codeDeployController(deps: CodeDeployControllerDeps): Reconciler {
   const { store, clock, log } = deps;
@@ -73,7 +73,7 @@ export function codeDeployController(deps: CodeDeployControllerDeps): Reconciler
   };
 }
 
-/** Carries out one action within the transaction that planned it: no plan is ever stored in part. */
+/** Carries out one action within the transaction that planned it, so that no plan is stored in part. */
 function perform(
   tx: Transaction,
   { ids }: CodeDeployControllerDeps,
@@ -122,7 +122,7 @@ function perform(
   }
 }
 
-/** The new fleet: what the AppSpec says, over what the old fleet has, on the other target group. */
+/** The new fleet: the settings of the AppSpec, else those of the old fleet, on the other target group. */
 function createTaskSet(
   tx: Transaction,
   deployment: CodeDeploymentRecord,
@@ -140,7 +140,7 @@ function createTaskSet(
       network: appSpec.network ?? blue.network,
       loadBalancers: [{ targetGroupArn: greenGroupArn, containerName, containerPort }],
       launchType: blue.launchType,
-      capacityProviderStrategy: blue.capacityProviderStrategy,
+      capacityProviderStrategy: appSpec.capacityProviderStrategy ?? blue.capacityProviderStrategy,
       platformVersion: appSpec.platformVersion ?? blue.platformVersion,
     },
     {

@@ -7,7 +7,7 @@ import {
   type CodeDeploymentRecord,
 } from "@gantry/state";
 import { watchKinds } from "../controller-deps.ts";
-import type { HookControllerDeps } from "../service/hook-controller.ts";
+import { HOOK_CALLS_MAX, type HookControllerDeps } from "../service/hook-controller.ts";
 import { codeDeployPrincipal } from "./code-deploy-view.ts";
 
 const REASON_LENGTH_MAX = 500;
@@ -21,6 +21,7 @@ export function codeDeployHookController(deps: HookControllerDeps): Reconciler {
   const { store } = deps;
   return {
     name: "code-deploy-hook",
+    concurrencyMax: HOOK_CALLS_MAX,
     keys: () =>
       store
         .list("codeDeployment")

@@ -24,7 +24,7 @@ interface Options {
   readonly clock: Clock;
 }
 
-/** Reads all that decides about a deployment, and checks what its role may do. */
+/** Reads the input of a deployment's plan, and checks the permissions of its role. */
 export function codeDeployView(
   tx: Transaction,
   deployment: CodeDeploymentRecord,
@@ -56,7 +56,10 @@ export function codeDeployView(
   };
 }
 
-/** The platform as a session of the deployment group's role; undefined where the role is gone or does not trust CodeDeploy. */
+/**
+ * The platform as a session of the deployment group's role; undefined where the role is gone or does not
+ * trust CodeDeploy.
+ */
 export function codeDeployPrincipal(
   reader: Reader,
   { account, groupArn, settings, id }: CodeDeploymentRecord,
@@ -93,7 +96,7 @@ interface Needs {
   readonly routes: CodeDeployView["routes"];
 }
 
-/** Why the deployment cannot go on, if so. */
+/** Why the deployment cannot continue; undefined where it can. */
 function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options): CodeDeployView["problem"] {
   const { deployment, pair, routes } = needs;
   const { settings } = deployment;
@@ -101,13 +104,18 @@ function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options
   if (principal === undefined)
     return {
       code: "IAM_ROLE_MISSING",
-      message: `CodeDeploy was unable to assume the role ${settings.serviceRoleArn}: it does not exist, or does not trust ${SERVICE}.`,
+      message:
+        `CodeDeploy was unable to assume the role ${settings.serviceRoleArn}: it does not exist, or does ` +
+        `not trust ${SERVICE}.`,
     };
   if (pair.length !== settings.targetGroupNames.length)
     return invalidBalancing(`A target group of ${settings.targetGroupNames.join(", ")} does not exist.`);
   for (const arn of [settings.productionListenerArn, settings.testListenerArn])
     if (arn !== undefined && reader.get("listener", arn) === undefined)
       return invalidBalancing(`The listener ${arn} does not exist.`);
+  const foreign = groupOfOtherVpc(reader, settings.productionListenerArn, pair);
+  if (foreign !== undefined)
+    return invalidBalancing(`The target group ${foreign} is in another VPC than the load balancer.`);
   if (deployment.blueGroupArn !== undefined && routes.production.length === 0)
     return invalidBalancing(
       `The listener ${settings.productionListenerArn} forwards to none of the target groups.`,
@@ -126,6 +134,19 @@ function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options
     if (because !== undefined) return { code: "IAM_ROLE_PERMISSIONS", message: because };
   }
   return undefined;
+}
+
+/**
+ * Deployment groups name target groups, which may have been created again since. Their weights pass no check
+ * of ELB.
+ */
+function groupOfOtherVpc(
+  reader: Reader,
+  listenerArn: string | undefined,
+  pair: readonly string[],
+): string | undefined {
+  const balancer = reader.get("loadBalancer", reader.get("listener", listenerArn)?.loadBalancerArn);
+  return pair.find((arn) => reader.get("targetGroup", arn)?.vpcId !== balancer?.vpcId);
 }
 
 /** The target groups that a listener or rule forwards to. */
@@ -167,7 +188,7 @@ interface NeededAction {
   readonly conditions?: Readonly<Record<string, string>>;
 }
 
-/** What CodeDeploy calls in the name of the role. Source: the managed policy AWSCodeDeployRoleForECS. */
+/** The actions that CodeDeploy performs with the role. Source: the managed policy AWSCodeDeployRoleForECS. */
 function actionsOf(reader: Reader, { deployment, service, routes }: Needs): readonly NeededAction[] {
   const { greenTaskSetId } = deployment;
   const modify = ({ kind, arn }: TrafficRoute): NeededAction => ({

@@ -23,8 +23,9 @@ const HOOK_MAX_MS = 60 * MINUTE_MS;
 const WAIT: CodeDeployPlan = { actions: [], lookAgainInMs: undefined };
 
 /**
- * Decides the next step of a deployment: one lifecycle event after another, then the wait and the end of the old fleet. It
- * may be asked at any time, as often as one likes. Source: CodeDeploy User Guide, "Deployments on an Amazon ECS compute platform".
+ * Decides the next step of a deployment: one lifecycle event after another, then the wait and the end of the
+ * old fleet. It can be called at any time, any number of times.
+ * Source: CodeDeploy User Guide, "Deployments on an Amazon ECS compute platform".
  */
 export function planCodeDeploy(view: CodeDeployView): CodeDeployPlan {
   const { deployment } = view;
@@ -48,13 +49,13 @@ export function planCodeDeploy(view: CodeDeployView): CodeDeployPlan {
   }
 }
 
-/** Once the old fleet is let go there is nothing to return to: the deployment is brought to its end. */
+/** Once the old fleet is being removed, the deployment cannot be rolled back any more, and is completed. */
 function isPastReturn({ deployment, taskSets }: CodeDeployView): boolean {
   const blue = taskSets.find((set) => set.id === deployment.blueTaskSetId);
   return deployment.terminationSince !== undefined && (blue === undefined || blue.status === "DRAINING");
 }
 
-/** What ends a deployment before its time, the caller's request first. */
+/** The reason that ends a deployment early; a caller's request comes first. */
 function interruptionOf(view: CodeDeployView): CodeDeployEnd | undefined {
   const { deployment, alarms, problem, taskSets } = view;
   if (!view.isActive)
@@ -70,7 +71,9 @@ function interruptionOf(view: CodeDeployView): CodeDeployEnd | undefined {
     return {
       status: "Stopped",
       code: "ALARM_ACTIVE",
-      message: `One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated alarms: <${alarms.join(", ")}>`,
+      message:
+        "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, " +
+        `and the affected deployments have been stopped. Activated alarms: <${alarms.join(", ")}>`,
       rollBack: rollsBackOn(view, "DEPLOYMENT_STOP_ON_ALARM"),
     };
   if (problem !== undefined) return failure(view, problem.code, problem.message);
@@ -134,7 +137,7 @@ function planEventBegin(view: CodeDeployView, event: CodeDeployEventRecord): Cod
   });
 }
 
-/** Lets go of what an earlier deployment has left, brings the new fleet up, and waits until all of it is healthy. */
+/** Removes the remains of an earlier deployment, creates the new fleet, and waits until all of it is healthy. */
 function planInstall(view: CodeDeployView, event: CodeDeployEventRecord): CodeDeployPlan {
   const { deployment, taskSets, steady } = view;
   const green = taskSets.find((set) => set.id === deployment.greenTaskSetId);
@@ -144,7 +147,8 @@ function planInstall(view: CodeDeployView, event: CodeDeployEventRecord): CodeDe
     return fail(
       view,
       "TIMEOUT",
-      "The deployment timed out while waiting for the replacement task set to become healthy. This time out period is 60 minutes.",
+      "The deployment timed out while waiting for the replacement task set to become healthy. This " +
+        "time out period is 60 minutes.",
     );
   if (green !== undefined) return { actions: [], lookAgainInMs: left };
   if (deployment.traffic.shiftedAt === undefined)
@@ -200,7 +204,7 @@ function planHook(view: CodeDeployView, event: CodeDeployEventRecord): CodeDeplo
   );
 }
 
-/** Keeps the old fleet for its time, so that a rollback is instant, and then lets it go. */
+/** Keeps the old fleet for the termination wait, so that a rollback is instant, and then removes it. */
 function planTermination(view: CodeDeployView): CodeDeployPlan {
   const { deployment, taskSets, now } = view;
   const { action, waitMinutes } = deployment.settings.termination;
@@ -217,7 +221,7 @@ function planTermination(view: CodeDeployView): CodeDeployPlan {
   return whenSteady(view, () => act(drain(blue)));
 }
 
-/** The traffic is back already: the new fleet goes, and the service is as it was. */
+/** The traffic has returned already: the new fleet is removed, and the service is as before. */
 function planReturn(view: CodeDeployView): CodeDeployPlan {
   const { deployment, taskSets } = view;
   if (!view.isActive)
@@ -233,7 +237,10 @@ function planReturn(view: CodeDeployView): CodeDeployPlan {
   return green.status === "DRAINING" ? WAIT : act(drain(green));
 }
 
-/** Goes on where the new fleet is healthy as a whole; one that is not for five minutes fails the deployment. */
+/**
+ * Continues where the whole new fleet is healthy; a fleet that is not healthy for five minutes fails the
+ * deployment.
+ */
 function whenSteady(view: CodeDeployView, next: () => CodeDeployPlan): CodeDeployPlan {
   const { deployment, taskSets, steady } = view;
   const green = taskSets.find((set) => set.id === deployment.greenTaskSetId);

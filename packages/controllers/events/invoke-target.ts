@@ -1,4 +1,4 @@
-import type { Principal } from "@gantry/iam";
+import { serviceActingFor, type Principal } from "@gantry/iam";
 import { isObject, messageOf } from "@gantry/kernel";
 import { scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
@@ -18,43 +18,135 @@ export interface InvokeDeps extends ControllerDeps {
 }
 
 /** How an invocation ended; one that may succeed later is tried again. */
-export type Outcome =
-  | { readonly type: "done" }
-  | { readonly type: "failed"; readonly reason: string; readonly mayRetry: boolean };
+export type Outcome = { readonly type: "done" } | Failure;
+
+/** Why a target was not invoked; the code is the operation's, where it answered. */
+export interface Failure {
+  readonly type: "failed";
+  readonly reason: string;
+  readonly code: string;
+  readonly mayRetry: boolean;
+}
 
 const DONE: Outcome = { type: "done" };
-const failed = (reason: string, mayRetry: boolean): Outcome => ({ type: "failed", reason, mayRetry });
+const failed = (code: string, reason: string, mayRetry: boolean): Outcome => ({
+  type: "failed",
+  code,
+  reason,
+  mayRetry,
+});
 type Json = Readonly<Record<string, unknown>>;
 
 /** Invokes the target of a delivery, as the role that the target names. */
 export async function invokeTarget(deps: InvokeDeps, delivery: EventDeliveryRecord): Promise<Outcome> {
   const { arn } = delivery.target;
   if (arn.startsWith("arn:aws:logs:")) return writeLog(deps, delivery);
-  const principal = roleOf(deps, delivery);
+  const principal = callerOf(deps, delivery);
   if (principal === undefined)
     return failed(
+      "FAILED_TO_ASSUME_ROLE",
       `The role ${delivery.target.roleArn ?? ""} cannot be assumed by ${delivery.service}.`,
       false,
     );
-  const call = arn.startsWith("arn:aws:ecs:") ? runTaskCall(delivery) : putEventsCall(delivery);
   try {
-    const answer = await deps.callApi({ ...call, principal, region: delivery.region });
+    const answer = await deps.callApi({ region: delivery.region, ...callOf(delivery), principal });
     const reason = refusalOf(answer);
-    return reason === undefined ? DONE : failed(reason, !/Malformed|Invalid|NotAuthorized/.test(reason));
+    if (reason === undefined) return DONE;
+    return failed("ERROR_FROM_TARGET", reason, !/Malformed|Invalid|NotAuthorized/.test(reason));
   } catch (thrown) {
-    return failed(messageOf(thrown), isTemporary(thrown));
+    const { code } = thrown as { code?: string }; // An ApiError, or a failure of the platform.
+    return failed(code ?? "INTERNAL_ERROR", messageOf(thrown), isTemporary(thrown));
   }
+}
+
+/**
+ * Sends the payload of an invocation that failed for good to the dead-letter queue of its target. Answers why that
+ * failed, too; undefined where it is sent.
+ */
+export async function sendToDeadLetters(
+  deps: InvokeDeps,
+  delivery: EventDeliveryRecord,
+  queueArn: string,
+  attributes: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const { service, sourceArn, account } = delivery;
+  // Scheduler sends by its role, EventBridge by itself.
+  const principal =
+    service === "scheduler"
+      ? roleOf(deps, delivery)
+      : serviceActingFor(`${service}.amazonaws.com`, { arn: sourceArn, account });
+  if (principal === undefined) return `The role ${delivery.target.roleArn ?? ""} cannot be assumed.`;
+  const MessageAttributes = Object.fromEntries(
+    Object.entries(attributes).map(([name, text]) => [name, { DataType: "String", StringValue: text }]),
+  );
+  const call = sendMessageCall(queueArn, { MessageBody: delivery.payload, MessageAttributes });
+  try {
+    await deps.callApi({ ...call, principal });
+    return undefined;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+/** Who invokes the target: its role, or the service itself where a queue or a topic has none. */
+function callerOf(deps: InvokeDeps, delivery: EventDeliveryRecord): Principal | undefined {
+  const { service, sourceArn, account, target } = delivery;
+  const isByItself = service !== "scheduler" && target.roleArn === undefined && hasPolicy(target.arn);
+  if (!isByItself) return roleOf(deps, delivery);
+  return serviceActingFor(`${service}.amazonaws.com`, { arn: sourceArn, account });
+}
+
+/** Whether the policy of the target itself can let EventBridge in. */
+function hasPolicy(arn: string): boolean {
+  return isQueue(arn) || isTopic(arn);
+}
+
+function isTopic(arn: string): boolean {
+  return arn.startsWith("arn:aws:sns:");
+}
+
+function isQueue(arn: string): boolean {
+  return arn.startsWith("arn:aws:sqs:");
+}
+
+function callOf(delivery: EventDeliveryRecord): Call {
+  const { target, payload } = delivery;
+  if (target.arn.startsWith("arn:aws:ecs:")) return runTaskCall(delivery);
+  if (isTopic(target.arn)) return publishCall(delivery);
+  if (!isQueue(target.arn)) return putEventsCall(delivery);
+  const { messageGroupId: MessageGroupId } = target;
+  return sendMessageCall(target.arn, {
+    MessageBody: payload,
+    ...(MessageGroupId === undefined ? {} : { MessageGroupId }),
+  });
+}
+
+/** The queue's own region, which may be another than the delivery's. */
+function sendMessageCall(queueArn: string, message: Json): Call & { readonly region: string } {
+  const [, , , region = "", account, name] = queueArn.split(":");
+  const input = { QueueUrl: `/${account}/${name}`, ...message };
+  return { service: "sqs", operation: "SendMessage", input, region };
+}
+
+/** S3 publishes under a subject of its own. Source: S3 User Guide, "Event message structure". */
+function publishCall({ service, target, payload }: EventDeliveryRecord): Call & { readonly region: string } {
+  const subject = service === "s3" ? { Subject: "Amazon S3 Notification" } : {};
+  const input = { TopicArn: target.arn, Message: payload, ...subject };
+  return { service: "sns", operation: "Publish", input, region: target.arn.split(":")[3] ?? "" };
 }
 
 /** EventBridge writes to log groups by itself: a target of a log group has no role. */
 function writeLog({ store, putLog }: InvokeDeps, { id, target, payload }: EventDeliveryRecord): Outcome {
   const group = store.get("logGroup", target.arn.replace(/:\*$/, ""));
-  if (group === undefined) return failed(`The log group ${target.arn} does not exist.`, false);
+  if (group === undefined) return failed("NO_RESOURCE", `The log group ${target.arn} does not exist.`, false);
   putLog(group.arn, id, payload);
   return DONE;
 }
 
-/** Scheduler names itself to the role by the schedule's group. Source: EventBridge Scheduler User Guide, "Confused deputy prevention". */
+/**
+ * Scheduler names itself to the role by the schedule's group.
+ * Source: EventBridge Scheduler User Guide, "Confused deputy prevention".
+ */
 function roleOf({ store, clock }: InvokeDeps, delivery: EventDeliveryRecord): Principal | undefined {
   const { service, sourceArn, account, target, id } = delivery;
   const group = sourceArn.split("/")[1] ?? "";
@@ -73,7 +165,10 @@ interface Call {
   readonly input: Record<string, unknown>;
 }
 
-/** The overrides are those of RunTask, in the input. A delivery that a crash repeats starts no second task: the token is its id. */
+/**
+ * The overrides are those of RunTask, in the input. A delivery that a crash repeats starts no second task:
+ * the token is its id.
+ */
 function runTaskCall({ id, target, payload, sourceArn, service }: EventDeliveryRecord): Call {
   const overrides = overridesIn(payload);
   const by = service === "events" ? "events-rule" : "chronos-schedule";
@@ -119,7 +214,8 @@ function putEventsCall({ target, payload, sourceArn }: EventDeliveryRecord): Cal
 
 /** Why an answer means that the target was not invoked: tasks that have no room, events that are not taken. */
 function refusalOf(answer: object): string | undefined {
-  const { failures, Entries } = answer as { failures?: unknown; Entries?: unknown }; // Outputs of RunTask and PutEvents.
+  // Outputs of RunTask and PutEvents.
+  const { failures, Entries } = answer as { failures?: unknown; Entries?: unknown };
   const lists = [failures, Entries].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
   const reasons = lists.flatMap((each) => {
     const { reason, ErrorCode } = objectIn(each);

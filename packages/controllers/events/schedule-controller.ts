@@ -14,12 +14,16 @@ import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { Turns } from "./turns.ts";
 
 const MINUTE_MS = 60_000;
-/** An occurrence that passed while the platform was down is a day late at most, as an event that EventBridge retries. */
+/**
+ * Occurrences that were missed while the platform was down are invoked up to a day late, like events that
+ * EventBridge retries.
+ */
 const RULE_AGE_MS = 24 * 60 * MINUTE_MS;
 
 /**
- * Makes deliveries of the occurrences of schedules: of rules and of EventBridge Scheduler. A key is the ARN of a rule or a schedule.
- * Of the occurrences that passed unhandled, as while the platform was down, the first that is not too old runs once.
+ * Makes deliveries of the occurrences of schedules: of rules and of EventBridge Scheduler. A key is the ARN
+ * of a rule or a schedule. Of the occurrences that passed unhandled, as while the platform was down, the
+ * first that is not too old runs once.
  */
 export function scheduleController(deps: ControllerDeps): Reconciler {
   const { store, clock } = deps;
@@ -37,7 +41,7 @@ export function scheduleController(deps: ControllerDeps): Reconciler {
     async reconcile(key) {
       const wait = waitOf(deps, key);
       if (wait === undefined || wait > 0) return wait;
-      // Thousands may be due at one moment: other work gets its turn between them.
+      // Thousands may be due at the same time: other work runs between them.
       await turns.next();
       store.transact((tx) => {
         const now = clock.now();
@@ -59,8 +63,9 @@ function waitOf({ store, clock }: ControllerDeps, key: string): number | undefin
 }
 
 /**
- * When the next occurrence is run: within the flexible window after its time, at a moment that follows from the schedule and the
- * occurrence, so that a restart does not choose again. Source: EventBridge Scheduler User Guide, "Configuring flexible time windows".
+ * When the next occurrence is run: within the flexible window after its time, at a moment that follows from
+ * the schedule and the occurrence, so that a restart does not choose again.
+ * Source: EventBridge Scheduler User Guide, "Configuring flexible time windows".
  */
 export function invocationAt({ arn, nextAt, windowMinutes = 0 }: ScheduleRecord): number | undefined {
   if (nextAt === undefined) return undefined;

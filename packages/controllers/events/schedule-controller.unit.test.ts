@@ -76,7 +76,7 @@ describe("a schedule", () => {
     expect(store.get("schedule", arn)).toBeUndefined();
   });
 
-  it("ends with its end", async () => {
+  it("stops at its end date", async () => {
     const { clock, start, ran } = newWorld({ endAt: START + 11 * MINUTE });
     start();
     await clock.advance(60 * MINUTE);
@@ -102,7 +102,7 @@ describe("a schedule", () => {
     expect(at - Date.UTC(2026, 10, 27, 13)).toBeLessThan(60 * MINUTE);
   });
 
-  it("runs once for what passed while the platform was down", async () => {
+  it("runs once for the occurrences during a downtime", async () => {
     const { clock, start, ran } = newWorld();
     await clock.advance(61 * MINUTE);
     start();
@@ -121,8 +121,9 @@ describe("a schedule", () => {
   });
 });
 
-// Before: nothing of this kind existed. A platform that runs all that is due in one turn answers nobody meanwhile.
-it("thousands of schedules that are due at one moment leave other work its turn", async () => {
+// Before: there were no schedules. A platform that runs everything that is due in one turn of the event loop
+// answers no requests meanwhile.
+it("thousands of schedules that are due at once do not block other work", async () => {
   const { clock, store, start } = newWorld();
   const [one] = store.list("schedule");
   if (one === undefined) throw new Error("The world has a schedule.");

@@ -1,6 +1,6 @@
 /**
- * Gives each caller a turn of the event loop of its own, so that connections, timers and answers are served between any two of them,
- * however many keys a controller works on at a time.
+ * Gives each caller a turn of the event loop of its own, so that connections, timers and answers are served
+ * between any two of them, however many keys a controller works on at a time.
  */
 export class Turns {
   #last: Promise<void> = Promise.resolve();

@@ -51,7 +51,7 @@ function newController(store: MemoryStore, clock: VirtualClock, keys: { vault: V
 }
 
 // Before: the https URL that the platform prints verified only where a certificate was requested for exactly its name.
-it("gives a load balancer that speaks HTTPS a certificate for its own name, and a new one before it expires", async () => {
+it("gives an HTTPS load balancer a certificate for its own name, and renews it before it expires", async () => {
   const store = new MemoryStore();
   const clock = new VirtualClock();
   const vault = newVault(Buffer.alloc(32, 1));
@@ -77,7 +77,7 @@ it("gives a load balancer that speaks HTTPS a certificate for its own name, and 
 });
 
 // Before: the certificate stayed, and no load balancer of the node was told anything any more.
-it("issues the certificate again where its key was sealed with a vault key that is gone", async () => {
+it("issues the certificate again if its key cannot be opened", async () => {
   const store = new MemoryStore();
   const clock = new VirtualClock();
   const files = await newAuthority(clock.now());

@@ -1,6 +1,7 @@
 import type { Assignment } from "@gantry/agent-protocol";
 import { messageOf } from "@gantry/kernel";
 import {
+  activePeerings,
   firstNode,
   hostOf,
   type Change,
@@ -10,8 +11,10 @@ import {
 } from "@gantry/state";
 import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
+import { instanceAssignment } from "./instance-assignment.ts";
 import { interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 import { vpcAssignment } from "./vpc-assignment.ts";
+import { zoneAssignment, zoneKeyOf, zonesOf } from "./zone-assignment.ts";
 
 const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "vpc",
@@ -29,6 +32,8 @@ const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "vpcEndpoint",
   "blockPublicAccess",
   "publicAccessExclusion",
+  "flowLog",
+  "vpcPeering",
 ]);
 const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "loadBalancer",
@@ -42,16 +47,20 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "securityGroup",
 ]);
 
-/** All that a node is to make. */
+/** The assignments of one node. */
 export interface NodeAssignments {
   readonly assignments: readonly Assignment[];
-  /** Keys of assignments that cannot be made from their records, with the reason: the node keeps what it has of them. */
+  /**
+   * Keys of assignments that cannot be computed from their records, with the reason: the node keeps its
+   * earlier version of them.
+   */
   readonly broken: readonly { readonly key: string; readonly reason: string }[];
 }
 
 /**
- * All that a node is to make, fresh from the records: its own tasks, interfaces, databases, file systems and load
- * balancers, and the VPCs that they are in. A broken record keeps none of the others from the node.
+ * Computes all assignments of a node from the current records: its own tasks, interfaces, databases, file
+ * systems and load balancers, and the VPCs that they are in. A record that cannot be read affects only its
+ * own assignment.
  */
 export function assignmentsFor(reader: Reader, deps: AssignmentDeps, nodeId: string): NodeAssignments {
   const assignments: Assignment[] = [];
@@ -67,7 +76,7 @@ export function assignmentsFor(reader: Reader, deps: AssignmentDeps, nodeId: str
   return { assignments, broken };
 }
 
-/** The keys of everything that some node is to make: `KIND/ID`. */
+/** The keys of the assignments of all nodes: `KIND/ID`. */
 export function subjectKeys(reader: Reader): readonly string[] {
   return [
     ...reader.keys("vpc").map((id) => `vpc/${id}`),
@@ -80,22 +89,41 @@ export function subjectKeys(reader: Reader): readonly string[] {
       .filter((task) => task.lastStatus !== "STOPPED" && task.placement !== undefined)
       .map((task) => `task/${task.arn}`),
     ...reader.keys("databaseInstance").map((arn) => `database/${arn}`),
+    ...reader.keys("ec2Instance").map((id) => `instance/${id}`),
     ...reader.keys("fileSystem").map((id) => `folder/${id}`),
+    ...reader.keys("hostedZone").map(zoneKeyOf),
     "balancers",
   ];
 }
 
-/** The subjects whose assignments a change can touch. */
+/** The subjects whose assignments a change can affect. */
 export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   const keys: string[] = [];
   if (change.kind === "task") keys.push(`task/${change.key}`);
+  // The cluster's settings decide what is measured of its tasks.
+  if (change.kind === "cluster")
+    keys.push(
+      ...reader
+        .listBy("task", "cluster", change.key)
+        .filter((task) => task.lastStatus !== "STOPPED" && task.placement !== undefined)
+        .map((task) => `task/${task.arn}`),
+    );
   if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
   if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
+  if (change.kind === "ec2Instance") {
+    const vpcId = reader.get("ec2Instance", change.key)?.vpcId;
+    keys.push(`instance/${change.key}`, ...(vpcId === undefined ? [] : [`vpc/${vpcId}`]));
+  }
   if (change.kind === "networkInterface") {
     const eni = reader.get("networkInterface", change.key);
     keys.push(
       `interface/${change.key}`,
-      ...(eni === undefined ? reader.keys("vpc").map((id) => `vpc/${id}`) : [`vpc/${eni.vpcId}`]),
+      ...(eni?.owner.type === "instance" ? [`instance/${eni.owner.key}`] : []),
+      ...(eni === undefined
+        ? reader.keys("vpc").map((id) => `vpc/${id}`)
+        : [eni.vpcId, ...activePeerings(reader, eni.vpcId).map(({ peer }) => peer.vpcId)].map(
+            (id) => `vpc/${id}`,
+          )),
     );
   }
   if (change.kind === "session")
@@ -104,6 +132,10 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
         .list("task")
         .filter((task) => task.credentials.task === change.key)
         .map((task) => `task/${task.arn}`),
+      ...reader
+        .list("ec2Instance")
+        .filter((instance) => instance.sessionId === change.key)
+        .map((instance) => `instance/${instance.id}`),
     );
   if (NETWORK_KINDS.has(change.kind))
     keys.push(
@@ -111,16 +143,19 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
       ...(change.kind === "vpc" ? [`vpc/${change.key}`] : []),
     );
   if (BALANCER_KINDS.has(change.kind)) keys.push("balancers");
+  keys.push(...zonesOf(reader, change));
   return keys;
 }
 
-/** The key of the assignment that a subject leads to. */
+/** The key of the assignment of a subject. */
 export function assignmentKeyOf(reader: Reader, key: string): string {
   const [kind = "", ...rest] = key.split("/");
   const name = rest.join("/");
   switch (kind) {
     case "task":
       return `pod/${name.split("/").at(-1)}`;
+    case "instance":
+      return `pod/${name}`;
     case "database":
       return `pod/${reader.get("databaseInstance", name)?.resourceId ?? name.split(":").at(-1)}`;
     default:
@@ -128,7 +163,10 @@ export function assignmentKeyOf(reader: Reader, key: string): string {
   }
 }
 
-/** What a node is to do about a subject, fresh from the records; undefined where nothing (any more). Throws where a record is broken. */
+/**
+ * Computes a subject's assignment to a node from the current records; undefined where the node has none (any
+ * more). Throws where a record is broken.
+ */
 export function assignmentOf(
   reader: Reader,
   deps: AssignmentDeps,
@@ -157,19 +195,27 @@ export function assignmentOf(
       const isOwn = database !== undefined && hostOf(reader, database) === nodeId;
       return isOwn ? databaseAssignment(reader, deps, database) : undefined;
     }
+    case "instance": {
+      const instance = reader.get("ec2Instance", name);
+      const isOwn = instance !== undefined && hostOf(reader, instance) === nodeId;
+      return isOwn ? instanceAssignment(reader, deps, instance) : undefined;
+    }
     case "folder": {
       const fileSystem = reader.get("fileSystem", name);
       const isOwn = fileSystem !== undefined && hostOf(reader, fileSystem) === nodeId;
       return isOwn ? { kind: "folder", key, path: `efs/${name}` } : undefined;
     }
+    case "zone":
+      return zoneAssignment(reader, name);
     default:
       return balancersAssignment(reader, deps.vault, nodeId);
   }
 }
 
 /**
- * Whether an interface is on a node. Those of NAT gateways, mount targets and endpoints are on every node that has a router for
- * their VPC; one that was made before there was a choice is on the node that registered first.
+ * Whether an interface is on a node. Those of NAT gateways, mount targets and endpoints are on every node
+ * that has a router for their VPC; one from before nodes could be chosen is on the node that registered
+ * first.
  */
 function isOnNode(reader: Reader, nodeId: string): (eni: NetworkInterfaceRecord) => boolean {
   const first = firstNode(reader)?.id;

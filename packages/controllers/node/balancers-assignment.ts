@@ -1,5 +1,6 @@
 import type {
   BalancerAction,
+  BalancerAuthentication,
   BalancerClientRule,
   BalancerListener,
   BalancerLogs,
@@ -24,7 +25,10 @@ const IDLE_SECONDS = 60;
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
 const PORT_MAX = 65_535;
 
-/** All load balancers of a node as its proxy needs them, with the target groups that a listener leads to. */
+/**
+ * The load balancers of a node in the form that its proxy needs, with the target groups that listeners
+ * forward to.
+ */
 export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string): BalancersAssignment {
   const records = balancersOn(reader, nodeId);
   const balancers = records.map((record) => ({
@@ -90,7 +94,10 @@ function logsOf({ attributes }: LoadBalancerRecord): BalancerLogs {
   };
 }
 
-/** What the security groups let in by address. Rules that name a group let in its members, who are inside the VPC. */
+/**
+ * The address ranges that the security groups allow. Rules that name a group allow its members, which are
+ * inside the VPC.
+ */
 function clientRulesOf(reader: Reader, balancer: LoadBalancerRecord): readonly BalancerClientRule[] {
   return balancer.securityGroups
     .flatMap((id) => reader.get("securityGroup", id)?.rules ?? [])
@@ -119,7 +126,7 @@ function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly Balanc
   const source = reader.get("networkInterface", balancer.networkInterfaceIds[0])?.privateIp ?? "";
   return [...targetGroupsOf(reader, balancer.arn)].flatMap((arn) => {
     const group = reader.get("targetGroup", arn);
-    // A load balancer reaches its own VPC alone.
+    // A load balancer reaches only its own VPC.
     return group?.vpcId !== balancer.vpcId ? [] : [renderGroup(reader, group, balancer, source)];
   });
 }
@@ -201,6 +208,7 @@ function renderListener(
   const rules = reader.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
   const isTls = listener.protocol === "HTTPS" || listener.protocol === "TLS";
   return {
+    id: listener.arn.split("/").at(-1),
     port: listener.port,
     tls: isTls,
     ...(balancer.type === "network"
@@ -217,9 +225,11 @@ function renderListener(
       priority: rule.priority,
       conditions: rule.conditions,
       action: renderAction(rule.actions),
+      ...authenticationOf(vault, rule.actions, "authentication"),
       ...(rule.transforms === undefined ? {} : { transforms: rule.transforms }),
     })),
     defaultAction: renderAction(listener.defaultActions),
+    ...authenticationOf(vault, listener.defaultActions, "defaultAuthentication"),
   };
 }
 
@@ -237,7 +247,10 @@ function renderCertificate(reader: Reader, vault: Vault, arn: string): Certifica
   ];
 }
 
-/** The load balancer's own name is served by a certificate of the platform, whatever certificates its listeners have. */
+/**
+ * The load balancer's own name is served by a certificate of the platform, whatever certificates its
+ * listeners have.
+ */
 function renderOwnCertificate(vault: Vault, balancer: LoadBalancerRecord): Certificates {
   const own = balancer.ownCertificate;
   return own === undefined ? [] : [{ names: [balancer.dnsName], pem: toPem(vault, own) }];
@@ -262,6 +275,35 @@ function openKey(vault: Vault, sealed: string): string {
   }
 }
 
+/**
+ * The authentication among the actions, under the name of a rule's or a listener's field. A secret that the
+ * vault cannot open becomes empty, so that nobody can sign in.
+ */
+function authenticationOf<Name extends "authentication" | "defaultAuthentication">(
+  vault: Vault,
+  actions: readonly ActionRecord[],
+  name: Name,
+): { readonly [N in Name]?: BalancerAuthentication } {
+  const record = actions.find((action) => action.type === "authenticate-oidc");
+  if (record === undefined) return {};
+  const {
+    type: _type,
+    order: _order,
+    sealedClientSecret,
+    sealedSessionKey,
+    sealedSigningKey,
+    signingKeyPem: _pem,
+    ...rest
+  } = record;
+  const authentication: BalancerAuthentication = {
+    ...rest,
+    clientSecret: openKey(vault, sealedClientSecret),
+    sessionKey: openKey(vault, sealedSessionKey),
+    signingKey: openKey(vault, sealedSigningKey),
+  };
+  return { [name]: authentication } as { readonly [N in Name]?: BalancerAuthentication }; // The name is the only key.
+}
+
 function renderAction(actions: readonly ActionRecord[]): BalancerAction {
   const action = present(actions.at(-1), "A rule has an action.");
   switch (action.type) {
@@ -271,5 +313,7 @@ function renderAction(actions: readonly ActionRecord[]): BalancerAction {
       return { ...action, statusCode: action.statusCode === "HTTP_301" ? 301 : 302 };
     case "fixed-response":
       return { ...action, statusCode: Number(action.statusCode) };
+    case "authenticate-oidc":
+      throw new Error("Internal invariant violated: authentication is not the last action of a rule.");
   }
 }

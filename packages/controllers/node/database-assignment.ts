@@ -3,7 +3,7 @@ import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@g
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
-/** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
+/** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
 export function databaseAssignment(
   reader: Reader,
   deps: AssignmentDeps,
@@ -64,7 +64,7 @@ function databaseContainer(
     pidHost: false,
     dependsOn: [],
     healthCheck: {
-      // The server answers once it has carried out what it starts with; root of its own container needs no password.
+      // The server answers once it has run its initial statements. Its root user needs no password here.
       command: [
         "CMD",
         "/usr/bin/mariadb",
@@ -96,7 +96,7 @@ function databaseContainer(
 }
 
 /**
- * What the server stores of a password: no node is told the password itself.
+ * The hash that the server stores for a password; the password itself is not sent to a node.
  * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
  */
 function nativePasswordHash(password: string): string {

@@ -14,7 +14,7 @@ export function alpnOf(policy: string | undefined): readonly string[] {
   return (policy === undefined ? undefined : ALPN[policy]) ?? [];
 }
 
-/** What a listener asks of clients' certificates. Without its trust store no certificate is accepted. */
+/** How a listener verifies clients' certificates. Where its trust store is missing, no certificate is accepted. */
 export function mutualOf(reader: Reader, listener: ListenerRecord): BalancerMutualTls | undefined {
   const { mutual } = listener;
   if (mutual === undefined) return undefined;
@@ -54,7 +54,7 @@ function headerNamesOf({ attributes = {} }: ListenerRecord): MutualHeaderNames {
 
 const RESPONSE = /^routing\.http\.response\.([a-z_]+)\.header_value$/;
 
-/** What the listener's attributes say of headers; undefined where all are the initial ones. */
+/** The header settings among the listener's attributes; undefined where all have their initial values. */
 export function headersOf({ attributes = {} }: ListenerRecord): BalancerHeaders | undefined {
   const given = Object.entries(attributes).filter(([, value]) => value !== "");
   const responses = given.flatMap(([key, value]) => {

@@ -15,8 +15,12 @@ export function subjectOf(message: ToControlPlane): string {
       return `image/${message.image}`;
     case "firewall":
       return `firewall/${message.vpcId}`;
+    case "zone":
+      return message.key;
     case "refused":
       return `refused/${message.key}`;
+    case "flows":
+      return `flows/${message.id}`;
     case "balancerLog":
       return `balancerLog/${message.id}`;
     case "hello":

@@ -7,26 +7,29 @@ import {
   type ToControlPlane,
 } from "@gantry/agent-protocol";
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
-import { clockSegments } from "@gantry/state";
+import { clockSegments, hostOf } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordBalancers } from "./record-balancers.ts";
 import { recordFirewall, recordRefused } from "./record-firewall.ts";
 import { assignmentKeyOf, assignmentOf, assignmentsFor, subjectKeys, subjectsOf } from "./assignments-for.ts";
 import { subjectOf } from "./message-subject.ts";
+import { ownMetrics } from "./own-metrics.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
+import { recordConsole } from "./record-console.ts";
 import { recordEngine } from "./record-engine.ts";
+import { recordZone } from "./zone-assignment.ts";
 import { recordContact, recordContactLost } from "./record-node.ts";
 import { recordInterface, recordPod, recordRemoved } from "./record-pod.ts";
 
 export interface NodeGatewayDeps extends ControllerDeps {
   readonly assignments: AssignmentDeps;
   readonly settings: NodeSettings;
-  /** Takes log lines that a node ships; answers the cursor up to which they are kept. */
+  /** Stores log lines that a node ships; returns the cursor up to which they are stored. */
   readonly takeLogs: (
     message: Extract<ToControlPlane, { type: "logs" }>,
     nodeId: string,
   ) => string | undefined;
-  /** Adds what a node measured to the metrics; a batch that is known is dropped. */
+  /** Adds measurements of a node to the metrics; a known batch is dropped. */
   readonly takeMetrics: (
     nodeId: string,
     message: Extract<ToControlPlane, { type: "metrics" }>,
@@ -36,7 +39,9 @@ export interface NodeGatewayDeps extends ControllerDeps {
     nodeId: string,
     message: Extract<ToControlPlane, { type: "balancerLog" }>,
   ) => Promise<void>;
-  /** Makes an image that no registry has. */
+  /** Delivers the flows of a flow log. A rejection means that they must be sent again. */
+  readonly takeFlows: (nodeId: string, message: Extract<ToControlPlane, { type: "flows" }>) => Promise<void>;
+  /** Builds an image that no registry has. */
   readonly provideImage: (image: string) => Promise<void>;
 }
 
@@ -51,7 +56,7 @@ interface Session {
   /** Empty until the agent has said hello. */
   nodeId: string;
   pid: number;
-  /** What the agent was last told, by the assignment's key. */
+  /** The last assignments that were sent to the agent, by key. */
   readonly sent: Map<string, string>;
   readonly heard: Heard;
   readonly say: (message: ToAgent) => void;
@@ -60,9 +65,10 @@ interface Session {
 const GATHER_MS = 25;
 
 /**
- * Between the store and the nodes: each assignment is computed fresh from records when one of them changes, and sent to
- * its node where it differs from what was sent; each observation is folded into the records it is about. A node is told
- * what is its own, and its reports count for what is its own. A new session is told everything.
+ * Connects the store with the nodes. When a record changes, the assignments that depend on it are computed
+ * again and sent to their nodes where they differ from the last ones sent. Observations are written into the
+ * records that they are about. A node receives only its own assignments, and its reports change only its own
+ * records. A new session receives all of its assignments.
  */
 export class NodeGateway {
   readonly #deps: NodeGatewayDeps;
@@ -116,11 +122,11 @@ export class NodeGateway {
     const session = this.#sessions.get(peer);
     if (session === undefined || !session.heard.isNews(subjectOf(message), sequence)) return;
     if (message.type === "hello") this.#welcome(session, message);
-    // What a session says before its hello is nobody's.
+    // Messages of a session before its hello are ignored: its node is unknown.
     else if (session.nodeId !== "") this.#take(session, message);
   }
 
-  /** An agent says hello again and again: each time it is told everything, for a message may have been lost. */
+  /** An agent repeats its hello. Each one is answered with all assignments, because a message may have been lost. */
   #welcome(session: Session, message: Extract<ToControlPlane, { type: "hello" }>): void {
     const { log } = this.#deps;
     if (session.nodeId !== "" && session.nodeId !== message.nodeId) {
@@ -129,7 +135,7 @@ export class NodeGateway {
     }
     if (session.nodeId === "")
       log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
-    // A node has one session: an earlier one that has not ended yet counts no more.
+    // A node has one session: an earlier one that has not ended yet is ignored.
     for (const other of this.#admitted())
       if (other !== session && other.nodeId === message.nodeId) this.#sessions.delete(other.peer);
     session.nodeId = message.nodeId;
@@ -164,6 +170,9 @@ export class NodeGateway {
       case "firewall":
         store.transact((tx) => recordFirewall(tx, nodeId, message));
         return;
+      case "zone":
+        store.transact((tx) => recordZone(tx, nodeId, message));
+        return;
       case "refused":
         log.error("Node refused an assignment", { key: message.key, problem: message.problem });
         store.transact((tx) => recordRefused(tx, nodeId, message));
@@ -174,34 +183,55 @@ export class NodeGateway {
       case "engine":
         recordEngine(this.#deps, nodeId, message);
         return;
-      case "logs": {
-        const cursor = this.#deps.takeLogs(message, nodeId);
-        if (cursor !== undefined)
-          session.say({ type: "logsTaken", containerId: message.containerId, cursor });
+      case "logs":
+        this.#takeLines(session, message);
         return;
-      }
       case "metrics":
-        // What is not taken is sent again.
-        void this.#deps.takeMetrics(nodeId, message).then(
-          () => session.say({ type: "metricsTaken", session: message.session, sequence: message.sequence }),
-          (thrown: unknown) => log.warn("Metrics could not be taken", { reason: messageOf(thrown) }),
-        );
+        this.#confirm(session, this.#deps.takeMetrics(nodeId, ownMetrics(store, nodeId, message)), {
+          answer: { type: "metricsTaken", session: message.session, sequence: message.sequence },
+          failure: "Metrics could not be taken",
+        });
         return;
       case "balancerLog":
-        void this.#deps.takeBalancerLog(nodeId, message).then(
-          () => session.say({ type: "balancerLogTaken", id: message.id }),
-          (thrown: unknown) =>
-            log.warn("A log file of a load balancer could not be stored", { reason: messageOf(thrown) }),
-        );
+        this.#confirm(session, this.#deps.takeBalancerLog(nodeId, message), {
+          answer: { type: "balancerLogTaken", id: message.id },
+          failure: "A log file of a load balancer could not be stored",
+        });
+        return;
+      case "flows":
+        this.#confirm(session, this.#deps.takeFlows(nodeId, message), {
+          answer: { type: "flowsTaken", id: message.id },
+          failure: "Flow logs could not be stored",
+        });
         return;
       case "imageWanted":
-        void this.#deps.provideImage(message.image).then(
-          () => session.say({ type: "imageReady", image: message.image, problem: undefined }),
-          (thrown: unknown) =>
-            session.say({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
-        );
+        this.#provideImage(session, message.image);
         return;
     }
+  }
+
+  #provideImage({ say }: Session, image: string): void {
+    void this.#deps.provideImage(image).then(
+      () => say({ type: "imageReady", image, problem: undefined }),
+      (thrown: unknown) => say({ type: "imageReady", image, problem: messageOf(thrown) }),
+    );
+  }
+
+  /** Stores lines of a container in its log group, or those of an instance as its console. */
+  #takeLines({ nodeId, say }: Session, message: Extract<ToControlPlane, { type: "logs" }>): void {
+    const cursor =
+      message.destination.instanceId === undefined
+        ? this.#deps.takeLogs(message, nodeId)
+        : recordConsole(this.#deps.store, nodeId, message);
+    if (cursor !== undefined) say({ type: "logsTaken", containerId: message.containerId, cursor });
+  }
+
+  /** Confirms to the agent what was stored. The agent sends unconfirmed messages again. */
+  #confirm(session: Session, taken: Promise<void>, said: { answer: ToAgent; failure: string }): void {
+    void taken.then(
+      () => session.say(said.answer),
+      (thrown: unknown) => this.#deps.log.warn(said.failure, { reason: messageOf(thrown) }),
+    );
   }
 
   #reconciler(): Reconciler {
@@ -214,14 +244,14 @@ export class NodeGateway {
           for (const key of subjectsOf(store, change)) changed(key);
         }),
       reconcile: async (key) => {
-        if (key.startsWith("vpc/")) this.#saySoon(key);
+        if (key.startsWith("vpc/") || key.startsWith("zone/")) this.#saySoon(key);
         else this.#say(key);
         return undefined;
       },
     };
   }
 
-  /** Sessions whose agents have said who they are. */
+  /** Sessions whose agents have sent a hello. */
   #admitted(): readonly Session[] {
     return [...this.#sessions.values()].filter(({ nodeId }) => nodeId !== "");
   }
@@ -235,7 +265,10 @@ export class NodeGateway {
     this.#releaseLeftovers(session);
   }
 
-  /** All interfaces of a VPC are in its assignment: many that come at once are said once. */
+  /**
+   * All interfaces of a VPC, and all records of a zone, are in its assignment: changes of many at once are sent
+   * in one message.
+   */
   #saySoon(key: string): void {
     if (this.#soon.has(key)) return;
     this.#soon.add(key);
@@ -261,9 +294,15 @@ export class NodeGateway {
     }
   }
 
-  /** Interfaces of tasks that have stopped and whose removal the node has not confirmed: asked for again. */
+  /**
+   * Asks again for the removal of tasks that have stopped and of instances that are terminated, where the node
+   * has not confirmed it.
+   */
   #releaseLeftovers({ nodeId, say }: Session): void {
     const { store } = this.#deps;
+    for (const instance of store.list("ec2Instance"))
+      if (instance.halted && instance.state !== "terminated" && hostOf(store, instance) === nodeId)
+        say({ type: "unassign", key: `pod/${instance.id}` });
     for (const eni of store.list("networkInterface")) {
       if (eni.nodeId !== nodeId || eni.owner.type !== "task") continue;
       const task = store.get("task", eni.owner.key);

@@ -1,28 +1,28 @@
-import { createHash } from "node:crypto";
 import {
   type ContainerAssignment,
   type InterfaceAssignment,
   type LogDestination,
   type PodAssignment,
-  type VolumeAssignment,
 } from "@gantry/agent-protocol";
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
 import {
   accountSettingOf,
+  containerInsightsOf,
   type ContainerSpec,
   type NetworkInterfaceRecord,
   type Reader,
+  type SessionRecord,
   type TaskRecord,
   type TaskDefinitionRecord,
   type TaskSecrets,
-  type VolumeSpec,
   type VpcRecord,
 } from "@gantry/state";
+import { volumeAssignment, volumeId } from "./volume-assignment.ts";
 
-/** What assignments need besides records. */
+/** The dependencies of assignments besides records. */
 export interface AssignmentDeps {
   readonly vault: Vault;
-  /** Ids that nobody can guess and that stay the same: a keyed hash of the text, 32 hexadecimal digits. */
+  /** Derives a stable id that cannot be guessed from a text: a keyed hash of 32 hexadecimal digits. */
   readonly secretId: (text: string) => string;
   /** The image as the engine pulls it, with the credentials of the execution role. */
   readonly resolveImage: (
@@ -31,9 +31,11 @@ export interface AssignmentDeps {
     taskArn: string,
   ) => { image: string; registryAuth: string | undefined };
   readonly databaseImage: string;
+  /** The system that instances run. */
+  readonly machineImage: string;
 }
 
-/** A network interface as a node makes it. */
+/** A network interface in the form that a node creates it from. */
 export function interfaceAssignment(reader: Reader, eni: NetworkInterfaceRecord): InterfaceAssignment {
   const subnet = present(reader.get("subnet", eni.subnetId), "An interface's subnet is kept.");
   const vpc = present(reader.get("vpc", eni.vpcId), "An interface's VPC is kept.");
@@ -71,7 +73,7 @@ function dhcpDns(
   };
 }
 
-/** What a node is to do about a task; undefined where nothing (any more). */
+/** A task's assignment to its node; undefined where it has none (any more). */
 export function taskAssignment(
   reader: Reader,
   deps: AssignmentDeps,
@@ -88,8 +90,6 @@ export function taskAssignment(
   const id = task.arn.split("/").at(-1) ?? "";
   const secrets = taskSecrets(reader, deps.vault, task);
   const defaultLogMode = accountSettingOf(reader, task, "defaultLogDriverMode");
-  const cpuUnits = task.overrides.cpu ?? spec.cpu;
-  const secret = deps.secretId(`credentials/${task.arn}`);
   return {
     kind: "pod",
     key: `pod/${id}`,
@@ -99,51 +99,73 @@ export function taskAssignment(
         ? "STOPPED"
         : "RUNNING",
     interface: interfaceAssignment(reader, eni),
-    cpuUnits,
+    cpuUnits: task.overrides.cpu ?? spec.cpu,
     memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
     containers: spec.containers.map((container) =>
       containerAssignment(deps, { task, definition, container, secrets, defaultLogMode }),
     ),
+    ...(containerInsightsOf(reader.get("cluster", task.clusterArn)) === "enhanced"
+      ? { containerMetrics: true }
+      : {}),
     volumes: definition.spec.volumes.map((volume) => volumeAssignment(reader, volume, task)),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
     restart: false,
-    metadata: {
-      endpointId: deps.secretId(`metadata/${task.arn}`),
-      cluster: task.clusterArn,
-      taskArn: task.arn,
-      family: definition.family,
-      revision: String(definition.revision),
-      availabilityZone: reader.get("subnet", eni.subnetId)?.availabilityZone ?? "",
-      launchType: task.launchType,
-      serviceName: task.serviceArn?.split("/").at(-1),
-      tags: task.tags,
-      vpcId: eni.vpcId,
-      subnetCidr: reader.get("subnet", eni.subnetId)?.cidr ?? "",
-    },
-    credentials:
-      session === undefined
-        ? []
-        : [
-            {
-              id: secret.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
-              roleArn: session.roleArn,
-              accessKeyId: session.accessKeyId,
-              secretAccessKey: deps.vault.open(session.sealedSecret),
-              token: session.token,
-              expiresAt: session.expiresAt,
-            },
-          ],
+    metadata: taskMetadata(reader, deps, { task, definition, eni }),
+    credentials: session === undefined ? [] : [taskCredentials(deps, task, session)],
     trustBundle: true,
   };
 }
 
-/** What was read for the task when it was placed. */
+/** What the task metadata endpoint shows about a task. */
+function taskMetadata(
+  reader: Reader,
+  deps: AssignmentDeps,
+  parts: { task: TaskRecord; definition: TaskDefinitionRecord; eni: NetworkInterfaceRecord },
+): PodAssignment["metadata"] {
+  const { task, definition, eni } = parts;
+  const subnet = reader.get("subnet", eni.subnetId);
+  return {
+    endpointId: deps.secretId(`metadata/${task.arn}`),
+    cluster: task.clusterArn,
+    taskArn: task.arn,
+    family: definition.family,
+    revision: String(definition.revision),
+    availabilityZone: subnet?.availabilityZone ?? "",
+    launchType: task.launchType,
+    serviceName: task.serviceArn?.split("/").at(-1),
+    tags: task.tags,
+    vpcId: eni.vpcId,
+    subnetCidr: subnet?.cidr ?? "",
+  };
+}
+
+/** The credentials of a task's role, which its credentials endpoint hands out under an id that cannot be guessed. */
+function taskCredentials(
+  { secretId, vault }: AssignmentDeps,
+  task: TaskRecord,
+  session: SessionRecord,
+): PodAssignment["credentials"][number] {
+  const secret = secretId(`credentials/${task.arn}`);
+  return {
+    id: secret.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
+    roleArn: session.roleArn,
+    accessKeyId: session.accessKeyId,
+    secretAccessKey: vault.open(session.sealedSecret),
+    token: session.token,
+    expiresAt: session.expiresAt,
+  };
+}
+
+/** The secrets that were read when the task was placed. */
 function taskSecrets(reader: Reader, vault: Vault, { arn }: TaskRecord): TaskSecrets | undefined {
   const record = reader.get("taskSecrets", arn);
   return record && (JSON.parse(vault.open(record.sealedSecrets)) as TaskSecrets); // The scheduler wrote it.
 }
 
-/** Wanted STOPPED, but the task controller has not yet taken it out of its target groups. */
+/**
+ * Whether the desired status is STOPPED, but the task controller has not yet deregistered the task from its
+ * target groups.
+ */
 function isBeforeStopping(task: TaskRecord): boolean {
   return (
     task.lastStatus === "RUNNING" &&
@@ -164,14 +186,7 @@ function containerAssignment(
 ): ContainerAssignment {
   const { task, definition, container, secrets } = parts;
   const override = task.overrides.containers.find((each) => each.name === container.name);
-  const id = task.arn.split("/").at(-1) ?? "";
-  const overridden = new Set(override?.environment.map((pair) => pair.name));
-  const environment = [
-    ...container.environment.filter((pair) => !overridden.has(pair.name)),
-    ...(override?.environment ?? []),
-    ...(secrets?.containers[container.name]?.environment ?? []),
-  ];
-  const { pinnedDigest } = task.containers.find((each) => each.name === container.name) ?? {};
+  const record = task.containers.find((each) => each.name === container.name);
   const { image, registryAuth } = deps.resolveImage(
     container.image,
     task.overrides.executionRoleArn ?? definition.spec.executionRoleArn,
@@ -179,20 +194,16 @@ function containerAssignment(
   );
   return {
     name: container.name,
-    image: pinnedDigest === undefined ? image : byDigest(image, pinnedDigest),
+    image: record?.pinnedDigest === undefined ? image : byDigest(image, record.pinnedDigest),
     registryAuth: registryAuth ?? registryAuthOf(secrets?.containers[container.name]?.registryLogin),
     essential: container.essential,
     command: override?.command ?? container.command,
     entryPoint: container.entryPoint,
     workingDirectory: container.workingDirectory,
     user: container.user,
-    environment: [
-      ...environment.map((pair) => `${pair.name}=${pair.value}`),
-      ...(environment.some((pair) => pair.name === "AWS_REGION") ? [] : [`AWS_REGION=${task.region}`]),
-      ...(environment.some((pair) => pair.name === "AWS_DEFAULT_REGION")
-        ? []
-        : [`AWS_DEFAULT_REGION=${task.region}`]),
-    ],
+    environment: environmentOf(task, container),
+    ...secretEnvironmentOf(secrets?.containers[container.name]?.environment),
+    ...secretFilesOf(secrets?.containers[container.name]),
     cpuShares: override?.cpu ?? container.cpu,
     memoryMiB: override?.memoryMiB ?? container.memoryMiB,
     memoryReservationMiB: override?.memoryReservationMiB ?? container.memoryReservationMiB,
@@ -217,9 +228,38 @@ function containerAssignment(
     })),
     sysctls: {},
     labels: ownLabels(container.dockerLabels),
-    logs: logDestination(container, id, parts.defaultLogMode),
-    arn: task.containers.find((each) => each.name === container.name)?.arn ?? "",
+    logs: logDestination(container, task, parts.defaultLogMode),
+    arn: record?.arn ?? "",
   };
+}
+
+/** The variables of a container: of its definition and its override, and the region where none is set. */
+function environmentOf(task: TaskRecord, container: ContainerSpec): readonly string[] {
+  const override = task.overrides.containers.find((each) => each.name === container.name);
+  const overridden = new Set(override?.environment.map((pair) => pair.name));
+  const pairs = [
+    ...container.environment.filter((pair) => !overridden.has(pair.name)),
+    ...(override?.environment ?? []),
+  ];
+  const regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].filter(
+    (name) => !pairs.some((pair) => pair.name === name),
+  );
+  return [
+    ...pairs.map((pair) => `${pair.name}=${pair.value}`),
+    ...regions.map((name) => `${name}=${task.region}`),
+  ];
+}
+
+function secretEnvironmentOf(
+  pairs: readonly { readonly name: string; readonly value: string }[] = [],
+): Pick<ContainerAssignment, "secretEnvironment"> {
+  return pairs.length === 0 ? {} : { secretEnvironment: pairs.map(({ name, value }) => `${name}=${value}`) };
+}
+
+function secretFilesOf(
+  secrets: TaskSecrets["containers"][string] | undefined,
+): Pick<ContainerAssignment, "secretFiles"> {
+  return secrets?.files === undefined ? {} : { secretFiles: secrets.files };
 }
 
 /** As Docker Engine takes it: base64url with padding. Source: Docker Engine API, "Authentication". */
@@ -241,15 +281,20 @@ function byDigest(image: string, digest: string): string {
   return `${colon > name.lastIndexOf("/") ? name.slice(0, colon) : name}@${digest}`;
 }
 
-/** Where a container's lines go. Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
+/**
+ * Where a container's lines go.
+ * Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode
+ * options.
+ */
 export function logDestination(
   container: ContainerSpec,
-  taskId: string,
+  task: Pick<TaskRecord, "arn" | "placement">,
   defaultMode = "non-blocking",
 ): LogDestination | undefined {
   const configuration = container.logConfiguration;
   if (configuration?.logDriver !== "awslogs") return undefined;
-  const { options } = configuration;
+  const taskId = task.arn.slice(task.arn.lastIndexOf("/") + 1);
+  const options = { ...configuration.options, ...task.placement?.logOptions?.[container.name] };
   const prefix = options["awslogs-stream-prefix"];
   const datetime = options["awslogs-datetime-format"];
   return {
@@ -318,32 +363,4 @@ function mountsOf(
     containerPath: mount.containerPath,
     readOnly: mount.readOnly || readOnlyVolumes.includes(mount.sourceVolume),
   }));
-}
-
-/** A caller's name becomes no path on the node: its hash does. */
-function volumeId(name: string): string {
-  return createHash("sha256").update(name).digest("hex").slice(0, 12);
-}
-
-/** Where a task's volume is: the host's folder, the task's own scratch folder, or a directory of a file system. */
-function volumeAssignment(reader: Reader, volume: VolumeSpec, task: TaskRecord): VolumeAssignment {
-  const id = volumeId(volume.name);
-  const { efs, hostPath } = volume;
-  if (hostPath !== undefined) return { type: "host", id, path: hostPath };
-  if (efs === undefined) return { type: "folder", id, path: `scratch/${task.arn.split("/").at(-1)}/${id}` };
-  const point = reader.get("accessPoint", efs.accessPointId);
-  const creation = point?.rootDirectory.creation;
-  return {
-    type: "fileSystem",
-    id,
-    fileSystemId: efs.fileSystemId,
-    dnsName: `${efs.fileSystemId}.efs.${task.region}.amazonaws.com`,
-    directory: point?.rootDirectory.path ?? efs.rootDirectory,
-    creation: creation && {
-      uid: creation.ownerUid,
-      gid: creation.ownerGid,
-      mode: creation.permissions,
-    },
-    accessPoint: efs.accessPointId !== undefined,
-  };
 }

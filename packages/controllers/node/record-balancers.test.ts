@@ -23,7 +23,7 @@ const balancer: LoadBalancerRecord = {
 };
 
 // Before: the load balancer stayed `active` while the proxy served an old configuration.
-it("says of a load balancer that a part is left out, in its state and in the events of its services", () => {
+it("reports an omitted part in the load balancer's state and in the events of its services", () => {
   const store = new MemoryStore();
   store.transact((tx) => {
     tx.put("loadBalancer", ARN, balancer);

@@ -7,8 +7,8 @@ import { balancersOn, targetAddressOf, targetGroupsOf } from "./balancers-assign
 const REASON_LENGTH_MAX = 1_000;
 
 /**
- * Writes what the proxy of a node reports of the load balancers that it serves: which answer, what they leave out, host
- * ports, target health. What it reports of those of other nodes counts for nothing.
+ * Records a node's report about the load balancers that its proxy serves: which of them answer, the parts
+ * that they leave out, host ports, target health. Reports about load balancers of other nodes are ignored.
  */
 export function recordBalancers(
   tx: Transaction,
@@ -76,7 +76,7 @@ function describeLeftOut(leftOut: readonly BalancerPartLeftOut[]): string | unde
   return `Left out, and answered with 503: ${[...new Set(parts)].join("; ")}`.slice(0, REASON_LENGTH_MAX);
 }
 
-/** Targets of groups that no listener leads to are checked by nobody. Source: API_TargetHealth, Target.NotInUse. */
+/** Targets of groups that no listener forwards to are not checked. Source: API_TargetHealth, Target.NotInUse. */
 function markUnused(tx: Transaction): void {
   const used = new Set(tx.list("loadBalancer").flatMap((balancer) => [...targetGroupsOf(tx, balancer.arn)]));
   for (const target of tx.list("target")) {

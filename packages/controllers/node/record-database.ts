@@ -1,7 +1,7 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { hostOf, type DatabaseInstanceRecord, type Transaction } from "@gantry/state";
 
-/** Writes what a database server on its node answers: available once it lets its master user in. */
+/** Records the state of a database server on its node: available once its master user can log in. */
 export function recordDatabase(
   tx: Transaction,
   { nodeId, resourceId }: { readonly nodeId: string; readonly resourceId: string },
@@ -21,7 +21,7 @@ export function recordDatabase(
       ? "available"
       : database.status;
   if (database.deleting && observation.phase === "stopped") {
-    // Gone from the records once its node has removed the data (NodeGateway, "removed").
+    // The record is deleted once its node has removed the data (NodeGateway, "removed").
     tx.put("databaseInstance", database.arn, { ...database, status: "deleting", stopped: true });
     return;
   }

@@ -18,7 +18,7 @@ export function recordFirewall(
   tx.put("vpc", vpcId, { ...vpc, firewalls });
 }
 
-/** Records that a node does nothing of an assignment, and why. The next sync of the node starts a new list. */
+/** Records that a node refused an assignment, and why. The next sync of the node starts a new list. */
 export function recordRefused(tx: Transaction, nodeId: string, { key, problem }: Message<"refused">): void {
   const node = tx.get("node", nodeId);
   if (node === undefined || node.refused?.[key] === problem) return;

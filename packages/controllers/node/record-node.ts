@@ -4,7 +4,7 @@ import { realTimeOf } from "@gantry/kernel";
 import type { NodeRecord, Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 
-/** Records what a node's agent says of itself in its hello. A hello that says nothing new changes nothing. */
+/** Records the hello of a node's agent. A hello with nothing new changes nothing. */
 export function recordContact(
   { store, clock }: Pick<ControllerDeps, "store" | "clock">,
   hello: Extract<ToControlPlane, { type: "hello" }>,
@@ -43,7 +43,7 @@ export function recordContactLost(
   });
 }
 
-/** A new agent may have to start everything again: what is not up yet is not unhealthy. */
+/** A new agent may have to start containers again: one that does not run yet is not unhealthy. */
 function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
   const running = tx
     .list("task")

@@ -1,18 +1,24 @@
+import { removeZoneCopy, zoneArnOf } from "@gantry/state/transactions/zones";
 import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
 import { realTimeOf, type RealTime } from "@gantry/kernel";
 import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordDatabase } from "./record-database.ts";
+import { recordInstance, recordInstanceRemoved } from "./record-instance.ts";
 import { foldObservation } from "../task/fold-observation.ts";
 
-/** Writes what a node says of a pod into the record of its task, or of its database. A node speaks for its own tasks alone. */
+/**
+ * Writes a node's observation of a pod into the record of its task, instance or database. Observations of
+ * pods of other nodes are ignored.
+ */
 export function recordPod(deps: ControllerDeps, nodeId: string, observation: PodObservation): void {
   const { store, clock, log } = deps;
   const id = observation.key.slice("pod/".length);
   store.transact((tx) => {
     const [task] = tx.listBy("task", "id", id);
     if (task === undefined) {
-      recordDatabase(tx, { nodeId, resourceId: id }, observation);
+      if (id.startsWith("i-")) recordInstance(tx, { nodeId, instanceId: id }, observation);
+      else recordDatabase(tx, { nodeId, resourceId: id }, observation);
       return;
     }
     if (task.placement?.nodeId !== nodeId) return;
@@ -49,12 +55,15 @@ function stamped(observation: PodObservation, real: RealTime): PodObservation {
 }
 
 /**
- * All of a pod's traces are gone from its node: its address is free again. An old message about a task that has not stopped
- * frees nothing: a pod is removed only once its task is recorded as stopped.
+ * Frees the address of a pod that was removed from its node completely. A late message about a task that has
+ * not stopped frees nothing: a pod is removed only once its task is recorded as stopped.
  */
-export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: string): void {
+export function recordRemoved({ store, clock }: ControllerDeps, nodeId: string, key: string): void {
   const id = key.slice(key.indexOf("/") + 1);
   store.transact((tx) => {
+    if (key.startsWith("zone/")) removeZoneCopy(tx, zoneArnOf(id), nodeId);
+    if (key.startsWith("pod/i-"))
+      return recordInstanceRemoved(tx, { nodeId, instanceId: id, now: clock.now() });
     const [task] = tx.listBy("task", "id", id);
     if (task !== undefined && (task.placement?.nodeId !== nodeId || task.lastStatus !== "STOPPED")) return;
     const enis =
@@ -70,7 +79,7 @@ export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: st
   });
 }
 
-/** Records whether a warm interface of a node stands ready. */
+/** Records whether a warm interface of a node is ready. */
 export function recordInterface(
   { store }: ControllerDeps,
   nodeId: string,
@@ -82,7 +91,7 @@ export function recordInterface(
   });
 }
 
-/** Tells the service of a task where images come from that its node has found. */
+/** Adds an event to the service of a task about the source of the images that its node found. */
 function recordImages(tx: Transaction, deps: ControllerDeps, before: TaskRecord, after: TaskRecord): void {
   for (const [index, container] of after.containers.entries())
     if (container.imageSource !== before.containers[index]?.imageSource)

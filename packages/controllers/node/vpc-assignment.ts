@@ -1,6 +1,5 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import {
-  endpointNames,
   prefixListBlocks,
   vpcBlocks,
   type NetworkInterfaceRecord,
@@ -11,7 +10,10 @@ import {
   type VpcRecord,
 } from "@gantry/state";
 
-/** Everything a VPC's router on a node has to know; undefined where nothing of the VPC on the node needs one. */
+import { namesIn } from "./vpc-names.ts";
+import { blocksOfRoute, peeringsOf, peerRoutesOf } from "./peering-assignment.ts";
+
+/** The assignment of a VPC's router to a node; undefined where nothing of the VPC on the node needs one. */
 export function vpcAssignment(
   reader: Reader,
   vpc: VpcRecord,
@@ -38,6 +40,8 @@ export function vpcAssignment(
         cidr: subnet.cidr,
         aclId: aclOf(reader, subnet),
         ...egressOf(reader, subnet, tables),
+        ...peerRoutesOf(reader, vpc, subnet, (each) => tableOf(each, tables)),
+        ...gatewayOf(tableOf(subnet, tables)),
       })),
     secondaryCidrs: vpcBlocks(vpc).slice(1),
     dnsSupport: vpc.enableDnsSupport,
@@ -53,6 +57,7 @@ export function vpcAssignment(
       publicIp: isBlocked(reader, reader.get("subnet", eni.subnetId), "in") ? undefined : eni.publicIp,
       local: eni.owner.type === "loadBalancer",
       ...(eni.type === "vpc_endpoint" ? { endpoint: true } : {}),
+      ...metadataHopsOf(reader, eni),
     })),
     groups: [
       ...groups.map((group) => ({
@@ -61,8 +66,41 @@ export function vpcAssignment(
       })),
       ...(enis.some(isOpen) ? [OPEN_GROUP] : []),
     ],
-    names: namesOf(reader, vpc),
+    ...(reader.list("vpcEndpoint").some((each) => each.vpcId === vpc.id) ? { hasEndpoints: true } : {}),
+    ...peeringsOf(reader, vpc),
+    ...flowLogsOf(reader, vpc, enis),
+    ...namesIn(reader, vpc),
   };
+}
+
+/** The hop limit of an instance that reads its metadata. */
+function metadataHopsOf(
+  reader: Reader,
+  { owner }: NetworkInterfaceRecord,
+): Pick<VpcAssignment["interfaces"][number], "metadataHops"> {
+  if (owner.type !== "instance") return {};
+  const options = reader.get("ec2Instance", owner.key)?.metadataOptions;
+  return options?.httpEndpoint === "enabled" ? { metadataHops: options.hopLimit } : {};
+}
+
+/** The flow logs that record traffic of the VPC's interfaces. */
+function flowLogsOf(
+  reader: Reader,
+  vpc: VpcRecord,
+  enis: readonly NetworkInterfaceRecord[],
+): Pick<VpcAssignment, "flowLogs"> {
+  const isOwn = (id: string) =>
+    id === vpc.id || enis.some((eni) => eni.id === id) || reader.get("subnet", id)?.vpcId === vpc.id;
+  const flowLogs = reader
+    .list("flowLog")
+    .filter((log) => isOwn(log.resourceId))
+    .map(({ id, resourceId, trafficType, aggregationSeconds }) => ({
+      id,
+      resourceId,
+      trafficType,
+      aggregationSeconds,
+    }));
+  return flowLogs.length === 0 ? {} : { flowLogs };
 }
 
 /**
@@ -108,8 +146,8 @@ function aclOf(reader: Reader, subnet: SubnetRecord | undefined): string | undef
 }
 
 /**
- * Whether the block of public access of the region applies to a subnet's traffic through the internet gateway.
- * Source: Amazon VPC User Guide, "Block public access to VPCs and subnets".
+ * Whether the block of public access of the region applies to a subnet's traffic through the internet
+ * gateway. Source: Amazon VPC User Guide, "Block public access to VPCs and subnets".
  */
 function isBlocked(reader: Reader, subnet: SubnetRecord | undefined, direction: "in" | "out"): boolean {
   if (subnet === undefined) return false;
@@ -121,72 +159,69 @@ function isBlocked(reader: Reader, subnet: SubnetRecord | undefined, direction: 
   return !exclusions.some((each) => each.mode === "allow-bidirectional" || direction === "out");
 }
 
-/** The way out that the subnet's route table gives: by the internet gateway, by a NAT gateway, or none. */
+/** Whether a route table leads to a gateway endpoint. */
+function gatewayOf(table: RouteTableRecord | undefined): { readonly hasGatewayEndpoint?: boolean } {
+  const isThere = table?.routes.some((route) => route.target.type === "vpc-endpoint") === true;
+  return isThere ? { hasGatewayEndpoint: true } : {};
+}
+
+/** The route table of a subnet: its own, or the main one. */
+function tableOf(subnet: SubnetRecord, tables: readonly RouteTableRecord[]): RouteTableRecord | undefined {
+  return (
+    tables.find((each) => each.associations.some((association) => association.subnetId === subnet.id)) ??
+    tables.find((each) => each.associations.some((association) => association.subnetId === undefined))
+  );
+}
+
+/**
+ * The way out that the subnet's route table gives: by the internet gateway, by a public NAT gateway, or none.
+ * Where no route leads everywhere, it is that of the first route to a gateway, for the blocks of the routes
+ * to it.
+ */
 function egressOf(
   reader: Reader,
   subnet: SubnetRecord,
   tables: readonly RouteTableRecord[],
-): Pick<VpcAssignment["subnets"][number], "egress" | "natPublicIp" | "natAclId"> {
-  const table =
-    tables.find((each) => each.associations.some((association) => association.subnetId === subnet.id)) ??
-    tables.find((each) => each.associations.some((association) => association.subnetId === undefined));
-  const route = table?.routes.find((each) => each.destination === "0.0.0.0/0");
-  switch (route?.target.type) {
-    case "internet-gateway":
-      return {
-        egress:
-          reader.get("internetGateway", route.target.id)?.vpcId === subnet.vpcId &&
-          !isBlocked(reader, subnet, "out")
-            ? "internet"
-            : "none",
-        natPublicIp: undefined,
-      };
-    case "nat-gateway": {
-      const gateway = reader.get("natGateway", route.target.id);
-      const natSubnet = reader.get("subnet", gateway?.subnetId);
-      const mode = reader.get("blockPublicAccess", `${subnet.account}/${subnet.region}`)?.mode;
-      const publicIp =
-        gateway?.state === "available" &&
-        (mode !== "block-bidirectional" || !isBlocked(reader, natSubnet, "out"))
-          ? reader.get("elasticAddress", gateway.allocationId)?.publicIp
-          : undefined;
-      return publicIp === undefined
-        ? { egress: "none", natPublicIp: undefined }
-        : { egress: "nat", natPublicIp: publicIp, natAclId: aclOf(reader, natSubnet) };
-    }
-    default:
-      return { egress: "none", natPublicIp: undefined };
-  }
+): Pick<VpcAssignment["subnets"][number], "egress" | "natPublicIp" | "natAclId" | "egressBlocks"> {
+  const routes = (tableOf(subnet, tables)?.routes ?? []).filter(({ target }) => isWayOut(reader, target));
+  const everywhere = routes.find((route) => route.destination === "0.0.0.0/0");
+  const target = (everywhere ?? routes[0])?.target;
+  if (target === undefined) return NO_EGRESS;
+  const way =
+    target.type === "internet-gateway"
+      ? internetEgress(reader, subnet, target.id)
+      : natEgress(reader, subnet, target.id);
+  if (everywhere !== undefined) return way;
+  const own = routes.filter((route) => route.target.id === target.id);
+  return { ...way, egressBlocks: own.flatMap((route) => blocksOfRoute(reader, subnet, route.destination)) };
 }
 
-/** Names that AWS gives to what lives in the VPC: load balancers, databases, file systems. */
-function namesOf(reader: Reader, vpc: VpcRecord): Readonly<Record<string, readonly string[]>> {
-  const names: Record<string, readonly string[]> = {};
-  const addressOf = (id: string) => {
-    const ip = reader.get("networkInterface", id)?.privateIp;
-    return ip === undefined ? [] : [ip];
-  };
-  for (const balancer of reader.list("loadBalancer"))
-    if (balancer.vpcId === vpc.id) {
-      names[balancer.dnsName.toLowerCase()] = balancer.networkInterfaceIds.flatMap(addressOf);
-      // Source: "Network Load Balancers", DNS name: each zone has a name of its own.
-      if (balancer.type === "network")
-        for (const id of balancer.networkInterfaceIds) {
-          const zone = reader.get("subnet", reader.get("networkInterface", id)?.subnetId)?.availabilityZone;
-          if (zone !== undefined) names[`${zone}.${balancer.dnsName.toLowerCase()}`] = addressOf(id);
-        }
-    }
-  for (const database of reader.list("databaseInstance"))
-    if (database.vpcId === vpc.id)
-      names[database.endpointName.toLowerCase()] = addressOf(database.networkInterfaceId);
-  for (const endpoint of reader.list("vpcEndpoint"))
-    if (endpoint.vpcId === vpc.id)
-      for (const name of endpointNames(endpoint))
-        names[name.toLowerCase()] = endpoint.networkInterfaceIds.flatMap(addressOf);
-  for (const target of reader.list("mountTarget")) {
-    if (reader.get("subnet", target.subnetId)?.vpcId !== vpc.id) continue;
-    const name = `${target.fileSystemId}.efs.${target.region}.amazonaws.com`;
-    names[name] = [...(names[name] ?? []), target.ipAddress];
-  }
-  return names;
+const NO_EGRESS = { egress: "none" as const, natPublicIp: undefined };
+type Target = RouteTableRecord["routes"][number]["target"];
+
+/** Private NAT gateways lead to peers: `peerRoutesOf`. */
+function isWayOut(reader: Reader, { type, id }: Target): boolean {
+  return (
+    type === "internet-gateway" ||
+    (type === "nat-gateway" && reader.get("natGateway", id)?.allocationId !== undefined)
+  );
+}
+
+function internetEgress(reader: Reader, subnet: SubnetRecord, id: string) {
+  const isOpen =
+    reader.get("internetGateway", id)?.vpcId === subnet.vpcId && !isBlocked(reader, subnet, "out");
+  return isOpen ? { egress: "internet" as const, natPublicIp: undefined } : NO_EGRESS;
+}
+
+function natEgress(reader: Reader, subnet: SubnetRecord, id: string) {
+  const gateway = reader.get("natGateway", id);
+  const natSubnet = reader.get("subnet", gateway?.subnetId);
+  const mode = reader.get("blockPublicAccess", `${subnet.account}/${subnet.region}`)?.mode;
+  const isOpen =
+    gateway?.state === "available" &&
+    (mode !== "block-bidirectional" || !isBlocked(reader, natSubnet, "out"));
+  const publicIp = isOpen ? reader.get("elasticAddress", gateway.allocationId)?.publicIp : undefined;
+  return publicIp === undefined
+    ? NO_EGRESS
+    : { egress: "nat" as const, natPublicIp: publicIp, natAclId: aclOf(reader, natSubnet) };
 }

@@ -5,7 +5,10 @@ import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 const LOOK_MS = 60 * 60_000;
 const BYTES = "bytes";
 
-/** Lets images expire by their repositories' policies, and lets go of bytes that nobody refers to. ECR takes up to 24 hours for it. */
+/**
+ * Expires images by the lifecycle policies of their repositories, and removes bytes that nothing refers to.
+ * ECR takes up to 24 hours for it.
+ */
 export function registryController(
   deps: ControllerDeps & { images: Pick<ImageStore, "collect"> },
 ): Reconciler {
@@ -21,7 +24,7 @@ export function registryController(
         if (now - collectedAt < LOOK_MS && now >= collectedAt) return LOOK_MS - (now - collectedAt);
         collectedAt = now;
         const removed = await images.collect();
-        if (removed > 0) log.info("Blobs that no image needs are gone", { blobs: removed });
+        if (removed > 0) log.info("Blobs that no image needs were removed", { blobs: removed });
         return LOOK_MS;
       }
       const policy = store.get("repository", key)?.lifecyclePolicy;

@@ -210,7 +210,7 @@ describe("whatever is placed", () => {
       ),
     ));
 
-  it("is the same whatever the order of the candidates", () =>
+  it("is independent of the order of the candidates", () =>
     fc.assert(
       fc.property(nodes, fc.infiniteStream(fc.nat()), (all, dice) => {
         const candidates = ZONES.flatMap((zone) =>

@@ -5,9 +5,9 @@ import type { Candidate, PlacementRequest, Refusal } from "./placement-candidate
 type Scorer = (candidate: Candidate) => number;
 
 /**
- * The first scorer that tells two candidates apart decides: spread over zones, then over nodes; then where an interface
- * stands ready; then the node that has promised most of its memory and CPU, so that room for large tasks is left on the
- * others (binpack); then the subnet with most free addresses.
+ * The first scorer that rates two candidates differently decides: spread over zones, then over nodes; then a
+ * ready interface; then the node with most of its memory and CPU reserved (binpack), which leaves room for
+ * large tasks on the others; then the subnet with most free addresses.
  */
 const SCORERS: readonly Scorer[] = [
   ({ zonePeers }) => zonePeers,
@@ -23,7 +23,10 @@ export type PlacementChoice =
   /** Each node's reasons, once each. */
   | { readonly type: "refused"; readonly refusals: readonly Refusal[] };
 
-/** The best of the candidates that no filter refuses, or why each was refused. The same candidates give the same answer. */
+/**
+ * The best of the candidates that no filter refuses, or why each was refused. The same candidates give the
+ * same answer.
+ */
 export function choosePlacement(
   request: PlacementRequest,
   candidates: readonly Candidate[],

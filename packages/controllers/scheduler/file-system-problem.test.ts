@@ -69,7 +69,7 @@ const PREFIX =
 
 // Before: a task started whether or not its file systems could have been reached.
 describe("a task with a file system", () => {
-  it("starts where a mount target of its zone lets it in", () => {
+  it("starts if a mount target of its zone admits it", () => {
     expect(problem()).toBeUndefined();
     group("sg-files", [{ ...fromApp, groupId: undefined, cidr: "10.0.1.0/24" }]);
     expect(problem()).toBeUndefined();
@@ -77,21 +77,16 @@ describe("a task with a file system", () => {
     expect(problem()).toBeUndefined();
   });
 
-  it.each(["subnet-b", "subnet-c"])(
-    "ends where the mount target is in another zone or VPC: %s",
-    (subnetId) => {
-      put("mountTarget", "fsmt-1", {
-        id: "fsmt-1",
-        fileSystemId: FILES,
-        subnetId,
-        networkInterfaceId: "eni-files",
-      });
-      expect(problem()).toContain(
-        `${PREFIX}Failed to resolve "${FILES}.efs.eu-south-1.amazonaws.com" - check`,
-      );
-      expect(problem()).toContain("unsuccessful EFS utils command execution; code: 1");
-    },
-  );
+  it.each(["subnet-b", "subnet-c"])("ends if the mount target is in another zone or VPC: %s", (subnetId) => {
+    put("mountTarget", "fsmt-1", {
+      id: "fsmt-1",
+      fileSystemId: FILES,
+      subnetId,
+      networkInterfaceId: "eni-files",
+    });
+    expect(problem()).toContain(`${PREFIX}Failed to resolve "${FILES}.efs.eu-south-1.amazonaws.com" - check`);
+    expect(problem()).toContain("unsuccessful EFS utils command execution; code: 1");
+  });
 
   it("ends without a mount target, without the file system, and with one of another account", () => {
     remove("mountTarget", "fsmt-1");
@@ -112,14 +107,14 @@ describe("a task with a file system", () => {
       () => group("sg-files", [{ ...fromApp, groupId: undefined, cidr: "10.0.2.0/24" }]),
     ],
     ["the task's group lets nothing out", () => group("sg-app", [])],
-  ])("ends where %s", (_, change) => {
+  ])("ends if %s", (_, change) => {
     change();
     expect(problem()).toBe(
       `${PREFIX}b'mount.nfs4: Connection timed out' : unsuccessful EFS utils command execution; code: 32`,
     );
   });
 
-  it("ends where its access point is none of the file system's", () => {
+  it("ends if its access point is of another file system", () => {
     mount({ accessPointId: "fsap-1" });
     expect(problem()).toContain("access denied by server while mounting 127.0.0.1:/");
     put("accessPoint", "fsap-1", { id: "fsap-1", fileSystemId: "fs-0fffffffffffffff0" });
@@ -145,11 +140,11 @@ describe("a policy of the file system", () => {
   };
 
   // Before: policies could not be put, and nothing evaluated them.
-  it("keeps out whom it does not let mount, and makes read-only what it does not let write", () => {
+  it("refuses tasks that may not mount, and mounts read-only for tasks that may not write", () => {
     policy({ ...everybody, Action: "elasticfilesystem:ClientMount" });
-    expect(mounts()).toEqual({ problem: undefined, readOnlyVolumes: ["files"] });
+    expect(mounts()).toMatchObject({ problem: undefined, readOnlyVolumes: ["files"] });
     policy({ ...everybody, Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"] });
-    expect(mounts()).toEqual({ problem: undefined, readOnlyVolumes: [] });
+    expect(mounts()).toMatchObject({ problem: undefined, readOnlyVolumes: [] });
     policy({
       ...everybody,
       Principal: { AWS: "arn:aws:iam::111111111111:root" },
@@ -158,7 +153,17 @@ describe("a policy of the file system", () => {
     expect(problem()).toContain("access denied by server");
   });
 
-  it("sees whether a mount is encrypted, and by which access point it comes", () => {
+  // Before: ClientRootAccess was not evaluated, and root of every task was root of the file system.
+  it("squashes root for tasks without ClientRootAccess, and for none without a policy", () => {
+    expect(mounts().rootSquashVolumes).toEqual([]);
+    const actions = ["ClientMount", "ClientWrite"].map((each) => `elasticfilesystem:${each}`);
+    policy({ ...everybody, Action: actions });
+    expect(mounts().rootSquashVolumes).toEqual(["files"]);
+    policy({ ...everybody, Action: [...actions, "elasticfilesystem:ClientRootAccess"] });
+    expect(mounts().rootSquashVolumes).toEqual([]);
+  });
+
+  it("has condition keys for encryption and the access point of a mount", () => {
     policy({ ...everybody, Action: "elasticfilesystem:*" }, encrypted);
     mount({ transitEncryption: false });
     expect(problem()).toContain("access denied by server");

@@ -24,20 +24,26 @@ interface Client {
 
 type Efs = NonNullable<VolumeSpec["efs"]>;
 
+/** Names of volumes, by what the policies of their file systems keep from the task. */
+export interface MountDecision {
+  readonly problem: string | undefined;
+  /** Without `ClientWrite`. */
+  readonly readOnlyVolumes: readonly string[];
+  /** Without `ClientRootAccess`. */
+  readonly rootSquashVolumes: readonly string[];
+}
+
 /**
- * Whether a task's file systems can be mounted from its network interface: the problem in the words of Fargate's stopped
- * reason, or the names of the volumes that the file system's policy lets it read alone. As with NFS, the file system needs a
- * mount target in the zone of the task, and security groups on both sides that let port 2049 through. Sources: EFS User
- * Guide, "Troubleshooting mount issues" and "Using IAM to control file system data access"; the words of amazon-efs-utils
- * and mount.nfs4(8).
+ * Whether a task's file systems can be mounted from its network interface: the problem in the words of
+ * Fargate's stopped reason, or the names of the volumes that the file system's policy restricts. As with NFS,
+ * the file system needs a mount target in the zone of the task, and security groups on both sides that let
+ * port 2049 through. Sources: EFS User Guide, "Troubleshooting mount issues" and "Using IAM to
+ * control file system data access"; the words of amazon-efs-utils and mount.nfs4(8).
  */
-export function checkMounts(
-  reader: Reader,
-  deps: MountDeps,
-  client: Client,
-): { readonly problem: string | undefined; readonly readOnlyVolumes: readonly string[] } {
+export function checkMounts(reader: Reader, deps: MountDeps, client: Client): MountDecision {
   const { volumes = [] } = reader.get("taskDefinition", client.task.taskDefinitionArn)?.spec ?? {};
   const readOnlyVolumes: string[] = [];
+  const rootSquashVolumes: string[] = [];
   for (const { name, efs } of volumes) {
     if (efs === undefined) continue;
     const problem =
@@ -46,12 +52,16 @@ export function checkMounts(
       (isDenied(reader, deps, { efs, client, action: "ClientMount" }) ? DENIED : undefined);
     if (problem !== undefined)
       return {
-        problem: `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ${problem.stderr} : unsuccessful EFS utils command execution; code: ${problem.code}`,
+        problem:
+          "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: " +
+          `stderr: ${problem.stderr} : unsuccessful EFS utils command execution; code: ${problem.code}`,
         readOnlyVolumes,
+        rootSquashVolumes,
       };
     if (isDenied(reader, deps, { efs, client, action: "ClientWrite" })) readOnlyVolumes.push(name);
+    if (isDenied(reader, deps, { efs, client, action: "ClientRootAccess" })) rootSquashVolumes.push(name);
   }
-  return { problem: undefined, readOnlyVolumes };
+  return { problem: undefined, readOnlyVolumes, rootSquashVolumes };
 }
 
 interface Problem {
@@ -73,8 +83,8 @@ function keyProblem(reader: Reader, { fileSystemId }: Efs): Problem | undefined 
 }
 
 /**
- * Whether the file system's policy keeps the task from an action. Without a policy every client may do everything. With IAM
- * the client is the task's role, else it is anonymous.
+ * Whether the file system's policy keeps the task from an action. Without a policy every client may do
+ * everything. With IAM the client is the task's role, else it is anonymous.
  */
 function isDenied(
   reader: Reader,
@@ -110,7 +120,12 @@ function mountProblem(reader: Reader, efs: Efs, { task, eni }: Client): Problem 
   const target = isHere ? mountTargetNear(reader, efs.fileSystemId, eni) : undefined;
   if (target === undefined)
     return {
-      stderr: `Failed to resolve "${name}" - check that your file system ID is correct, and ensure that the VPC has an EFS mount target for this file system ID. See https://docs.aws.amazon.com/console/efs/mount-dns-name for more detail. Attempting to lookup mount target ip address using botocore. Failed to import necessary dependency botocore, please install botocore first.`,
+      stderr:
+        `Failed to resolve "${name}" - check that your file system ID is correct, and ensure that the ` +
+        "VPC has an EFS mount target for this file system ID. See " +
+        "https://docs.aws.amazon.com/console/efs/mount-dns-name for more detail. Attempting to lookup " +
+        "mount target ip address using botocore. Failed to import necessary dependency botocore, please " +
+        "install botocore first.",
       code: 1,
     };
   const door = reader.get("networkInterface", target.networkInterfaceId);

@@ -2,10 +2,10 @@ import { elapsedSince } from "@gantry/kernel";
 import { capacityOf, shortageOf } from "@gantry/state";
 import type { Candidate, PlacementRequest, Refusal } from "./placement-candidate.ts";
 
-/** A node keeps its place in the set for this long after its session ended: its agent may only be restarting. */
+/** A node remains a candidate for this long after its session ended, because its agent may only be restarting. */
 export const AWAY_MAX_MS = 10_000;
 
-/** Refuses a candidate, and says why; undefined where it has nothing against it. Pure. */
+/** The reason to refuse a candidate; undefined where the filter accepts it. Pure. */
 export type Filter = (request: PlacementRequest, candidate: Candidate) => Refusal | undefined;
 
 /** In this order: the first that refuses a candidate names the reason. */
@@ -58,7 +58,9 @@ function isDistinct({ distinctInstance }: PlacementRequest, candidate: Candidate
   return {
     nodeId: candidate.node.id,
     reason: "ATTRIBUTE",
-    detail: `The node ${candidate.node.hostname} runs a task of the group, and the placement constraint distinctInstance allows one.`,
+    detail:
+      `The node ${candidate.node.hostname} runs a task of the group, and the placement constraint ` +
+      "distinctInstance allows one.",
     isPermanent: false,
   };
 }
@@ -71,7 +73,9 @@ function hasResources(request: PlacementRequest, { node, reserved }: Candidate):
   return {
     nodeId: node.id,
     reason: `RESOURCE:${shortage.resource}`,
-    detail: `The task needs ${shortage.needed} ${unit}; the node ${node.hostname} has ${Math.max(0, shortage.available)}${shortage.isPermanent ? "" : " left"}.`,
+    detail:
+      `The task needs ${shortage.needed} ${unit}; the node ${node.hostname} has ` +
+      `${Math.max(0, shortage.available)}${shortage.isPermanent ? "" : " left"}.`,
     isPermanent: shortage.isPermanent,
   };
 }

@@ -10,7 +10,7 @@ import {
 } from "@gantry/state";
 import type { Candidate, PlacementRequest } from "./placement-candidate.ts";
 
-/** What of a task decides where it goes, read from the records. */
+/** The requirements of a task on its place, read from the records. */
 export function placementRequestOf(
   reader: Reader,
   task: TaskRecord,

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceRecord, NodeRecord, Overcommit, Resources, SubnetRecord } from "@gantry/state";
 
-/** What of a task decides where it may go. */
+/** The requirements of a task on its place. */
 export interface PlacementRequest {
   readonly need: Resources;
   readonly overcommit: Overcommit;
@@ -11,13 +11,13 @@ export interface PlacementRequest {
   readonly now: number;
 }
 
-/** One place a task could go to: a node, and a subnet for its network interface, with what decides. */
+/** A candidate: a node, and a subnet for the network interface, with what filters and scorers read. */
 export interface Candidate {
   readonly node: NodeRecord;
   readonly reserved: Resources;
   readonly subnet: SubnetRecord;
   readonly freeAddresses: number;
-  /** Interfaces that stand ready on the node in the subnet. */
+  /** Ready interfaces of the node in the subnet. */
   readonly warm: readonly NetworkInterfaceRecord[];
   /** Tasks of the same group that are in the subnet's zone already, and on the node. */
   readonly zonePeers: number;
@@ -29,8 +29,8 @@ export interface Refusal {
   readonly nodeId: string;
   /** ECS's failure reason. Source: Amazon ECS Developer Guide, "API failure reasons". */
   readonly reason: "RESOURCE:CPU" | "RESOURCE:MEMORY" | "RESOURCE:ENI" | "AGENT" | "ATTRIBUTE" | "LOCATION";
-  /** For people. */
+  /** An explanation of the reason, as text. */
   readonly detail: string;
-  /** Whether it stays so until the task or the node changes. */
+  /** Whether only a change of the task or the node can resolve it. */
   readonly isPermanent: boolean;
 }

@@ -1,4 +1,4 @@
-import { createLogGroup, type TaskRecord, type Transaction } from "@gantry/state";
+import { createLogGroup, type TaskPlacement, type TaskRecord, type Transaction } from "@gantry/state";
 import { realTimeOf, type Clock } from "@gantry/kernel";
 import {
   executionPrincipal,
@@ -17,11 +17,13 @@ import {
 export function prepareLogs(
   tx: Transaction,
   { permissions, clock }: { permissions: Permissions; clock: Clock },
-  task: TaskRecord,
+  { task, logOptions }: { readonly task: TaskRecord; readonly logOptions: TaskPlacement["logOptions"] },
 ): string | undefined {
   const definition = tx.get("taskDefinition", task.taskDefinitionArn);
   const logged = (definition?.spec.containers ?? []).flatMap(({ name, logConfiguration }) =>
-    logConfiguration?.logDriver === "awslogs" ? [{ name, options: logConfiguration.options }] : [],
+    logConfiguration?.logDriver === "awslogs"
+      ? [{ name, options: { ...logConfiguration.options, ...logOptions?.[name] } }]
+      : [],
   );
   if (logged.length === 0) return undefined;
   const roleArn = executionRoleArnOf(tx, task);
@@ -57,5 +59,8 @@ export function prepareLogs(
 }
 
 function problem(what: "group" | "stream", words: string): string {
-  return `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log ${what}: ${words} : exit status 1`;
+  return (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 " +
+    `times: failed to create Cloudwatch log ${what}: ${words} : exit status 1`
+  );
 }

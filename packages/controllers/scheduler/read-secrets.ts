@@ -3,6 +3,7 @@ import { isObject, parseArn, type Clock, type Vault } from "@gantry/kernel";
 import {
   CiphertextError,
   KeyUnusableError,
+  logOptionProblem,
   openProtected,
   viaService,
   type Protected,
@@ -18,6 +19,8 @@ import {
   type ContainerSpec,
   type Placed,
   type Reader,
+  type SecretReference,
+  type TaskPlacement,
   type TaskRecord,
   type TaskSecrets,
 } from "@gantry/state";
@@ -27,6 +30,7 @@ import {
   unassumable,
   type Permissions,
 } from "../task/execution-role.ts";
+import { variablesOf, type EnvironmentFiles } from "./read-environment-files.ts";
 
 interface SecretDeps {
   readonly permissions: Permissions;
@@ -40,34 +44,93 @@ class SecretProblem extends Error {
 }
 
 /**
- * Reads the secrets of a task's containers by the permissions of its execution role, as ECS does before containers
- * start. Answers the values, or why the task cannot start in the words of Fargate's stopped reason.
- * Source: ECS Developer Guide, "Pass sensitive data to an Amazon ECS container" and "Task execution IAM role";
- * amazon-ecs-agent, agent/asm/asm.go and agent/ssm/ssm.go.
+ * Reads the secrets of a task's containers by the permissions of its execution role, as ECS does before
+ * containers start, and adds the variables of environment files. Answers the values, or why the task cannot
+ * start in the words of Fargate's stopped reason.
+ * Source: ECS Developer Guide, "Pass sensitive data to an Amazon ECS container" and "Task execution IAM
+ * role"; amazon-ecs-agent, agent/asm/asm.go and agent/ssm/ssm.go.
  */
 export function readSecrets(
   reader: Reader,
   deps: SecretDeps,
   task: TaskRecord,
+  files: EnvironmentFiles,
 ): { readonly problem: string } | { readonly secrets: TaskSecrets | undefined } {
   const containers = reader.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? [];
-  if (!containers.some(needsSecrets)) return { secrets: undefined };
+  if (!containers.some(needsSecrets) && files.size === 0) return { secrets: undefined };
   const principal = executionPrincipal(reader, task, deps.clock.now());
   if (principal === undefined) return { problem: unassumable(executionRoleArnOf(reader, task) ?? "") };
   const read = (valueFrom: string): string => valueOf({ reader, deps, principal, task }, valueFrom);
-  try {
-    const values = containers.map(({ name, secrets = [], repositoryCredentials: login }) => {
-      const environment = secrets.map((secret) => ({ name: secret.name, value: read(secret.valueFrom) }));
+  return orProblem(() => {
+    const values = containers.map((container) => {
+      const { name, secrets = [], repositoryCredentials: login } = container;
+      const environment = [
+        ...variablesOf(files, container, task),
+        ...secrets
+          .filter((secret) => !isFile(secret))
+          .map((secret) => ({ name: secret.name, value: read(secret.valueFrom) })),
+      ];
+      const contents = secrets
+        .filter(isFile)
+        .map((secret) => ({ path: secret.name, value: read(secret.valueFrom) }));
       return [
         name,
-        login === undefined ? { environment } : { environment, registryLogin: loginIn(login, read(login)) },
+        {
+          environment,
+          ...(contents.length === 0 ? {} : { files: contents }),
+          ...(login === undefined ? {} : { registryLogin: loginIn(login, read(login)) }),
+        },
       ] as const;
     });
     return { secrets: { containers: Object.fromEntries(values) } };
+  });
+}
+
+/**
+ * Reads the options of log drivers whose values are secrets, as `readSecrets` does. Answers them by container, none
+ * where no container has any.
+ * Source: amazon-ecs-agent, agent/api/task, PopulateSecretLogOptionsToFirelensContainer and its callers.
+ */
+export function readLogOptions(
+  reader: Reader,
+  deps: SecretDeps,
+  task: TaskRecord,
+): { readonly problem: string } | { readonly logOptions: TaskPlacement["logOptions"] } {
+  const containers = (reader.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? []).flatMap(
+    ({ name, logConfiguration: { secretOptions } = {} }) =>
+      secretOptions === undefined ? [] : [{ name, secretOptions }],
+  );
+  if (containers.length === 0) return { logOptions: undefined };
+  const principal = executionPrincipal(reader, task, deps.clock.now());
+  if (principal === undefined) return { problem: unassumable(executionRoleArnOf(reader, task) ?? "") };
+  return orProblem(() => {
+    const values = containers.map(({ name: container, secretOptions }) => {
+      const options = secretOptions.map(({ name, valueFrom }) => {
+        const value = valueOf({ reader, deps, principal, task }, valueFrom);
+        const problem = logOptionProblem(name, value);
+        if (problem !== undefined) throw new SecretProblem(problem);
+        return [name, value] as const;
+      });
+      return [container, Object.fromEntries(options)] as const;
+    });
+    return { logOptions: Object.fromEntries(values) };
+  });
+}
+
+/** An extension: a secret whose name is a path is a file. */
+function isFile({ name }: SecretReference): boolean {
+  return name.startsWith("/");
+}
+
+function orProblem<T>(read: () => T): T | { readonly problem: string } {
+  try {
+    return read();
   } catch (thrown) {
     if (!(thrown instanceof SecretProblem)) throw thrown;
     return {
-      problem: `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ${thrown.message}`,
+      problem:
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource " +
+        `retrieval failed: ${thrown.message}`,
     };
   }
 }
@@ -82,7 +145,8 @@ function loginIn(arn: string, text: string): { username: string; password: strin
   const { username, password } = isObject(value) ? value : {};
   if (typeof username !== "string" || typeof password !== "string")
     throw new SecretProblem(
-      `unable to retrieve secret from asm: secret ${arn} has no JSON object with the members username and password, which registry auth needs`,
+      `unable to retrieve secret from asm: secret ${arn} has no JSON object with the members username ` +
+        "and password, which registry auth needs",
     );
   return { username, password };
 }
@@ -129,11 +193,14 @@ function secretValue(question: Question, valueFrom: string): string {
   );
   if (denied !== undefined)
     fail(`failed to fetch secret ${arn} from secrets manager: AccessDeniedException: ${denied}`);
-  const missing = `failed to fetch secret ${arn} from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret`;
+  const missing =
+    `failed to fetch secret ${arn} from secrets manager: ResourceNotFoundException: Secrets Manager ` +
+    "can't find the specified secret";
   if (secret === undefined) return fail(`${missing}.`);
   if (secret.removeAt !== undefined)
     fail(
-      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.`,
+      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't perform ` +
+        "this operation on the secret because it was marked for deletion.",
     );
   const version = secretVersionOf(reader, secret, {
     versionId: versionId || undefined,
@@ -148,7 +215,8 @@ function secretValue(question: Question, valueFrom: string): string {
   if (version.isBinary) fail(`secret ${arn} has a binary value, which no environment variable can have`);
   if (version.kmsKeyArn === undefined && principal.account !== secret.account)
     fail(
-      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.`,
+      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't access a ` +
+        "secret from a different AWS account if you encrypt the secret with the default KMS service key.",
     );
   const text = opened(question, version, secretUse(secret.arn, version.versionId), (words) =>
     fail(`failed to fetch secret ${arn} from secrets manager: ${words}`),

@@ -21,7 +21,7 @@ const SHORT: Readonly<Record<Refusal["reason"], string>> = {
   LOCATION: 'encountered error "LOCATION"',
 };
 
-/** Says in the events of a task's service that the task waits for a node, and why, in ECS's words. */
+/** Adds an event to the service of a task: the task waits for a node, and why, in ECS's words. */
 export function recordUnplaced(
   tx: Transaction,
   { ids, clock }: Pick<ControllerDeps, "ids" | "clock">,
@@ -40,7 +40,7 @@ export function recordUnplaced(
 
 /** Source: Amazon ECS Developer Guide, "Amazon ECS service event messages". */
 function describeUnplaced({ launchType }: TaskRecord, refusals: readonly Refusal[]): string {
-  // The closest match is a node that has what the task needs and only not now.
+  // The closest match is a node that is large enough for the task and only lacks room now.
   const closest = refusals.find((each) => !each.isPermanent) ?? refusals[0];
   if (launchType === "EC2") {
     const match =
@@ -52,5 +52,6 @@ function describeUnplaced({ launchType }: TaskRecord, refusals: readonly Refusal
   const resource = /^RESOURCE:(CPU|MEMORY)$/.exec(closest?.reason ?? "")?.[1];
   return closest?.isPermanent === true && resource !== undefined
     ? `was unable to place a task. Reason: The requested ${resource} configuration is above your limit.`
-    : "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.";
+    : "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later " +
+        "or in a different availability zone.";
 }

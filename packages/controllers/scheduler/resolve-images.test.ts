@@ -49,11 +49,12 @@ beforeEach(() => {
     taskDefinitionArn: "definition",
     overrides: {},
     containers: [container],
+    network: { subnets: [] },
   } as unknown as TaskRecord; // What is looked at.
 });
 
 describe("the images of a service's tasks", () => {
-  it("stay those of the deployment's first task where versions are consistent", () => {
+  it("stay those of the deployment's first task with version consistency", () => {
     consistency("enabled");
     expect(digestNow()).toBe("sha256:old");
     tagged = "sha256:new";
@@ -63,7 +64,7 @@ describe("the images of a service's tasks", () => {
     ]);
   });
 
-  it("follow the tag where versionConsistency is disabled, and no digest is kept", () => {
+  it("follow the tag if versionConsistency is disabled, and no digest is stored", () => {
     consistency("disabled");
     expect(digestNow()).toBe("sha256:old");
     tagged = "sha256:new";

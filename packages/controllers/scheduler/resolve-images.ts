@@ -1,7 +1,7 @@
 import type { Reader, TaskContainerRecord, TaskRecord } from "@gantry/state";
 import { serviceImageDigest } from "@gantry/state";
 
-/** What the platform's own registry says of an image that a task names. */
+/** The result of a look-up of an image in the platform's own registry. */
 export type ImageAnswer =
   /** A name of another registry: the node asks there. */
   | { readonly type: "foreign" }
@@ -19,6 +19,8 @@ export type FindImage = (
     readonly executionRoleArn: string | undefined;
     readonly taskArn: string;
     readonly account: string;
+    /** The VPC of the task: its endpoints may have policies. */
+    readonly vpcId: string | undefined;
   },
 ) => ImageAnswer;
 
@@ -34,6 +36,7 @@ export function resolveImages(
 ): { containers: readonly TaskContainerRecord[] } | { problem: string; container: string } {
   const spec = reader.get("taskDefinition", task.taskDefinitionArn)?.spec;
   const executionRoleArn = task.overrides.executionRoleArn ?? spec?.executionRoleArn;
+  const vpcId = reader.get("subnet", task.network.subnets[0])?.vpcId;
   const containers: TaskContainerRecord[] = [];
   for (const container of task.containers) {
     const own = spec?.containers.find((each) => each.name === container.name);
@@ -41,7 +44,7 @@ export function resolveImages(
       own?.versionConsistency === "disabled" ? undefined : serviceImageDigest(reader, task, container.name);
     const { image } = container;
     const { arn: taskArn, account } = task;
-    const answer = findImage(reader, { image, digest, executionRoleArn, taskArn, account });
+    const answer = findImage(reader, { image, digest, executionRoleArn, taskArn, account, vpcId });
     if (answer.type === "refused") return { problem: answer.reason, container: container.name };
     const pinned = answer.type === "resolved" ? answer.digest : digest;
     containers.push(

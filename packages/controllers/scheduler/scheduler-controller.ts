@@ -15,11 +15,17 @@ import {
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import type { Permissions } from "../task/execution-role.ts";
 import { choosePlacement } from "./choose-placement.ts";
-import { checkMounts } from "./file-system-problem.ts";
+import { checkMounts, type MountDecision } from "./file-system-problem.ts";
 import { candidatesOf, placementRequestOf } from "./gather-candidates.ts";
 import type { Candidate, Refusal } from "./placement-candidate.ts";
 import { prepareLogs } from "./prepare-logs.ts";
-import { readSecrets } from "./read-secrets.ts";
+import {
+  needsEnvironmentFiles,
+  readEnvironmentFiles,
+  type EnvironmentFiles,
+  type ReadObject,
+} from "./read-environment-files.ts";
+import { readLogOptions, readSecrets } from "./read-secrets.ts";
 import { recordUnplaced } from "./record-unplaced.ts";
 import { resolveImages, type FindImage } from "./resolve-images.ts";
 
@@ -29,18 +35,22 @@ interface SchedulerDeps extends ControllerDeps {
   readonly permissions: Permissions;
   readonly vault: Vault;
   readonly overcommit: Overcommit;
+  readonly readObject: ReadObject;
 }
 
-/** What became of a task that asked for a place. */
+/** The outcome of an attempt to place a task. */
 type Outcome =
   | {
       readonly type: "placed";
       readonly candidate: Candidate;
       readonly eni: NetworkInterfaceRecord;
-      readonly readOnlyVolumes: readonly string[];
+      readonly mounts: MountDecision;
+      readonly logOptions: TaskPlacement["logOptions"];
       readonly containers: TaskRecord["containers"];
       readonly secrets: TaskSecrets | undefined;
     }
+  /** Its environment files are to be read first. */
+  | { readonly type: "reads" }
   | { readonly type: "waits"; readonly refusals: readonly Refusal[] }
   /** It cannot start. The container is the one that is the reason, where one is. */
   | { readonly type: "failed"; readonly problem: string; readonly container?: string };
@@ -48,13 +58,13 @@ type Outcome =
 const NO_NODE_RETRY_MS = 1_000;
 
 /**
- * Gives each wanted task a node and a network interface, or says why it cannot. A task that no node can take waits, and
- * is looked at again as soon as another one stops or a node changes. Writes `task.placement`.
+ * Assigns a node and a network interface to each wanted task, or records why it cannot. A task that no node
+ * can take waits, and is planned again when another task stops or a node changes. Writes `task.placement`.
  */
 export function schedulerController(deps: SchedulerDeps): Reconciler {
   const { store, log } = deps;
   const waiting = () => store.keysBy("task", "unplaced", "waiting");
-  /** A task itself, or what waits for the room that it leaves. */
+  /** The task itself, or the tasks that wait for its resources. */
   const touchedBy = (key: string): readonly string[] => {
     const task = store.get("task", key);
     if (task === undefined || task.lastStatus === "STOPPED") return inOrder(waiting());
@@ -75,16 +85,23 @@ export function schedulerController(deps: SchedulerDeps): Reconciler {
       }
       if (!isUnplaced(known)) return undefined;
       if (store.keys("node").length === 0) return NO_NODE_RETRY_MS;
-      store.transact((tx) => {
-        const task = tx.get("task", key);
-        if (task === undefined || !isUnplaced(task)) return;
-        const outcome = place(tx, deps, task);
-        record(tx, deps, task, outcome);
-        if (outcome.type === "failed")
-          log.warn("Task could not be placed", { taskArn: key, reason: outcome.problem });
-        if (outcome.type === "waits")
-          log.debug("Task waits for a node", { taskArn: key, refusals: outcome.refusals });
-      });
+      const attempt = (files?: EnvironmentFiles, problem?: string) =>
+        store.transact((tx): Outcome["type"] | undefined => {
+          const task = tx.get("task", key);
+          if (task === undefined || !isUnplaced(task)) return undefined;
+          const outcome: Outcome =
+            problem === undefined ? place(tx, deps, task, files) : { type: "failed", problem };
+          record(tx, deps, task, outcome);
+          if (outcome.type === "failed")
+            log.warn("Task could not be placed", { taskArn: key, reason: outcome.problem });
+          if (outcome.type === "waits")
+            log.debug("Task waits for a node", { taskArn: key, refusals: outcome.refusals });
+          return outcome.type;
+        });
+      if (attempt() !== "reads") return undefined;
+      const read = await readEnvironmentFiles(deps, known);
+      if ("problem" in read) attempt(undefined, read.problem);
+      else attempt(read.files);
       return undefined;
     },
   };
@@ -117,6 +134,8 @@ function addReservation(tx: Transaction, key: string): void {
 function record(tx: Transaction, deps: SchedulerDeps, task: TaskRecord, outcome: Outcome): void {
   const { clock, ids } = deps;
   switch (outcome.type) {
+    case "reads":
+      return;
     case "waits":
       recordUnplaced(tx, deps, task, outcome.refusals);
       return;
@@ -157,22 +176,30 @@ function record(tx: Transaction, deps: SchedulerDeps, task: TaskRecord, outcome:
 function placementOf(
   tx: Transaction,
   task: TaskRecord,
-  { candidate, eni, readOnlyVolumes }: Extract<Outcome, { type: "placed" }>,
+  { candidate, eni, mounts, logOptions }: Extract<Outcome, { type: "placed" }>,
 ): TaskPlacement {
   const { id, subnetId, mac, privateIp } = eni;
   const { availabilityZone } = candidate.subnet;
+  const { readOnlyVolumes, rootSquashVolumes } = mounts;
   const spec = tx.get("taskDefinition", task.taskDefinitionArn)?.spec;
   return {
     nodeId: candidate.node.id,
     reserved: spec && reservationOf(spec, task.overrides),
     networkInterfaceId: id,
     ...(readOnlyVolumes.length === 0 ? {} : { readOnlyVolumes }),
+    ...(rootSquashVolumes.length === 0 ? {} : { rootSquashVolumes }),
+    ...(logOptions === undefined ? {} : { logOptions }),
     attachment: { subnetId, availabilityZone, mac, privateIp },
   };
 }
 
 /** A node and a network interface for the task, or why it waits or cannot start. */
-function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome {
+function place(
+  tx: Transaction,
+  deps: SchedulerDeps,
+  task: TaskRecord,
+  files: EnvironmentFiles | undefined,
+): Outcome {
   const request = placementRequestOf(tx, task, {
     overcommit: deps.overcommit,
     now: realTimeOf(deps.clock).clock.now(),
@@ -183,9 +210,13 @@ function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome 
     choice.refusals.length > 0 &&
     choice.refusals.every(({ reason }) => reason !== "RESOURCE:ENI");
   if (choice.type === "refused" && isFull) return { type: "waits", refusals: choice.refusals };
-  const early = prepareLogs(tx, deps, task);
+  if (files === undefined && needsEnvironmentFiles(tx, task)) return { type: "reads" };
+  const logging = readLogOptions(tx, deps, task);
+  if ("problem" in logging) return { type: "failed", problem: logging.problem };
+  const { logOptions } = logging;
+  const early = prepareLogs(tx, deps, { task, logOptions });
   if (early !== undefined) return { type: "failed", problem: early };
-  const read = readSecrets(tx, deps, task);
+  const read = readSecrets(tx, deps, task, files ?? new Map());
   if ("problem" in read) return { type: "failed", problem: read.problem };
   const images = resolveImages(tx, deps.findImage, task);
   if ("problem" in images) return { type: "failed", ...images };
@@ -202,7 +233,8 @@ function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome 
       type: "placed",
       candidate: choice.candidate,
       eni,
-      readOnlyVolumes: mounts.readOnlyVolumes,
+      mounts,
+      logOptions,
       containers: images.containers,
       secrets: read.secrets,
     };

@@ -12,13 +12,13 @@ const WARM_MIN = 2;
 const WARM_MAX = 20;
 const DEMAND_WINDOW_MS = 5 * 60_000;
 const LOOK_MS = 30_000;
-/** The pool is filled once a burst is over, not in its way. */
+/** The pool is filled after a burst, so that it does not compete with the tasks of the burst. */
 const SETTLE_MS = 1_500;
 
 /**
- * Keeps interfaces ready in the subnets that tasks go to, on each node that serves the subnet's zone: together as many as
- * were started there in the last minutes, at least two on each node, at most a quarter of the free addresses. A warm
- * interface is what makes RunTask faster than `docker run`.
+ * Keeps interfaces ready in the subnets that tasks go to, on each node that serves the subnet's zone:
+ * together as many as were started there in the last minutes, at least two on each node, at most a quarter of
+ * the free addresses. A warm interface is what makes RunTask faster than `docker run`.
  */
 export function warmPoolController(deps: ControllerDeps): Reconciler {
   const { store, clock, ids } = deps;
@@ -74,7 +74,7 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
   };
 }
 
-/** The nodes that serve a subnet's zone; those whose agents are away keep what they have, and are given nothing. */
+/** The nodes that serve a subnet's zone; nodes whose agents are away keep their interfaces and get no new ones. */
 function nodesOf(reader: Reader, subnet: SubnetRecord): readonly NodeRecord[] {
   return reader
     .list("node")

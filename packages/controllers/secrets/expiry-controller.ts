@@ -6,8 +6,8 @@ import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 const DAY_MS = 24 * 60 * 60_000;
 
 /**
- * Removes secrets whose recovery window, and KMS keys whose waiting period, is over, a removed key's material with it; and
- * gives keys new material when their rotation is due.
+ * Removes secrets whose recovery window, and KMS keys whose waiting period, is over, a removed key's material
+ * with it; and gives keys new material when their rotation is due.
  */
 export function expiryController({ store, clock, vault }: ControllerDeps & { vault: Vault }): Reconciler {
   return {

@@ -10,7 +10,7 @@ afterAll(() => api.close());
 const DAY_MS = 24 * 60 * 60_000;
 const keys = new kms.KMSClient(api.client());
 const secrets = new sm.SecretsManagerClient(api.client());
-/** The controller so many days from now. */
+/** A controller whose clock is this many days ahead. */
 const later = (days: number) =>
   expiryController({
     store: api.store,

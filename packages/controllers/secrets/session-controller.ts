@@ -4,7 +4,7 @@ import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 /** How long a session is kept after its end, in ms: until then its use is answered with ExpiredToken. */
 const KEPT_MS = 7 * 24 * 60 * 60_000;
 
-/** Removes temporary credentials a week after they have expired. Those of a task are the task controller's. */
+/** Removes temporary credentials a week after they have expired. The task controller removes those of tasks. */
 export function sessionController({ store, clock }: ControllerDeps): Reconciler {
   const find = (key: string) => store.get("session", key) ?? store.get("userSession", key);
   return {

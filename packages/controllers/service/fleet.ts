@@ -2,7 +2,10 @@ import { elapsedSince, type RealTime } from "@gantry/kernel";
 import { servingGroupOf, type TaskRecord, type TaskSetRecord } from "@gantry/state";
 import type { ServiceTask, ServiceView } from "./service-action.ts";
 
-/** A task without any check counts as healthy once it has run this long, so that one that crashes at start never does. */
+/**
+ * A task without any check counts as healthy once it has run this long, so that one that crashes at start
+ * never does.
+ */
 export const STABLE_AFTER_MS = 3_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 15 * 60_000;
@@ -13,7 +16,10 @@ export function isActive({ task }: ServiceTask): boolean {
   return task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED";
 }
 
-/** Counts for the minimum: RUNNING with its checks passed; without any check, RUNNING for a while. */
+/**
+ * Whether a task counts towards the minimum: RUNNING with its checks passed; without any check, RUNNING for a
+ * while.
+ */
 export function isHealthy(each: ServiceTask, view: ServiceView): boolean {
   const { task } = each;
   if (task.lastStatus !== "RUNNING") return false;
@@ -24,7 +30,7 @@ export function isHealthy(each: ServiceTask, view: ServiceView): boolean {
   return each.hasHealthCheck || runningMs(task, view) >= STABLE_AFTER_MS;
 }
 
-/** To be replaced: one of its checks failed and its grace period is over. */
+/** Whether a task is to be replaced: one of its checks failed and its grace period is over. */
 export function isUnhealthy(each: ServiceTask, view: ServiceView): boolean {
   const { task } = each;
   const graceMs = view.service.spec.healthCheckGracePeriodSeconds * 1000;
@@ -57,7 +63,10 @@ export function failedTasksOf(set: TaskSetRecord, view: ServiceView): readonly T
     );
 }
 
-/** The wait (ms) until the next launch: repeated failures slow launches, up to 15 minutes in real time. Source: "Service throttle logic". */
+/**
+ * The wait (ms) until the next launch: repeated failures slow launches, up to 15 minutes in real time.
+ * Source: "Service throttle logic".
+ */
 export function launchWaitMs(failures: readonly TaskRecord[], view: ServiceView): number {
   if (failures.length <= FREE_FAILURES) return 0;
   const last = Math.max(...failures.map((task) => failedAt(task)));
@@ -67,9 +76,9 @@ export function launchWaitMs(failures: readonly TaskRecord[], view: ServiceView)
 }
 
 /**
- * Tasks in the order in which a rollout or a scale-in stops them: those that serve nobody first, then from the zone with
- * the most tasks, then the oldest (scale-in: the newest). Source: Amazon ECS Developer Guide, "Rolling update" and
- * "Task placement".
+ * Tasks in the order in which a rollout or a scale-in stops them: those that receive no requests first, then
+ * from the zone with the most tasks, then the oldest (scale-in: the newest).
+ * Source: Amazon ECS Developer Guide, "Rolling update" and "Task placement".
  */
 export function stopOrder(
   candidates: readonly ServiceTask[],
@@ -86,7 +95,7 @@ export function stopOrder(
   for (const { zone = "" } of left) inZone.set(zone, (inZone.get(zone) ?? 0) + 1);
   const ordered: ServiceTask[] = [];
   while (left.length > 0) {
-    const lowest = rank(left[0] as ServiceTask, view); // There is one: the loop's condition.
+    const lowest = rank(left[0] as ServiceTask, view); // Not empty: the loop's condition.
     let chosen = 0;
     for (const [index, each] of left.entries()) {
       if (rank(each, view) !== lowest) break;

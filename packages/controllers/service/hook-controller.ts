@@ -15,22 +15,29 @@ import { infrastructurePrincipal } from "./staged-balancers.ts";
 const CALL_BACK_SECONDS = 30;
 const CALL_BACK_SECONDS_MAX = 24 * 60 * 60;
 const REASON_LENGTH_MAX = 500;
+/**
+ * Deployments whose hooks are called at a time. An endpoint may take 30 s to answer: with the 32 of other
+ * loops, as many deployments with a slow endpoint delay the hooks of all others. Each call holds a socket and
+ * an answer of 256 KiB at most.
+ */
+export const HOOK_CALLS_MAX = 1_000;
 
 export interface HookControllerDeps extends ControllerDeps {
   /** Whether a hook's role may invoke its function. */
   readonly permissions: Permissions;
-  /** Calls the endpoint that stands for a function; answers what it says. Errors: where it cannot be called. */
+  /** Calls the endpoint that is configured for a function; returns its answer. Errors: where it cannot be called. */
   readonly callHook: (functionArn: string, payload: object) => Promise<unknown>;
 }
 
 /**
- * Calls the hooks of deployments that are under way, again and again while one says IN_PROGRESS. What a hook answers is
- * recorded; the service controller acts on it. A call may be made twice: after a crash it is made again.
+ * Calls the hooks of deployments in progress, repeatedly while a hook answers IN_PROGRESS. The answers are
+ * recorded; the service controller acts on them. A call that a crash interrupts is repeated.
  */
 export function hookController(deps: HookControllerDeps): Reconciler {
   const { store, clock } = deps;
   return {
     name: "deployment-hook",
+    concurrencyMax: HOOK_CALLS_MAX,
     keys: () =>
       store
         .list("serviceDeployment")
@@ -39,11 +46,13 @@ export function hookController(deps: HookControllerDeps): Reconciler {
     watch: watchKinds(store, { serviceDeployment: (key) => [key] }),
     async reconcile(key) {
       const waits: number[] = [];
+      const calls: Promise<void>[] = [];
       for (const run of pendingRuns(store.get("serviceDeployment", key))) {
         const leftMs = (run.callDelayMs ?? 0) - elapsedSince(run.calledAt ?? 0, clock.now());
         if (run.calledAt !== undefined && leftMs > 0) waits.push(leftMs);
-        else await callOne(deps, key, run);
+        else calls.push(callOne(deps, key, run));
       }
+      await Promise.all(calls);
       return waits.length === 0 ? undefined : Math.min(...waits);
     },
   };
@@ -97,7 +106,10 @@ function deniedBecause(
   return permissions.deniedBecause(principal, "lambda:InvokeFunction", functionArn, () => ({}));
 }
 
-/** What ECS gives a hook's function. Source: "Lifecycle hooks for Amazon ECS service deployments", the event. */
+/**
+ * The event that ECS sends to a hook's function.
+ * Source: "Lifecycle hooks for Amazon ECS service deployments", the event.
+ */
 function payloadOf(
   deployment: ServiceDeploymentRecord,
   run: HookRunRecord,
@@ -118,7 +130,7 @@ function payloadOf(
   };
 }
 
-/** A function that says nothing ECS knows has failed. Source: as above, "hookStatus". */
+/** An answer with a status that ECS does not know is a failure. Source: as above, "hookStatus". */
 function toAnswer(value: unknown): HookAnswer {
   const { hookStatus, callBackDelay, hookDetails } = (
     typeof value === "object" ? (value ?? {}) : {}

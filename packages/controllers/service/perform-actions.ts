@@ -21,7 +21,7 @@ type ActionOf<T extends ServiceAction["type"]> = Extract<ServiceAction, { type: 
 const FAILING = 3;
 const MINUTE_MS = 60_000;
 
-/** Carries out what was planned, within the transaction that planned it: no plan is ever stored in part. */
+/** Carries out a plan within the transaction that made it, so that no plan is stored in part. */
 export function performActions(
   tx: Transaction,
   deps: ControllerDeps,
@@ -83,7 +83,8 @@ class Performance {
         return this.#changeBreaker(action.taskSetId, 0);
       case "recordBlocked":
         return this.#say(
-          "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+          "was unable to stop or start tasks during a deployment because of the service deployment " +
+            "configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
         );
       case "recordStabilizing":
         return this.#changeTaskSet(action.taskSetId, { stability: "STABILIZING" });
@@ -114,7 +115,8 @@ class Performance {
     for (const target of unhealthy ? this.#tx.listBy("target", "task", taskArn) : []) {
       if (target.state === "unhealthy")
         this.#say(
-          `(task ${idOf(taskArn)}) (port ${target.port}) is unhealthy in (target-group ${target.targetGroupArn}) due to (reason ${target.description ?? "Health checks failed"})`,
+          `(task ${idOf(taskArn)}) (port ${target.port}) is unhealthy in (target-group ` +
+            `${target.targetGroupArn}) due to (reason ${target.description ?? "Health checks failed"})`,
         );
     }
     this.#tx.put("task", taskArn, {
@@ -134,7 +136,8 @@ class Performance {
     this.#changeBreaker(taskSetId, failedTasks);
     if (failedTasks === FAILING)
       this.#say(
-        "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+        "is unable to consistently start tasks successfully. For more information, see the " +
+          "Troubleshooting section of the Amazon ECS Developer Guide.",
       );
     const last = this.#view.tasks
       .map(({ task }) => task)
@@ -235,7 +238,8 @@ class Performance {
 
   #changeTaskSet(id: string, change: Partial<TaskSetRecord>): void {
     const set = this.#taskSet(id);
-    if (Object.entries(change).every(([name, value]) => set[name as keyof TaskSetRecord] === value)) return; // Its own names.
+    // The names of its own members.
+    if (Object.entries(change).every(([name, value]) => set[name as keyof TaskSetRecord] === value)) return;
     const { now } = this.#view;
     const turns = change.stability !== undefined && change.stability !== set.stability;
     this.#tx.put("taskSet", taskSetKeyOf(set.serviceArn, id), {

@@ -30,7 +30,7 @@ export const LIFECYCLE_STAGES: readonly LifecycleStage[] = [
   "CLEAN_UP",
 ];
 
-/** What a stage is decided from: the deployment with its two fleets. */
+/** The input of a stage: the deployment with its two fleets. */
 interface Staged {
   readonly view: ServiceView;
   readonly deployment: ServiceDeploymentRecord;
@@ -44,8 +44,9 @@ interface Staged {
 }
 
 /**
- * Decides what a service with the strategy BLUE_GREEN, LINEAR or CANARY needs next. Everything it knows is in records:
- * whoever plans next continues in the same stage. Source: Amazon ECS Developer Guide, "Blue/green deployments".
+ * Decides what a service with the strategy BLUE_GREEN, LINEAR or CANARY needs next. All state is in records:
+ * after a restart, planning continues in the same stage.
+ * Source: Amazon ECS Developer Guide, "Blue/green deployments".
  */
 export function planBlueGreen(view: ServiceView, primary: TaskSetRecord): ServicePlan {
   const { deployment } = view;
@@ -96,10 +97,13 @@ function planTurnedBack(view: ServiceView, primary: TaskSetRecord): ServicePlan 
   return { actions, lookAgainInMs: plan.lookAgainInMs };
 }
 
-/** Why the deployment ends here, if it does: on request, for a rule that cannot be written, by an alarm or the circuit breaker. */
+/**
+ * Why the deployment ends here, if it does: on request, for a rule that cannot be written, by an alarm or the
+ * circuit breaker.
+ */
 function planFailure(staged: Staged): readonly ServiceAction[] | undefined {
   const { deployment, stage, targetPlan, view } = staged;
-  // The source fleet is going: there is nothing to return to.
+  // The source fleet is being stopped, so that the deployment cannot be rolled back any more.
   if (stage === "CLEAN_UP") return undefined;
   const fail = (reason: string, rollsBack: boolean) => failDeployment(staged, reason, rollsBack);
   if (deployment.status === "ROLLBACK_REQUESTED") return fail(STOPPED_BY_REQUEST, true);
@@ -176,8 +180,8 @@ function planStage(staged: Staged): ServicePlan {
 }
 
 /**
- * Fleets of deployments that were superseded go first: their target group is needed. Traffic that they have returns to the
- * source fleet, which had most of it.
+ * Fleets of deployments that were superseded go first: their target group is needed. Traffic that they have
+ * returns to the source fleet, which had most of it.
  */
 function planReconcile(staged: Staged): ServicePlan {
   const { view, deployment, target, source, sourcePlan } = staged;
@@ -195,7 +199,10 @@ function planReconcile(staged: Staged): ServicePlan {
   );
 }
 
-/** Moves production traffic by one step; the fleet must be healthy as a whole before each, and its hooks pass after each. */
+/**
+ * Moves production traffic by one step; the fleet must be healthy as a whole before each, and its hooks pass
+ * after each.
+ */
 function planProductionShift(staged: Staged): ServicePlan {
   return (staged.deployment.traffic?.production ?? 0) === 0
     ? planNextStep(staged)
@@ -259,7 +266,7 @@ function sharesTraffic(set: TaskSetRecord, source: TaskSetRecord | undefined): b
   );
 }
 
-/** Stops a fleet's tasks: those that serve nobody at once, the others where another fleet serves. */
+/** Stops a fleet's tasks: those that receive no requests at once, the others where another fleet serves. */
 function stopFleet(view: ServiceView, set: TaskSetRecord, anotherServes: boolean): readonly ServiceAction[] {
   return view.tasks
     .filter((each) => each.task.deploymentId === set.id && isActive(each))

@@ -64,13 +64,13 @@ describe("a service with the deployment controller EXTERNAL", () => {
     expect([starts("all"), starts("half")]).toEqual([3, 2]);
   });
 
-  it("leaves a task set without tasks alone, whichever is the primary", () => {
+  it("leaves a task set without tasks unchanged, also if it is the primary", () => {
     expect(
       planOf([newSet("none", { scale: { value: 0, unit: "PERCENT" }, stability: "STEADY_STATE" })]),
     ).toEqual([]);
   });
 
-  it("is steady once the part runs, and stabilizes while a task ends", () => {
+  it("is steady once its share runs, and stabilizing while a task ends", () => {
     const set = newSet("all");
     const tasks = ["a", "b", "c"].map((arn) => newTask(arn, set));
     expect(planOf([set], tasks)).toEqual([{ type: "recordSteadyState", taskSetId: "all" }]);
@@ -80,7 +80,7 @@ describe("a service with the deployment controller EXTERNAL", () => {
     ]);
   });
 
-  it("stops the tasks of a task set that was deleted, and then forgets it", () => {
+  it("stops the tasks of a deleted task set, and then removes it", () => {
     const gone = newSet("gone", { status: "DRAINING" });
     expect(planOf([gone], [newTask("a", gone)])).toMatchObject([{ type: "stopTask", taskArn: "a" }]);
     expect(planOf([gone], [newTask("a", gone, { desiredStatus: "STOPPED", lastStatus: "STOPPED" })])).toEqual(

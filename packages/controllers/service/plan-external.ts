@@ -4,8 +4,10 @@ import { earliest, planFleet, type FleetPlan } from "./plan-fleet.ts";
 import type { ServiceAction, ServicePlan, ServiceView } from "./service-action.ts";
 
 /**
- * Decides what a service needs whose task sets are made from outside (deployment controllers EXTERNAL and CODE_DEPLOY): each task set runs its own part of the desired count,
- * and one that was deleted goes once its tasks have stopped. Source: API_TaskSet.
+ * Decides what a service needs whose task sets are made from outside (deployment controllers EXTERNAL and
+ * CODE_DEPLOY): each task set runs its own part of the desired count, and one that was deleted goes once its
+ * tasks have stopped.
+ * Source: API_TaskSet.
  */
 export function planExternal(view: ServiceView): ServicePlan {
   const plans = view.taskSets.map((set) =>

@@ -3,7 +3,7 @@ import { failedTasksOf, isHealthy, nextHealthChange, launchWaitMs } from "./flee
 import { budgetOf, planRecords, planStops } from "./plan-rolling.ts";
 import type { ServiceAction, ServiceView } from "./service-action.ts";
 
-/** What one fleet of a service needs, whatever the others do. */
+/** The needs of one fleet of a service, independent of the other fleets. */
 export interface FleetPlan {
   readonly actions: readonly ServiceAction[];
   /** Whether it runs the whole desired count, all of it healthy, and nothing besides. */

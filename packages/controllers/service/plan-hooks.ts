@@ -3,7 +3,7 @@ import type { HookRunRecord, HookStage, ServiceDeploymentRecord } from "@gantry/
 import { earliest } from "./plan-fleet.ts";
 import type { ServiceAction } from "./service-action.ts";
 
-/** Where a stage's hooks are. */
+/** The state of a stage's hooks. */
 export type HookPlan =
   | { readonly type: "passed"; readonly actions: readonly ServiceAction[] }
   | {
@@ -14,8 +14,9 @@ export type HookPlan =
   | { readonly type: "failed"; readonly reason: string };
 
 /**
- * Decides what the hooks of a stage need: each is begun once per stage, in PRE_PRODUCTION_TRAFFIC_SHIFT once per step, and
- * the stage waits for all of them. Source: API_DeploymentLifecycleHook, API_DeploymentLifecycleHookTimeoutConfiguration.
+ * Decides what the hooks of a stage need: each is begun once per stage, in PRE_PRODUCTION_TRAFFIC_SHIFT once
+ * per step, and the stage waits for all of them.
+ * Source: API_DeploymentLifecycleHook, API_DeploymentLifecycleHookTimeoutConfiguration.
  */
 export function planHooks(deployment: ServiceDeploymentRecord, stage: HookStage, now: number): HookPlan {
   const production = deployment.traffic?.production ?? 0;

@@ -1,4 +1,10 @@
-import type { ServiceRecord, TargetState, TaskRecord, TaskSetRecord } from "@gantry/state";
+import type {
+  ServiceDeploymentRecord,
+  ServiceRecord,
+  TargetState,
+  TaskRecord,
+  TaskSetRecord,
+} from "@gantry/state";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isActive, isHealthy, stopOrder } from "./fleet.ts";
@@ -61,6 +67,7 @@ function viewOf(
     spec?: Partial<typeof SPEC>;
     taskSets?: readonly TaskSetRecord[];
     status?: ServiceRecord["status"];
+    deployment?: Partial<ServiceDeploymentRecord>;
   } = {},
 ): ServiceView {
   const service = {
@@ -72,7 +79,7 @@ function viewOf(
   return {
     service: service as ServiceRecord, // As above.
     taskSets: options.taskSets ?? [NEW, OLD],
-    deployment: undefined,
+    deployment: options.deployment as ServiceDeploymentRecord | undefined, // As above.
     tasks,
     balancers: [],
     alarms: [],
@@ -96,20 +103,20 @@ describe("a rolling update", () => {
     expect(stopsOf(actions)).toHaveLength(1);
   });
 
-  it("stops old tasks that serve nobody at once", () => {
+  it("stops old tasks that serve no traffic at once", () => {
     const pending = newTask(OLD, { lastStatus: "PENDING" });
     const { actions } = planService(viewOf([newTask(OLD), newTask(OLD), pending]));
     expect(stopsOf(actions)).toEqual([pending.task.arn]);
   });
 
   // 75 percent of 2 is 2, and 125 percent of 2 is 2. Source: "Rolling update", the examples.
-  it("says that its percentages block it", () => {
+  it("reports that its percentages block it", () => {
     const spec = { minimumHealthyPercent: 75, maximumPercent: 125 };
     const { actions } = planService(viewOf([newTask(OLD), newTask(OLD)], { spec }));
     expect(typesOf(actions)).toEqual(["recordBlocked"]);
   });
 
-  it("does not say so while new tasks may still become healthy", () => {
+  it("does not report it while new tasks may still become healthy", () => {
     const tasks = [newTask(OLD), newTask(OLD), newTask(NEW, { startedAt: NOW - 1 }), newTask(NEW)];
     expect(typesOf(planService(viewOf(tasks, { spec: { maximumPercent: 200 } })).actions)).not.toContain(
       "recordBlocked",
@@ -121,6 +128,21 @@ describe("a rolling update", () => {
     expect(typesOf(planService(viewOf(tasks)).actions)).toEqual(["completeDeployment", "recordSteadyState"]);
     const ending = newTask(OLD, { desiredStatus: "STOPPED", lastStatus: "STOPPING" });
     expect(typesOf(planService(viewOf([...tasks, ending])).actions)).toEqual([]);
+  });
+
+  // Before: only a bake time of the service's own delayed the completion, and alarms were no longer watched.
+  it("watches its alarms for their evaluation range before it completes", () => {
+    const tasks = [newTask(NEW), newTask(NEW)];
+    const deployment: Partial<ServiceDeploymentRecord> = {
+      bakeTimeMinutes: 0,
+      alarms: { names: ["errors"], rollback: true, bakeMs: 120_000 },
+    };
+    const planAt = (stageStartedAt: number | undefined) =>
+      planService(viewOf(tasks, { deployment: { ...deployment, stageStartedAt } }));
+    expect(typesOf(planAt(undefined).actions)).toEqual(["beginBakeTime", "recordSteadyState"]);
+    expect(planAt(NOW - 90_000)).toMatchObject({ lookAgainInMs: 30_000 });
+    expect(typesOf(planAt(NOW - 90_000).actions)).toEqual(["recordSteadyState"]);
+    expect(typesOf(planAt(NOW - 120_000).actions)).toContain("completeDeployment");
   });
 
   it("replaces an unhealthy task before it stops it", () => {
@@ -138,7 +160,7 @@ describe("a rolling update", () => {
     expect(stopsOf(then.actions)).toEqual([sick.task.arn]);
   });
 
-  it("fails at the breaker's threshold, and goes back to the version that was complete", () => {
+  it("fails at the breaker's threshold, and returns to the last completed version", () => {
     const failed = () =>
       newTask(NEW, {
         desiredStatus: "STOPPED",
@@ -163,7 +185,7 @@ describe("a rolling update", () => {
 });
 
 describe("the order of stops", () => {
-  it("takes those that serve nobody, then from the fullest zone, then the oldest", () => {
+  it("begins with tasks that serve no traffic, then the fullest zone, then the oldest", () => {
     const pending = newTask(OLD, { lastStatus: "PENDING" }, { zone: "b" });
     const a1 = newTask(OLD, { createdAt: 3 }, { zone: "a" });
     const a2 = newTask(OLD, { createdAt: 2 }, { zone: "a" });

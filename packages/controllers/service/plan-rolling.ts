@@ -71,13 +71,16 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
   return { actions, lookAgainInMs: waits.length === 0 ? undefined : Math.min(...waits) };
 }
 
-/** A rolling deployment whose old tasks are gone is complete once its bake time is over. Source: API_DeploymentConfiguration. */
+/**
+ * A rolling deployment whose old tasks are gone is complete once its bake time is over: the service's own, or
+ * the longer one that its alarms need. Source: API_DeploymentConfiguration; `alarmBakeMs`.
+ */
 function planBakeTime({ deployment, now }: ServiceView): {
   actions: readonly ServiceAction[];
   isOver: boolean;
   leftMs: number | undefined;
 } {
-  const bakeMs = (deployment?.bakeTimeMinutes ?? 0) * MINUTE_MS;
+  const bakeMs = Math.max((deployment?.bakeTimeMinutes ?? 0) * MINUTE_MS, deployment?.alarms?.bakeMs ?? 0);
   if (bakeMs === 0 || deployment === undefined || deployment.rollback !== undefined)
     return { actions: [], isOver: true, leftMs: undefined };
   const since = deployment.stageStartedAt;
@@ -95,7 +98,7 @@ export function budgetOf(view: ServiceView, primary: TaskSetRecord): Budget {
   const own = active.filter(({ task }) => task.deploymentId === primary.id);
   const unhealthy = own.filter((each) => isUnhealthy(each, view));
   const maximum = Math.floor((desiredCount * maximumPercent) / 100);
-  // Replacements of unhealthy tasks are started first, as far as the maximum lets them.
+  // Replacements of unhealthy tasks are started first, as far as the maximum permits.
   const missing = Math.max(
     0,
     Math.min(desiredCount - (own.length - unhealthy.length), maximum - active.length),
@@ -111,7 +114,7 @@ export function budgetOf(view: ServiceView, primary: TaskSetRecord): Budget {
   };
 }
 
-/** A healthy task makes earlier failures count no more. Source: "Deployment circuit breaker", resetOnHealthyTask. */
+/** A healthy task resets the count of failures. Source: "Deployment circuit breaker", resetOnHealthyTask. */
 export function planRecords(
   primary: TaskSetRecord,
   seen: { isHealthy: boolean; failures: number },
@@ -123,7 +126,10 @@ export function planRecords(
   return [];
 }
 
-/** The surplus, unhealthy tasks whose replacement stands, and old tasks as far as the minimum lets them. */
+/**
+ * The tasks to stop: the surplus, unhealthy tasks whose replacement is healthy, and old tasks as far as the
+ * minimum permits.
+ */
 export function planStops(
   view: ServiceView,
   primary: TaskSetRecord,
@@ -142,12 +148,13 @@ export function planStops(
     .slice(0, surplus)
     .map((each) => stop(each, scaling));
   actions.push(...replaceable(view, budget).map((each) => stop(each, unhealthyReason(each, primary), true)));
-  // Old tasks: those that serve nobody at once, the others as far as the minimum lets them.
+  // Old tasks: those that receive no requests at once, the others as far as the minimum permits.
   if (primary.rollout.state === "FAILED") return actions;
   let spare = budget.healthyCount - budget.minimum;
   for (const each of stopOrder(budget.old, view, "oldest")) {
     const healthy = isHealthy(each, view);
-    // One that runs and is not known to be unhealthy may serve: after a restart of the agent no health is known for a while.
+    // A running task that is not known to be unhealthy may receive requests: after a restart of the agent no
+    // health is known for a while.
     const mayServe = each.task.lastStatus === "RUNNING" && !isUnhealthy(each, view);
     if (healthy ? spare <= 0 : mayServe && spare < 0) continue;
     if (healthy) spare -= 1;
@@ -156,7 +163,7 @@ export function planStops(
   return actions;
 }
 
-/** Unhealthy tasks whose replacement stands; one where the maximum leaves no room for a replacement. */
+/** Unhealthy tasks whose replacement is healthy; one of them where the maximum leaves no room for a replacement. */
 function replaceable(view: ServiceView, budget: Budget): readonly ServiceTask[] {
   const { desiredCount } = view.service.spec;
   const standing = budget.own.filter((each) => isHealthy(each, view)).length;
@@ -168,7 +175,10 @@ function replaceable(view: ServiceView, budget: Budget): readonly ServiceTask[] 
   return budget.unhealthy.slice(0, blocked && replaced === 0 ? 1 : replaced);
 }
 
-/** Whether the percentages allow neither a start nor a stop while old tasks, all of them healthy, wait to be replaced. */
+/**
+ * Whether the percentages allow neither a start nor a stop while old tasks, all of them healthy, wait to be
+ * replaced.
+ */
 function isBlocked(view: ServiceView, primary: TaskSetRecord, budget: Budget): boolean {
   return (
     primary.rollout.state === "IN_PROGRESS" &&
@@ -190,8 +200,8 @@ function isBroken(view: ServiceView, primary: TaskSetRecord, failures: number): 
 }
 
 /**
- * Why the deployment ends here, if it does: on request, by an alarm or the circuit breaker. A rollback that fails is not rolled back
- * in turn.
+ * Why the deployment ends here, if it does: on request, by an alarm or the circuit breaker. A rollback that
+ * fails is not rolled back in turn.
  */
 function planFailure(
   view: ServiceView,

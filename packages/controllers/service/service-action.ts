@@ -12,7 +12,7 @@ import type {
   TrafficRoute,
 } from "@gantry/state";
 
-/** A task with what else decides about it. */
+/** A task with the further state that decisions depend on. */
 export interface ServiceTask {
   readonly task: TaskRecord;
   /** Its states in the service's target groups; empty where it has none. */
@@ -32,7 +32,7 @@ export interface StagedBalancer {
   readonly problem: string | undefined;
 }
 
-/** All that a strategy decides from. */
+/** The input of a strategy. */
 export interface ServiceView {
   readonly service: ServiceRecord;
   /** The primary first. */
@@ -50,7 +50,7 @@ export interface ServiceView {
   readonly real?: Pick<RealTime, "elapsedSince" | "wait">;
 }
 
-/** What a strategy may do. Every strategy returns these; the service controller carries them out. */
+/** The actions of a strategy, which the service controller carries out. */
 export type ServiceAction =
   | { readonly type: "startTask"; readonly taskSetId: string }
   | {
@@ -93,6 +93,6 @@ export type ServiceAction =
 
 export interface ServicePlan {
   readonly actions: readonly ServiceAction[];
-  /** When time alone will change the answer. */
+  /** The time (ms) after which the plan changes although no record does; undefined where it does not. */
   readonly lookAgainInMs: number | undefined;
 }

@@ -1,5 +1,7 @@
-import type { Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Reconciler } from "@gantry/kernel";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+import { AWAY_MAX_MS } from "../scheduler/filters.ts";
+import { daemonNodes, followNodes, withoutStrays } from "./daemon.ts";
 import { performActions } from "./perform-actions.ts";
 import { planService } from "./plan-service.ts";
 import type { Permissions } from "../task/execution-role.ts";
@@ -11,7 +13,7 @@ export interface ServiceControllerDeps extends ControllerDeps {
   readonly permissions: Permissions;
 }
 
-/** Keeps each service at what is asked of it. Writes task sets, service deployments and events. */
+/** Brings each service to its desired state. Writes task sets, service deployments and events. */
 export function serviceController(deps: ServiceControllerDeps): Reconciler {
   const { store, clock, log } = deps;
   const serviceOfTask = (key: string) => {
@@ -52,15 +54,21 @@ export function serviceController(deps: ServiceControllerDeps): Reconciler {
     }),
     async reconcile(key) {
       return store.transact((tx) => {
-        const service = tx.get("service", key);
-        if (service === undefined || service.status === "INACTIVE") return undefined;
-        const view = viewOf(tx, service, { permissions: deps.permissions, clock });
+        const found = tx.get("service", key);
+        if (found === undefined || found.status === "INACTIVE") return undefined;
+        const isDaemon = found.spec.schedulingStrategy === "DAEMON" && found.status === "ACTIVE";
+        const realNow = realTimeOf(clock).clock.now();
+        const service = isDaemon ? followNodes(tx, found, realNow) : found;
+        const all = viewOf(tx, service, { permissions: deps.permissions, clock });
+        const { view, stops } = isDaemon
+          ? withoutStrays(all, daemonNodes(tx, service, realNow))
+          : { view: all, stops: [] };
         const plan = planService(view);
-        performActions(tx, deps, view, plan.actions);
+        performActions(tx, deps, all, [...stops, ...plan.actions]);
         recordWaiting(tx, deps, view);
         if (plan.actions.length > 0)
           log.debug("Service moved", { service: key, actions: plan.actions.map((action) => action.type) });
-        return plan.lookAgainInMs;
+        return isDaemon ? Math.min(plan.lookAgainInMs ?? AWAY_MAX_MS, AWAY_MAX_MS) : plan.lookAgainInMs;
       });
     },
   };

@@ -11,7 +11,7 @@ import type { Permissions } from "../task/execution-role.ts";
 import type { ServiceTask, ServiceView } from "./service-action.ts";
 import { stagedBalancers } from "./staged-balancers.ts";
 
-/** All that decides about a service, read within one transaction. */
+/** Reads the input of a service's plan within one transaction. */
 export function viewOf(
   tx: Transaction,
   service: ServiceRecord,

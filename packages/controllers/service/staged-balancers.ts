@@ -14,8 +14,9 @@ import type { StagedBalancer } from "./service-action.ts";
 const SESSION = "ecs-service-scheduler";
 
 /**
- * The load balancers of a fleet with the rules that its deployment writes. Each is checked as the service's own role would be:
- * the rules are there, and the role may change them and register targets. Source: "Amazon ECS infrastructure IAM role for load balancers".
+ * The load balancers of a fleet with the rules that its deployment writes. Each is checked as the service's
+ * own role would be: the rules are there, and the role may change them and register targets.
+ * Source: "Amazon ECS infrastructure IAM role for load balancers".
  */
 export function stagedBalancers(
   reader: Reader,
@@ -67,7 +68,10 @@ function deniedBecause(
   return undefined;
 }
 
-/** The platform as a session of a service's infrastructure role; undefined where the role is gone or does not trust ECS. */
+/**
+ * The platform as a session of a service's infrastructure role; undefined where the role is gone or does not
+ * trust ECS.
+ */
 export function infrastructurePrincipal(
   reader: Reader,
   roleArn: string,

@@ -39,7 +39,9 @@ export function startTask(
     deploymentId: set.id,
     launchType: set.launchType,
     capacityProvider: capacityProviderOf(tx, set),
-    distinctInstance: service.spec.placementRules?.distinctInstance ?? false,
+    distinctInstance:
+      service.spec.schedulingStrategy === "DAEMON" ||
+      (service.spec.placementRules?.distinctInstance ?? false),
     platformVersion: set.platformVersion,
     enableExecuteCommand,
     tags: { ...propagated, ...managed },
@@ -49,7 +51,10 @@ export function startTask(
   return task.arn;
 }
 
-/** The capacity provider of a task set's next task. The tasks that are wanted count, so that a lost one is replaced on its provider. */
+/**
+ * The capacity provider of a task set's next task. The tasks that are wanted count, so that a lost one is
+ * replaced on its provider.
+ */
 function capacityProviderOf(tx: Transaction, set: TaskSetRecord): CapacityProvider | undefined {
   if (set.capacityProviderStrategy === undefined) return undefined;
   const wanted = tx

@@ -1,11 +1,11 @@
-import type { ChangeOptions, ObjectMeta, ObjectStore } from "@gantry/content";
+import type { ChangeNote, ChangeOptions, ObjectMeta, ObjectStore } from "@gantry/content";
 import type { Reconciler } from "@gantry/kernel";
-import type { BucketRecord } from "@gantry/state";
+import { tellsOfChanges, type BucketRecord } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { planKey, planMoves, planUploads, type LifecycleAction } from "./plan-lifecycle.ts";
 
 const PAGE = 1_000;
-/** S3 looks once a day, at midnight; an hour late is early enough for it. */
+/** S3 applies rules once a day, at midnight UTC; a delay of an hour does not matter. */
 const SWEEP_MS = 60 * 60_000;
 
 /** Runs the lifecycle rules of buckets: expires objects and versions, gives up uploads. */
@@ -44,7 +44,7 @@ async function sweep(
   let pending: ObjectMeta[] = [];
   const act = async (): Promise<void> => {
     const rules = bucket.lifecycle ?? [];
-    // What is deleted is not moved any more: a move of a version that is gone changes nothing.
+    // Versions that were just deleted are not moved: the move of a missing version changes nothing.
     const actions = [...planMoves(rules, pending, now), ...planKey(rules, pending, now)];
     for (const action of actions) await carryOut(deps, bucket, pending[0]?.key ?? "", action);
   };
@@ -71,25 +71,27 @@ async function carryOut(
   action: LifecycleAction,
 ): Promise<void> {
   const { objects, clock, ids, log } = deps;
+  const noteOf = (type: ChangeNote["type"], reason: string): ChangeNote | undefined =>
+    tellsOfChanges(bucket)
+      ? { id: ids.uuid(), at: clock.now(), type, reason, requestId: undefined, requester: "s3.amazonaws.com" }
+      : undefined;
   if (action.type === "move") {
     const meta = objects.index.version(bucket.name, key, action.versionId);
     if (meta === undefined) return;
     log.debug("Lifecycle rule changes a storage class", { bucket: bucket.name, key, ...action });
     const headers = { ...meta.headers, StorageClass: action.storageClass };
-    objects.index.replace(bucket.name, { ...meta, headers });
+    objects.index.replace(
+      bucket.name,
+      { ...meta, headers },
+      {
+        note: noteOf("moved", "Lifecycle Transition"),
+      },
+    );
     return;
   }
-  const note = {
-    id: ids.uuid(),
-    at: clock.now(),
-    type: "deleted" as const,
-    reason: "Lifecycle Expiration",
-    requestId: undefined,
-    requester: "s3.amazonaws.com",
-  };
   const options: ChangeOptions = {
     versioning: bucket.versioning,
-    note: bucket.tellsEvents === true ? note : undefined,
+    note: noteOf("deleted", "Lifecycle Expiration"),
   };
   log.debug("Lifecycle rule expires an object", { bucket: bucket.name, key, ...action });
   if (action.type === "delete")

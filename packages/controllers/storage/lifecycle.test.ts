@@ -45,7 +45,7 @@ async function world(rule: Partial<LifecycleRule>, versioning?: Versioning) {
   );
   const reconciler = lifecycleController({ store, clock, ids, log: silentLogger, objects });
   close = () => objects.close();
-  /** What the rules do once so much time has passed. */
+  /** Applies the rules after this time has passed. */
   const sweepAfter = async (ms: number) => {
     await clock.advance(ms);
     await reconciler.reconcile("b");
@@ -81,7 +81,7 @@ async function world(rule: Partial<LifecycleRule>, versioning?: Versioning) {
     });
   return { clock, objects, sweepAfter, put, keys, versions };
 }
-it("expires what the filter fits at the midnight after its days, not before, and leaves the rest", async () => {
+it("expires matching objects at the midnight after the given days, and keeps the rest", async () => {
   const { sweepAfter, put, keys } = await world({
     expirationDays: 2,
     filter: { ...plain.filter, prefix: "logs/", tags: { keep: "no" }, largerThan: 2 },
@@ -96,7 +96,7 @@ it("expires what the filter fits at the midnight after its days, not before, and
   expect(keys()).toEqual(["logs/kept", "logs/small", "other"]);
 });
 
-it("hides the newest version, then takes away what lies beneath, but as many as are to be kept", async () => {
+it("expires the current version, then noncurrent ones except those to be kept", async () => {
   const { sweepAfter, put, versions } = await world(
     { expirationDays: 1, noncurrentDays: 3, noncurrentKept: 1 },
     "Enabled",
@@ -108,7 +108,7 @@ it("hides the newest version, then takes away what lies beneath, but as many as 
   expect(versions().map((meta) => meta.isDeleteMarker ?? false)).toEqual([true, false]);
 });
 
-it("takes delete markers that hide nothing", async () => {
+it("removes expired delete markers", async () => {
   const { clock, sweepAfter, objects, put, versions } = await world(
     { expiredMarkers: true, noncurrentDays: 1 },
     "Enabled",
@@ -120,7 +120,7 @@ it("takes delete markers that hide nothing", async () => {
   expect(versions()).toEqual([]);
 });
 
-it("gives up uploads that nobody finished", async () => {
+it("aborts incomplete uploads", async () => {
   const { clock, sweepAfter, objects } = await world({ abortDays: 1 });
   objects.index.uploads.start({
     id: "u",

@@ -3,7 +3,7 @@ import type { LifecycleFilter, LifecycleRule } from "@gantry/state";
 
 const DAY_MS = 86_400_000;
 
-/** What a bucket's rules ask of a key now: hide its newest version, or take versions away for good. */
+/** The due actions of a bucket's rules on one key: hide its newest version, or remove versions. */
 export type LifecycleAction =
   | { readonly type: "delete"; readonly rule: string }
   | { readonly type: "deleteVersion"; readonly versionId: string; readonly rule: string }
@@ -14,7 +14,10 @@ export type LifecycleAction =
       readonly rule: string;
     };
 
-/** Objects below this size are not moved unless the rule's filter names a size. Source: "Transitioning objects", object size. */
+/**
+ * Objects below this size are not moved unless the rule's filter names a size.
+ * Source: "Transitioning objects", object size.
+ */
 const MOVE_MIN_BYTES = 128 * 1024;
 /** Storage classes from the most to the least costly. An object is only moved down. */
 const WATERFALL = [
@@ -51,7 +54,7 @@ export function planKey(
     if (newest.noncurrentSince !== undefined || !fits(rule.filter, newest)) continue;
     if (newest.isDeleteMarker === true) {
       const isOld = rule.expirationDays !== undefined && isDue(newest.modifiedAt, rule.expirationDays, now);
-      // A marker over nothing is in the way of nobody but listings.
+      // A delete marker without versions only slows listings down.
       if (rest.length === 0 && (rule.expiredMarkers || isOld))
         actions.push({ type: "deleteVersion", versionId: newest.versionId ?? "null", rule: rule.id });
       continue;

@@ -26,7 +26,7 @@ it("ends draining when the deregistration delay is over, without any node", asyn
   expect(store.get("target", key)).toBeUndefined();
 });
 
-it("leaves a target alone that does not drain", async () => {
+it("does not change a target that is not draining", async () => {
   const { store, clock, controller } = draining(undefined);
   await clock.advance(1_000_000);
   expect(await controller.reconcile(key)).toBeUndefined();

@@ -4,8 +4,8 @@ import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { drainDelayMs } from "./target-controller.ts";
 
 /**
- * Ends draining when the deregistration delay is over in real time, also where no node reports. A target without requests in
- * progress is gone earlier, by the proxy's report (`recordTargetHealth`).
+ * Ends draining when the deregistration delay is over in real time, even if no node reports. A target without
+ * requests in progress is removed earlier, by the proxy's report (`recordTargetHealth`).
  */
 export function drainingController({ store, clock }: ControllerDeps): Reconciler {
   const real = realTimeOf(clock);
@@ -29,7 +29,7 @@ export function drainingController({ store, clock }: ControllerDeps): Reconciler
     },
   };
 
-  /** A changed delay counts for targets that drain already. */
+  /** A changed delay applies to targets that are draining already. */
   function groupTargets(groupArn: string): readonly string[] {
     return store
       .listBy("target", "group", groupArn)

@@ -12,7 +12,7 @@ import {
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
-/** Puts running service tasks into their target groups. Deregistration is the task's own end (task controller). */
+/** Registers running tasks of services in their target groups. The task controller deregisters them. */
 export function targetController(deps: ControllerDeps): Reconciler {
   const { store, clock, ids } = deps;
   return {
@@ -66,7 +66,7 @@ export function drainDelayMs(reader: Reader, target: TargetRecord): number {
   return Number(group?.attributes["deregistration_delay.timeout_seconds"] ?? DRAIN_SECONDS) * 1_000;
 }
 
-/** Writes the results of the data plane's checks. A draining target without requests in progress is gone. */
+/** Records the results of the data plane's checks. A draining target without requests in progress is removed. */
 export function recordTargetHealth(
   tx: Transaction,
   observations: readonly TargetObservation[],
@@ -77,7 +77,7 @@ export function recordTargetHealth(
     const target = tx.get("target", key);
     if (target === undefined) continue;
     if (target.drainingSince !== undefined) {
-      // The end of the delay is the draining controller's: it does not depend on a node's report.
+      // The draining controller ends the delay: it does not depend on a node's report.
       if (seen.draining && seen.inFlight === 0) tx.delete("target", key);
       continue;
     }
@@ -90,7 +90,7 @@ export function recordTargetHealth(
       if (target.reason !== checking.reason) tx.put("target", key, { ...target, ...checking });
       continue;
     }
-    // One that failed is unhealthy until it has passed often enough.
+    // A target that failed stays unhealthy until it has passed enough checks.
     if (seen.health === "initial" && target.state === "unhealthy") continue;
     if (target.state === seen.health && target.description === seen.description) continue;
     tx.put("target", key, {
@@ -102,7 +102,10 @@ export function recordTargetHealth(
   }
 }
 
-/** A target that is new, or whose task was started again, is unhealthy only once it could have failed as often in a row as its threshold says. */
+/**
+ * A target that is new, or whose task was started again, is unhealthy only once it could have failed as often
+ * in a row as its threshold says.
+ */
 function isStillInitial(
   tx: Transaction,
   target: TargetRecord,

@@ -1,7 +1,10 @@
 import { ecsTasks, sessionOf, trustsService, type Principal } from "@gantry/iam";
 import type { Reader, TaskRecord } from "@gantry/state";
 
-/** The role by which the platform acts for a task before and beside its containers; undefined where it has none. */
+/**
+ * The role with which the platform acts for a task outside its containers (images, logs, secrets); undefined
+ * where it has none.
+ */
 export function executionRoleArnOf(reader: Reader, task: TaskRecord): string | undefined {
   return (
     task.overrides.executionRoleArn ??
@@ -19,7 +22,11 @@ export function executionPrincipal(reader: Reader, task: TaskRecord, now: number
 
 /** Why ECS does not start a task whose role it cannot assume. */
 export function unassumable(roleArn: string): string {
-  return `ECS was unable to assume the role '${roleArn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`;
+  return (
+    `ECS was unable to assume the role '${roleArn}' that was provided for this task. Please verify that ` +
+    "the role being passed has the proper trust relationship and permissions and that your IAM user has " +
+    "permissions to pass this role."
+  );
 }
 
 /** Whether a principal may do something; the text is AWS's reason why not. */

@@ -17,7 +17,7 @@ export function laterStatus(a: TaskStatus, b: TaskStatus): TaskStatus {
   return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;
 }
 
-/** A task with what its node says of it. The same observation twice changes nothing the second time. */
+/** Applies a node's observation to a task. Applying the same observation again changes nothing. */
 export function foldObservation(
   task: TaskRecord,
   observation: PodObservation,

@@ -13,13 +13,14 @@ import { unassumable } from "./execution-role.ts";
 
 const SESSION_MS = 6 * 60 * 60_000;
 const REFRESH_BEFORE_MS = 60 * 60_000;
-/** AWS keeps stopped tasks for an hour; people wish for longer. */
+/** AWS keeps stopped tasks for an hour; a longer time helps to find out why they stopped. */
 const STOPPED_KEPT_MS = 3 * 60 * 60_000;
 const DRAIN_LOOK_MS = 1_000;
 
 /**
- * Moves tasks along where no node has a say: credentials before they start and before they expire, draining before
- * they stop, the end of those that were never placed, and their removal hours later.
+ * Advances tasks where it does not depend on a node: creates credentials before they start and renews them
+ * before they expire, drains targets before tasks stop, ends tasks that were never placed, and removes
+ * stopped tasks hours later.
  */
 export function taskController(deps: ControllerDeps & { vault: Vault }): Reconciler {
   const { store, clock, log } = deps;
@@ -56,7 +57,7 @@ export function taskController(deps: ControllerDeps & { vault: Vault }): Reconci
 function reapLater(deps: ControllerDeps, task: TaskRecord): number | undefined {
   const real = realTimeOf(deps.clock);
   const elapsedMs = task.stoppedAt === undefined ? 0 : real.elapsedSince(task.stoppedAt);
-  // A timestamp in the future removes nothing: people still want to read it.
+  // A task whose timestamp is in the future is kept for the whole time: the clock may have been set back.
   const leftMs = STOPPED_KEPT_MS - (Number.isFinite(elapsedMs) ? elapsedMs : 0);
   const sessions = Object.values(task.credentials).filter(
     (id) => id !== undefined && deps.store.get("session", id) !== undefined,
@@ -65,7 +66,8 @@ function reapLater(deps: ControllerDeps, task: TaskRecord): number | undefined {
   const hasSecrets = deps.store.get("taskSecrets", task.arn) !== undefined;
   if (sessions.length > 0 || targets.length > 0 || hasSecrets || leftMs <= 0) {
     deps.store.transact((tx) => {
-      // A task that ended by itself takes its targets along at once: nothing is sent to the dead.
+      // The targets of a task that ended by itself are deregistered at once, because it can serve no
+      // requests.
       for (const target of targets) tx.delete("target", targetKeyOf(target));
       tx.delete("taskSecrets", task.arn);
       for (const id of sessions) if (id !== undefined) tx.delete("session", id);
@@ -75,7 +77,10 @@ function reapLater(deps: ControllerDeps, task: TaskRecord): number | undefined {
   return leftMs > 0 ? real.wait(leftMs) : undefined;
 }
 
-/** One step towards the end: out of the load balancer first, then told to stop; what has ended waits for nothing. */
+/**
+ * One step towards STOPPED: the task is deregistered from its load balancers, then stopped. A task that has
+ * ended is not drained.
+ */
 function stopStep(tx: Transaction, deps: ControllerDeps, key: string): TaskRecord | undefined {
   const now = deps.clock.now();
   const task = tx.get("task", key);
@@ -92,7 +97,7 @@ function stopStep(tx: Transaction, deps: ControllerDeps, key: string): TaskRecor
     return stopped;
   }
   const targets = tx.listBy("target", "task", key);
-  // What has ended by itself, or is ending already, drains nothing.
+  // A task that has ended by itself, or is stopping already, is not drained.
   const ending = ["STOPPING", "DEPROVISIONING"].includes(task.lastStatus);
   const ended =
     ending || task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
@@ -126,7 +131,7 @@ function stopStep(tx: Transaction, deps: ControllerDeps, key: string): TaskRecor
   return stopping;
 }
 
-/** Says in the service's events that a task leaves its target groups. */
+/** Adds an event to the service about the deregistration of a task from its target groups. */
 function recordDraining(
   tx: Transaction,
   { ids, clock }: ControllerDeps,
@@ -143,8 +148,9 @@ function recordDraining(
 }
 
 /**
- * Credentials of the task's role, made before it starts and renewed an hour before they end. They live in real time, as
- * everything that a signature is checked against: `now` is real, and so are the ms until the next renewal.
+ * Creates the credentials of the task's role before the task starts, and renews them an hour before they
+ * expire. They are in real time, like everything that signatures are checked against: `now` is real, and so
+ * are the ms until the next renewal.
  */
 function refreshCredentials(
   deps: ControllerDeps & { vault: Vault },
@@ -156,7 +162,7 @@ function refreshCredentials(
   const roleArn = task.overrides.taskRoleArn ?? definition?.spec.taskRoleArn;
   if (roleArn === undefined) return undefined;
   const session = store.get("session", task.credentials.task);
-  // A session of a role that was deleted is worth nothing, even if another has its name.
+  // A session of a deleted role is not valid, even if another role has the role's name.
   const isOfRole = session?.roleId === store.get("role", roleArn)?.id;
   const leftMs = isOfRole ? (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS : 0;
   if (leftMs > 0) return leftMs;

@@ -13,5 +13,9 @@ export interface CertificateRecord extends Placed {
   readonly notBefore: number;
   readonly notAfter: number;
   readonly createdAt: number;
+  /** Names whose records in public zones are not found yet: the certificate is not issued. Undefined: it is. */
+  readonly unvalidated?: readonly string[] | undefined;
+  /** When the last name was validated, in ms; undefined: when it was created. */
+  readonly issuedAt?: number | undefined;
   readonly tags: Tags;
 }

@@ -74,6 +74,8 @@ export interface AlarmRecord extends Placed {
   readonly alarmActions: readonly string[];
   readonly insufficientDataActions: readonly string[];
   readonly stateValue: AlarmState;
+  /** The state before the last transition. */
+  readonly previousState?: AlarmState;
   readonly stateReason: string;
   readonly stateReasonData: string | undefined;
   /** When a state was last recorded, even if it did not change. */

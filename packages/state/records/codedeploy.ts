@@ -1,5 +1,5 @@
 import type { Placed, Tags } from "./common.ts";
-import type { AwsvpcConfiguration } from "./ecs.ts";
+import type { AwsvpcConfiguration, CapacityStrategyItem } from "./ecs.ts";
 
 /** A CodeDeploy application. Key: the ARN. */
 export interface CodeDeployApplicationRecord extends Placed {
@@ -104,6 +104,8 @@ export interface CodeDeployAppSpec {
   readonly containerPort: number;
   readonly platformVersion: string | undefined;
   readonly network: AwsvpcConfiguration | undefined;
+  /** Absent: as the old fleet. */
+  readonly capacityProviderStrategy?: readonly CapacityStrategyItem[] | undefined;
   /** Functions by event: names or ARNs, as ARNs. */
   readonly hooks: Readonly<Partial<Record<CodeDeployEventName, string>>>;
 }

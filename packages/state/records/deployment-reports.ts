@@ -64,7 +64,8 @@ export interface ReportInterval {
 }
 
 /**
- * The events and traffic of a deployment of ECS or CodeDeploy. Key: the deployment's ARN. It is removed with the deployment.
+ * The events and traffic of a deployment of ECS or CodeDeploy. Key: the deployment's ARN. It is removed with
+ * the deployment.
  */
 export interface DeploymentReportRecord extends Placed {
   readonly deploymentArn: string;

@@ -110,6 +110,8 @@ export interface FlowLogRecord extends Placed {
   readonly format: string;
   /** Seconds: 60 or 600. */
   readonly aggregationSeconds: number;
+  /** Why the last delivery failed, in the words of DescribeFlowLogs; undefined where it did not. */
+  readonly deliveryError?: string | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
 }

@@ -130,6 +130,7 @@ export interface InterfaceOwner {
     | "natGateway"
     | "mountTarget"
     | "vpcEndpoint"
+    | "instance"
     | "none";
   readonly key: string;
 }

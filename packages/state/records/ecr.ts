@@ -17,6 +17,11 @@ export interface RepositoryRecord extends Placed {
   readonly policyPrincipals?: Readonly<Record<string, string>>;
   readonly lifecyclePolicy?: { readonly text: string; readonly evaluatedAt: number | undefined };
   readonly lifecyclePreview?: { readonly text: string; readonly startedAt: number };
+  /** The KMS key without which the images cannot be read; absent: they are protected by none. */
+  readonly kmsKeyArn?: string;
+  readonly encryptionType?: "KMS" | "KMS_DSSE";
+  /** For a copy of a repository of another registry: when each tag was last compared with it. */
+  readonly upstreamCheckedAt?: Readonly<Record<string, number>>;
 }
 
 /** One manifest of a repository. Key: `REPOSITORY-ARN@DIGEST`. The blob store has its bytes. */
@@ -53,4 +58,74 @@ export interface LayerUploadRecord {
   readonly id: string;
   readonly repositoryArn: string;
   readonly startedAt: number;
+}
+
+/** The settings of a private registry, of which each account has one in each region. Key: `ACCOUNT/REGION`. */
+export interface EcrRegistryRecord extends Placed {
+  /** What other accounts and replication may do in the registry. */
+  readonly policy?: string;
+  /** Unique ids of the principals in the policy, by their ARN when it was written. */
+  readonly policyPrincipals?: Readonly<Record<string, string>>;
+  readonly scanning?: RegistryScanning;
+  readonly replication?: readonly ReplicationRule[];
+  /** Account settings by name; absent: their defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface RegistryScanning {
+  readonly scanType: "BASIC" | "ENHANCED";
+  readonly rules: readonly {
+    readonly frequency: "SCAN_ON_PUSH" | "CONTINUOUS_SCAN" | "MANUAL";
+    /** Patterns of repository names with `*`. */
+    readonly filters: readonly string[];
+  }[];
+}
+
+/** Images of repositories with one of the prefixes are copied to the destinations when they are pushed. */
+export interface ReplicationRule {
+  readonly destinations: readonly Placed[];
+  /** Empty: every repository. */
+  readonly prefixes: readonly string[];
+}
+
+/** The copy of one image to one registry. Key: `REPOSITORY-ARN@DIGEST#ACCOUNT/REGION`. */
+export interface ImageReplicationRecord {
+  readonly repositoryArn: string;
+  readonly digest: string;
+  readonly destination: Placed;
+  readonly status: "IN_PROGRESS" | "COMPLETE" | "FAILED";
+  readonly failureCode?: string;
+}
+
+/** Repositories with a prefix are copies of those of another registry. Key: `ACCOUNT/REGION/PREFIX`. */
+export interface PullThroughRuleRecord extends Placed {
+  /** `ROOT`: every repository. */
+  readonly prefix: string;
+  readonly upstreamUrl: string;
+  readonly upstreamRegistry: string | undefined;
+  /** Undefined or `ROOT`: the name behind `prefix` is the name in the upstream registry. */
+  readonly upstreamPrefix: string | undefined;
+  readonly credentialArn: string | undefined;
+  readonly customRoleArn: string | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** The settings of repositories that are created without a request. Key: `ACCOUNT/REGION/PREFIX`. */
+export interface RepositoryTemplateRecord extends Placed {
+  /** `ROOT`: repositories that no other template is for. */
+  readonly prefix: string;
+  readonly description: string | undefined;
+  readonly appliedFor: readonly ("REPLICATION" | "PULL_THROUGH_CACHE" | "CREATE_ON_PUSH")[];
+  readonly kmsKeyArn: string | undefined;
+  readonly encryptionType: "AES256" | "KMS" | "KMS_DSSE" | undefined;
+  readonly tags: Tags;
+  readonly tagMutability: TagMutability;
+  readonly excludedTags?: readonly string[];
+  readonly repositoryPolicy: string | undefined;
+  readonly policyPrincipals?: Readonly<Record<string, string>>;
+  readonly lifecyclePolicy: string | undefined;
+  readonly customRoleArn: string | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
 }

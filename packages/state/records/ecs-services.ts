@@ -15,6 +15,8 @@ export interface ServiceRecord extends Placed {
     /** Only `setDesiredCount` changes it. */
     readonly desiredCount: number;
     readonly launchType: "FARGATE" | "EC2";
+    /** One task for each node, with the desired count as the service controller sets it. Absent: REPLICA. */
+    readonly schedulingStrategy?: "DAEMON";
     readonly minimumHealthyPercent: number;
     readonly maximumPercent: number;
     readonly circuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
@@ -35,8 +37,15 @@ export interface ServiceRecord extends Placed {
     readonly rollout?: RolloutSpec | undefined;
     /** The deployment controller; absent: ECS. */
     readonly controller?: "EXTERNAL" | "CODE_DEPLOY" | undefined;
-    /** Alarms that end a deployment; absent where they are not enabled. */
-    readonly deploymentAlarms?: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
+    /** Alarms that end a deployment. */
+    readonly deploymentAlarms?:
+      | {
+          readonly names: readonly string[];
+          readonly rollback: boolean;
+          /** Absent where deployments look at the alarms. */
+          readonly isDisabled?: boolean;
+        }
+      | undefined;
     /** Checks that stages of a deployment wait for. */
     readonly lifecycleHooks?: readonly ServiceDeploymentHook[] | undefined;
   };
@@ -45,7 +54,10 @@ export interface ServiceRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** Where tasks of launch type EC2 run. Strategies choose among nodes; `distinctInstance` allows one task of a group on each node. */
+/**
+ * Where tasks of launch type EC2 run. Strategies choose among nodes; `distinctInstance` allows one task of a
+ * group on each node.
+ */
 export interface PlacementSpec {
   readonly distinctInstance: boolean;
   readonly strategies: readonly {
@@ -152,7 +164,7 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly serviceArn: string;
   readonly clusterArn: string;
   readonly strategy: DeploymentStrategy;
-  /** The settings of the strategy; absent for ROLLING. */
+  /** The settings of the strategy; absent for ROLLING, whose bake time is below. */
   readonly rollout?: RolloutSpec;
   readonly sourceRevisionArns: readonly string[];
   readonly targetRevisionArn: string;
@@ -223,6 +235,8 @@ export interface DeploymentAlarmsRecord {
   readonly rollback: boolean;
   /** An alarm was in ALARM when the deployment began, so no alarm counts. Source: "Deployment alarms". */
   readonly isIgnored?: boolean;
+  /** ROLLING: how long they are watched once the old tasks are gone. Absent in records of earlier releases. */
+  readonly bakeMs?: number;
   /** The alarms that ended the deployment. */
   readonly triggered?: readonly string[];
 }

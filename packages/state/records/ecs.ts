@@ -94,7 +94,12 @@ export interface ContainerSpec {
   }[];
   readonly healthCheck: ContainerHealthCheck | undefined;
   readonly logConfiguration:
-    | { readonly logDriver: string; readonly options: Readonly<Record<string, string>> }
+    | {
+        readonly logDriver: string;
+        readonly options: Readonly<Record<string, string>>;
+        /** Options whose values are read when a task starts; absent: none. */
+        readonly secretOptions?: readonly SecretReference[];
+      }
     | undefined;
   readonly startTimeoutSeconds: number | undefined;
   /** When a container that exited starts again in its task; absent: never. */
@@ -115,12 +120,23 @@ export interface ContainerSpec {
   readonly dockerLabels: Readonly<Record<string, string>>;
   /** Only if the operator allows access to the host. */
   readonly privileged: boolean;
-  /** Environment variables whose values are read when a task starts; absent in older records: none. */
-  readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
+  /**
+   * Environment variables whose values are read when a task starts; a name that begins with "/" is the path of
+   * a file instead. Absent in older records: none.
+   */
+  readonly secrets?: readonly SecretReference[];
+  /** ARNs of files in S3 whose variables are read when a task starts; absent: none. */
+  readonly environmentFiles?: readonly string[];
   /** The secret with the user name and password for the image's registry; absent: none. */
   readonly repositoryCredentials?: string;
   /** Whether the tasks of a deployment run one digest; absent in older records: enabled. */
   readonly versionConsistency?: "enabled" | "disabled";
+}
+
+/** A secret of Secrets Manager or a parameter, under the name that a container knows it by. */
+export interface SecretReference {
+  readonly name: string;
+  readonly valueFrom: string;
 }
 
 /** Source: API_ContainerRestartPolicy. */
@@ -251,6 +267,8 @@ export interface ContainerOverrideRecord {
   readonly name: string;
   readonly command: readonly string[] | undefined;
   readonly environment: readonly KeyValue[];
+  /** Instead of those of the definition; absent: the definition's. */
+  readonly environmentFiles?: readonly string[];
   readonly cpu: number | undefined;
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;
@@ -281,6 +299,13 @@ export interface TaskPlacement {
   readonly networkInterfaceId: string;
   /** Names of volumes that the policies of their file systems let the task read, not write. */
   readonly readOnlyVolumes?: readonly string[];
+  /** Names of volumes on whose file systems root is squashed. Absent: none. */
+  readonly rootSquashVolumes?: readonly string[];
+  /**
+   * Options of log drivers that were read from secrets when the task was placed, by container. Those of awslogs
+   * name log groups and streams, and are no secrets themselves. Absent: none.
+   */
+  readonly logOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /**
    * The interface as DescribeTasks returns it; the interface is deleted before the task is. Absent in older
    * records.

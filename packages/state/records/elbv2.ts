@@ -45,7 +45,31 @@ export interface OwnCertificateRecord {
   readonly notAfter: number;
 }
 
-export type ActionRecord =
+/** Signs users in at an OpenID Connect issuer before the next action. Source: API_AuthenticateOidcActionConfig. */
+export interface AuthenticationRecord {
+  readonly type: "authenticate-oidc";
+  readonly issuer: string;
+  readonly authorizationEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly userInfoEndpoint: string;
+  readonly clientId: string;
+  readonly sealedClientSecret: string;
+  readonly sessionCookieName: string;
+  readonly scope: string;
+  readonly sessionTimeoutSeconds: number;
+  readonly extraParams: Readonly<Record<string, string>>;
+  readonly onUnauthenticatedRequest: "authenticate" | "allow" | "deny";
+  /** The key of the sessions' cookies: 32 bytes in base64url. */
+  readonly sealedSessionKey: string;
+  /** The P-256 key that signs what targets are told of users: PKCS #8 in PEM, its public key, and its id. */
+  readonly sealedSigningKey: string;
+  readonly signingKeyPem: string;
+  readonly signingKeyId: string;
+}
+
+/** What a listener or a rule does with a request. */
+export type ActionRecord = (
+  | AuthenticationRecord
   | {
       readonly type: "forward";
       readonly targets: readonly { readonly targetGroupArn: string; readonly weight: number }[];
@@ -65,7 +89,11 @@ export type ActionRecord =
       readonly statusCode: string;
       readonly contentType: string;
       readonly body: string;
-    };
+    }
+) & {
+  /** As the caller gave it; absent: 1. */
+  readonly order?: number;
+};
 
 export type RuleConditionRecord =
   | { readonly field: "http-request-method" | "source-ip"; readonly values: readonly string[] }

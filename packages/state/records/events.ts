@@ -22,6 +22,10 @@ export interface EventTargetRecord {
   /** Members of the API's target as the caller gave them, which are returned; of them, the input's are read. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly retry: { readonly attempts: number; readonly ageSeconds: number };
+  /** The group of the messages that a queue gets; absent: none. */
+  readonly messageGroupId?: string;
+  /** The queue for invocations that failed for good; absent: none. */
+  readonly deadLetterArn?: string;
 }
 
 /** A rule of a bus: a pattern, a schedule, or both. Key: the ARN. */
@@ -43,12 +47,15 @@ export interface EventRuleRecord extends Placed {
   readonly nextAt: number | undefined;
 }
 
+/** The services that invoke targets. */
+export type DeliveringService = "events" | "scheduler" | "s3";
+
 /** One invocation of a target that has not ended. Key: the id. */
 export interface EventDeliveryRecord extends Placed {
   readonly id: string;
-  /** The ARN of the rule or the schedule. */
+  /** The ARN of the rule, the schedule or the bucket. */
   readonly sourceArn: string;
-  readonly service: "events" | "scheduler";
+  readonly service: DeliveringService;
   readonly target: EventTargetRecord;
   /** The event, or the input of a schedule, as text. */
   readonly payload: string;

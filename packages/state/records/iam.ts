@@ -141,6 +141,43 @@ export interface AccessKeyRecord {
   readonly createdAt: number;
 }
 
+/** The last use of something in a region, ms since the epoch. */
+export interface LastUse {
+  readonly at: number;
+  readonly region: string;
+}
+
+/**
+ * When an access key or an identity was used last. Key: the access key's id, or the unique id of the user or the role.
+ */
+export interface IdentityUseRecord {
+  readonly id: string;
+  readonly account: string;
+  /** The IAM prefix of the service that was called. */
+  readonly lastUsed: LastUse & { readonly service: string };
+  /** By the IAM prefix of the service. Empty for an access key. */
+  readonly services: Readonly<Record<string, LastUse & { readonly principalArn: string }>>;
+  /** By the action, with its prefix. Empty for an access key. */
+  readonly actions: Readonly<Record<string, LastUse & { readonly principalArn: string }>>;
+}
+
+/** A report of the services that an identity may use and has used. Key: its id. */
+export interface AccessReportRecord {
+  readonly jobId: string;
+  readonly account: string;
+  readonly granularity: "SERVICE_LEVEL" | "ACTION_LEVEL";
+  readonly createdAt: number;
+  readonly services: readonly ReportedService[];
+}
+
+/** A service in an access report, with the identities that used it, the latest first. */
+export interface ReportedService {
+  readonly namespace: string;
+  readonly entities: readonly (LastUse & { readonly arn: string })[];
+  /** The last use of each action, where the report was asked for actions. */
+  readonly actions: readonly (LastUse & { readonly name: string; readonly arn: string })[];
+}
+
 /** A customer's managed policy; AWS's own policies are in api/iam/managed-policies.ts. */
 export interface PolicyRecord {
   readonly arn: string;
@@ -188,7 +225,10 @@ export interface SessionAttributes {
   readonly provider?: string;
 }
 
-/** Temporary credentials of a user or of the account's root, by GetSessionToken or GetFederationToken. Key: the access key id. */
+/**
+ * Temporary credentials of a user or of the account's root, by GetSessionToken or GetFederationToken. Key:
+ * the access key id.
+ */
 export interface UserSessionRecord {
   readonly accessKeyId: string;
   readonly sealedSecret: string;

@@ -46,6 +46,40 @@ export interface CorsRule {
   readonly maxAgeSeconds: number | undefined;
 }
 
+/** Which versions of a bucket are copied to another bucket, and how. */
+export interface BucketReplicationRule {
+  readonly id: string;
+  readonly isEnabled: boolean;
+  /** A rule of the first version of the format has no filter and no priority, and replicates delete markers. */
+  readonly isFirstVersion: boolean;
+  readonly priority: number;
+  readonly prefix: string;
+  readonly tags: Tags;
+  readonly replicatesMarkers: boolean;
+  /** Whether objects that a KMS key encrypts are copied. */
+  readonly replicatesKms: boolean;
+  /** The name of the destination, and the account that it must belong to; undefined: any. */
+  readonly bucket: string;
+  readonly account: string | undefined;
+  /** Undefined: that of the object. */
+  readonly storageClass: string | undefined;
+  /** Whether a replica belongs to the destination's owner, whatever the object's ACL is. */
+  readonly isOwnedByDestination: boolean;
+  /** The key for replicas of objects that a KMS key encrypts. */
+  readonly kmsKeyId: string | undefined;
+}
+
+/** Which changes of a bucket a queue or a topic is sent. Source: API_QueueConfiguration, API_TopicConfiguration. */
+export interface BucketNotification {
+  readonly id: string;
+  /** The ARN of the queue or of the topic. The name is from when there were queues alone. */
+  readonly queueArn: string;
+  /** Such as `s3:ObjectCreated:*`. */
+  readonly events: readonly string[];
+  /** As given: `prefix` and `suffix`, in any case. Absent: no filter was given. */
+  readonly filter?: readonly { readonly name: string; readonly value: string }[];
+}
+
 export interface BucketRecord extends Placed {
   readonly name: string;
   readonly createdAt: number;
@@ -82,7 +116,10 @@ export interface BucketRecord extends Placed {
     readonly grantee: string;
     readonly permission: "FULL_CONTROL" | "READ" | "WRITE" | "READ_ACP" | "WRITE_ACP";
   }[];
-  /** Where its access log goes. The key format is simple, or the date source of a partitioned prefix; undefined: not given. */
+  /**
+   * Where its access log goes. The key format is simple, or the date source of a partitioned prefix;
+   * undefined: not given.
+   */
   readonly logging?: {
     readonly bucket: string;
     readonly prefix: string;
@@ -95,8 +132,16 @@ export interface BucketRecord extends Placed {
     Partial<Record<BucketConfigurationKind, Readonly<Record<string, string>>>>
   >;
   readonly transitionMinimum?: string;
+  readonly replication?: {
+    readonly roleArn: string;
+    readonly rules: readonly BucketReplicationRule[];
+    /** As given, with the ids of all rules: JSON of the SDK's ReplicationConfiguration. */
+    readonly given: string;
+  };
   /** Whether its changes are sent to EventBridge. */
   readonly tellsEvents?: boolean;
+  /** The queues and topics that its changes are sent to; absent: none. */
+  readonly notifications?: readonly BucketNotification[];
   readonly objectLock?: {
     readonly defaultRetention:
       | { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number; readonly unit: "Days" | "Years" }

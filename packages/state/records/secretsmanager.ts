@@ -15,12 +15,21 @@ export interface SecretRecord extends Placed {
   readonly removeAt?: number;
   readonly policy?: string;
   readonly policyPrincipals?: Readonly<Record<string, string>>;
-  /** The rotation settings: stored and returned only. */
   readonly rotation?: {
     readonly lambdaArn: string | undefined;
     readonly afterDays: number | undefined;
     readonly schedule: string | undefined;
     readonly duration: string | undefined;
+    /** When the next rotation begins. */
+    readonly nextAt?: number | undefined;
+  };
+  readonly lastRotatedAt?: number;
+  /** A rotation that is under way: the step that is next, and how often it has failed. */
+  readonly rotating?: {
+    readonly versionId: string;
+    readonly step: "createSecret" | "setSecret" | "testSecret" | "finishSecret";
+    readonly failures: number;
+    readonly startedAt: number;
   };
 }
 
@@ -30,6 +39,8 @@ export interface SecretVersionRecord {
   readonly versionId: string;
   readonly stages: readonly string[];
   readonly isBinary: boolean;
+  /** The version of a rotation whose function has not put the value yet. */
+  readonly isEmpty?: boolean;
   /** The text, or the base64 of the bytes. */
   readonly sealedValue: string;
   /** The customer's KMS key that the value is encrypted with, besides the vault. */

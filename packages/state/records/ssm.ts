@@ -7,6 +7,16 @@ export interface ParameterRecord extends Placed {
   /** The newest version. */
   readonly version: number;
   readonly tags: Tags;
+  readonly policies?: readonly ParameterPolicy[];
+}
+
+/** A policy of a parameter. Times in ms since the epoch. */
+export interface ParameterPolicy {
+  /** As the caller gave it. */
+  readonly text: string;
+  readonly type: "Expiration" | "ExpirationNotification" | "NoChangeNotification";
+  readonly dueAt: number;
+  readonly isFinished: boolean;
 }
 
 /** One version of a parameter. The key is `ARN:VERSION`. */

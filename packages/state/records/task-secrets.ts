@@ -15,6 +15,8 @@ export interface TaskSecrets {
       string,
       {
         readonly environment: readonly { readonly name: string; readonly value: string }[];
+        /** Contents of files, by their paths in the container; absent: none. */
+        readonly files?: readonly { readonly path: string; readonly value: string }[];
         /** For the image's registry; absent: none. */
         readonly registryLogin?: { readonly username: string; readonly password: string };
       }

@@ -31,6 +31,7 @@ export function changeAlarmState(
   const next: AlarmRecord = {
     ...alarm,
     stateValue: change.value,
+    ...(isTransition ? { previousState: alarm.stateValue } : {}),
     stateReason: change.reason,
     stateReasonData: change.data,
     stateUpdatedAt: now,

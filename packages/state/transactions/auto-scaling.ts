@@ -3,7 +3,10 @@ import { formatArn, type Ids } from "@gantry/kernel";
 import type { AlarmRecord, Placed, ScalableTargetRecord, ScalingActivityRecord } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
 
-/** Six weeks are kept. Source: Application Auto Scaling User Guide, "Scaling activities". A target keeps its latest thousand. */
+/**
+ * Six weeks are kept.
+ * Source: Application Auto Scaling User Guide, "Scaling activities". A target keeps its latest thousand.
+ */
 const ACTIVITIES_MAX = 1_000;
 const ACTIVITIES_MS = 42 * 24 * 60 * 60_000;
 const NUMBER_DIGITS = 15;

@@ -4,8 +4,9 @@ import type { CapacityProvider, CapacityStrategyItem } from "../records.ts";
 export const CAPACITY_PROVIDERS: readonly CapacityProvider[] = ["FARGATE", "FARGATE_SPOT"];
 
 /**
- * The capacity provider of the next task: the one whose base is not reached, else the one that is furthest below its share of
- * the tasks beyond the base; the first of the strategy where several are. Undefined for an empty strategy.
+ * The capacity provider of the next task: the one whose base is not reached, else the one that is furthest
+ * below its share of the tasks beyond the base; the first of the strategy where several are. Undefined for an
+ * empty strategy.
  * Source: API_CapacityProviderStrategyItem, base and weight.
  */
 export function nextCapacityProvider(

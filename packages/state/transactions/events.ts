@@ -1,11 +1,22 @@
 import { formatArn, type Ids } from "@gantry/kernel";
 import { inputOf, type DeliveredEvent } from "../event-input.ts";
 import { parseEventPattern, type EventPattern } from "../event-pattern.ts";
-import type { Placed, EventRuleRecord, EventTargetRecord, ScheduleRecord } from "../records.ts";
+import type {
+  BucketNotification,
+  BucketRecord,
+  DeliveringService,
+  EventRuleRecord,
+  EventTargetRecord,
+  Placed,
+  ScheduleRecord,
+} from "../records.ts";
 import { parseSchedule } from "../schedule.ts";
 import type { Transaction } from "../store.ts";
 
-/** Deliveries of an account that wait. Further events are dropped: a target that cannot be reached must not fill the disk. */
+/**
+ * Deliveries of an account that wait. Further events are dropped: a target that cannot be reached must not
+ * fill the disk.
+ */
 export const DELIVERIES_MAX = 10_000;
 export const DEFAULT_BUS = "default";
 
@@ -34,7 +45,10 @@ export interface EventContent extends Placed {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** The event in the form that patterns match and targets are given. Source: EventBridge User Guide, "Event structure". */
+/**
+ * The event in the form that patterns match and targets are given.
+ * Source: EventBridge User Guide, "Event structure".
+ */
 export function composeEvent(content: EventContent, id: string): DeliveredEvent {
   const value = {
     version: "0",
@@ -63,8 +77,9 @@ export function matchesRule(rule: EventRuleRecord, event: DeliveredEvent): boole
 }
 
 /**
- * Records what services of the platform did: for each event, a delivery for each target of each rule of the default bus that
- * matches. The events are composed where there is a rule. Returns how many deliveries were dropped.
+ * Records what services of the platform did: for each event, a delivery for each target of each rule of the
+ * default bus that matches. The events are composed where there is a rule. Returns how many deliveries were
+ * dropped.
  */
 export function recordEvents(
   tx: Transaction,
@@ -110,16 +125,17 @@ export function addDelivery(
   options: {
     readonly place: Placed;
     readonly sourceArn: string;
-    readonly service: "events" | "scheduler";
+    readonly service: DeliveringService;
     readonly target: EventTargetRecord;
     readonly payload: string;
     readonly ids: Ids;
     readonly now: number;
+    /** Undefined: a new one. */
+    readonly id?: string;
   },
 ): boolean {
-  const { place, ids, now, ...delivery } = options;
+  const { place, ids, now, id = ids.uuid(), ...delivery } = options;
   if (tx.countBy("eventDelivery", "account", place.account) >= DELIVERIES_MAX) return false;
-  const id = ids.uuid();
   tx.put("eventDelivery", id, {
     ...delivery,
     account: place.account,
@@ -151,4 +167,40 @@ export function nextOfSchedule(
   const parsed = parseSchedule(schedule.expression, { timezone: schedule.timezone, startAt: from });
   const at = parsed?.next(Math.max(after, (schedule.startAt ?? 0) - 1));
   return at === undefined || (schedule.endAt !== undefined && at > schedule.endAt) ? undefined : at;
+}
+
+/** Whether changes of the bucket's objects are sent to anybody. */
+export function tellsOfChanges(bucket: Pick<BucketRecord, "tellsEvents" | "notifications">): boolean {
+  return bucket.tellsEvents === true || (bucket.notifications ?? []).length > 0;
+}
+
+/** The value of a filter's rule; empty where there is none, which every key fits. */
+export function filterValue({ filter = [] }: BucketNotification, name: "prefix" | "suffix"): string {
+  return filter.find((rule) => rule.name.toLowerCase() === name)?.value ?? "";
+}
+
+/** Whether a destination is sent an event, such as `ObjectCreated:Put`, about a key. */
+export function wantsEvent(notification: BucketNotification, eventName: string, key: string): boolean {
+  return (
+    notification.events.some((wanted) => coversEvent(wanted, `s3:${eventName}`)) &&
+    key.startsWith(filterValue(notification, "prefix")) &&
+    key.endsWith(filterValue(notification, "suffix"))
+  );
+}
+
+/** Whether an event type, which may end with `*`, covers another. */
+export function coversEvent(wanted: string, event: string): boolean {
+  return wanted === event || (wanted.endsWith(":*") && event.startsWith(wanted.slice(0, -1)));
+}
+
+/** S3 tries for a day, as EventBridge does. */
+const BUCKET_RETRY = { attempts: 185, ageSeconds: 86_400 };
+
+/** The destination of a bucket's notification as the target of a delivery. */
+export function notificationTarget({ id, queueArn }: BucketNotification): EventTargetRecord {
+  return {
+    ...{ id, arn: queueArn, roleArn: undefined, runTask: undefined, putEvents: undefined },
+    parameters: {},
+    retry: BUCKET_RETRY,
+  };
 }

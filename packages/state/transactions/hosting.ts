@@ -20,12 +20,12 @@ export function firstNode(reader: Reader): NodeRecord | undefined {
 }
 
 /**
- * Chooses the node for a new load balancer, database or file system: a connected node that serves one of the
+ * Chooses the node for a new load balancer, database, file system or instance: a connected node that serves one of the
  * zones and has the fewest of them. Undefined before any node has registered.
  */
 export function chooseHost(reader: Reader, zones: readonly string[]): string | undefined {
   const hosted = new Map<string, number>();
-  for (const kind of ["loadBalancer", "databaseInstance", "fileSystem"] as const)
+  for (const kind of ["loadBalancer", "databaseInstance", "fileSystem", "ec2Instance"] as const)
     for (const record of reader.list(kind)) {
       const host = hostOf(reader, record);
       if (host !== undefined) hosted.set(host, (hosted.get(host) ?? 0) + 1);

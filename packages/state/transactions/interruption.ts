@@ -4,9 +4,10 @@ import type { Transaction } from "../store.ts";
 import { addServiceEvent } from "./service-events.ts";
 
 /**
- * Takes a task of FARGATE_SPOT its capacity away, as AWS does: its containers get SIGTERM, and SIGKILL after their stop timeout.
- * Answers the task, or why it cannot be interrupted.
- * Source: Amazon ECS Developer Guide, "Fargate capacity providers", termination notices; the event of an interrupted task.
+ * Takes a task of FARGATE_SPOT its capacity away, as AWS does: its containers get SIGTERM, and SIGKILL after
+ * their stop timeout. Answers the task, or why it cannot be interrupted.
+ * Source: Amazon ECS Developer Guide, "Fargate capacity providers", termination notices; the event of an
+ * interrupted task.
  */
 export function interruptTask(
   tx: Transaction,
@@ -32,7 +33,10 @@ export function interruptTask(
     addServiceEvent(tx, service, {
       ids,
       now,
-      message: `(service ${service.name}) (task ${id}) received a termination notice: Fargate Spot takes its capacity back. Its containers get SIGTERM, and SIGKILL after their stop timeout, 120 seconds at most.`,
+      message:
+        `(service ${service.name}) (task ${id}) received a termination notice: Fargate Spot takes its ` +
+        "capacity back. Its containers get SIGTERM, and SIGKILL after their stop timeout, 120 seconds at " +
+        "most.",
     });
   return next;
 }

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { formatArn, parseArn, type Vault } from "@gantry/kernel";
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { formatArn, parseArn, randomNonce, type Vault } from "@gantry/kernel";
 import type { KmsKeyRecord, Placed } from "../records.ts";
 import type { Reader } from "../store.ts";
 
@@ -58,9 +58,24 @@ export function checkUsable(key: KmsKeyRecord | undefined, usage: KmsKeyRecord["
   return key;
 }
 
+type Material = KmsKeyRecord["materials"][number];
+
+/** Materials that were decrypted, for as long as a record has them: decrypting costs as much as a use. */
+const decrypted = new WeakMap<Material, { readonly vault: Vault; readonly secret: Buffer }>();
+
+/** A material, decrypted. It does not leave this process. */
+function openMaterial(vault: Vault, material: Material): Buffer {
+  const known = decrypted.get(material);
+  if (known?.vault === vault) return known.secret;
+  const secret = Buffer.from(vault.open(material.sealedMaterial), "base64");
+  decrypted.set(material, { vault, secret });
+  return secret;
+}
+
 /** The key's current material, decrypted. It does not leave this process. */
 export function currentMaterial(vault: Vault, key: KmsKeyRecord): Buffer {
-  return Buffer.from(vault.open(key.materials.at(-1)?.sealedMaterial ?? ""), "base64");
+  const material = key.materials.at(-1);
+  return material === undefined ? Buffer.alloc(0) : openMaterial(vault, material);
 }
 
 /**
@@ -74,13 +89,25 @@ export function kmsEncrypt(
   context: EncryptionContext,
 ): Buffer {
   const key = checkUsable(given, "ENCRYPT_DECRYPT");
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = randomNonce(NONCE_BYTES);
   const cipher = createCipheriv("aes-256-gcm", currentMaterial(vault, key), nonce);
   cipher.setAAD(authenticated(key.arn, context));
-  const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-  const arn = Buffer.from(key.arn);
-  const material = Buffer.from(key.materials.at(-1)?.id ?? "", "hex");
-  return Buffer.concat([Buffer.from([FORMAT, arn.length]), arn, material, nonce, cipher.getAuthTag(), body]);
+  const body = cipher.update(plaintext);
+  cipher.final(); // GCM has no last block.
+  return Buffer.concat([prefixOf(key), nonce, cipher.getAuthTag(), body]);
+}
+
+const prefixes = new WeakMap<KmsKeyRecord, Buffer>();
+
+/** The beginning of a key's ciphertexts: the format, the key's ARN and its current material. It is made once. */
+function prefixOf(key: KmsKeyRecord): Buffer {
+  let prefix = prefixes.get(key);
+  if (prefix === undefined) {
+    const arn = Buffer.from(key.arn);
+    const material = Buffer.from(key.materials.at(-1)?.id ?? "", "hex");
+    prefixes.set(key, (prefix = Buffer.concat([Buffer.from([FORMAT, arn.length]), arn, material])));
+  }
+  return prefix;
 }
 
 /** The ARN of the key that a ciphertext names; undefined if the bytes are not a ciphertext. */
@@ -108,7 +135,7 @@ export function kmsDecrypt(
   const id = take(MATERIAL_BYTES).toString("hex");
   const material = key.materials.find((each) => each.id === id);
   if (material === undefined) throw new CiphertextError("The key has no such material.");
-  const secret = Buffer.from(vault.open(material.sealedMaterial), "base64");
+  const secret = openMaterial(vault, material);
   const decipher = createDecipheriv("aes-256-gcm", secret, take(NONCE_BYTES), { authTagLength: TAG_BYTES });
   decipher.setAuthTag(take(TAG_BYTES));
   decipher.setAAD(authenticated(key.arn, context));

@@ -34,7 +34,7 @@ const WRITER = `
   process.stdout.write(kmsEncrypt(vault, key, Buffer.from("x"), {}).toString("base64"), () => process.kill(process.pid, "SIGKILL"));
 `;
 
-it("has keys and secrets again after a kill, sealed in the file", () => {
+it("has keys and secrets after a kill, sealed in the file", () => {
   const path = join(folder, "state.db");
   const writer = spawnSync(process.execPath, ["--input-type=module", "-e", WRITER, path], {
     cwd: import.meta.dirname,

@@ -44,26 +44,14 @@ export function newTask(
     desiredStatus: "RUNNING",
     placement: undefined,
     lastStatus: "PROVISIONING",
-    containers: definition.spec.containers.map((container) => ({
-      name: container.name,
+    containers: definition.spec.containers.map(({ name, image }) => ({
+      ...NOT_STARTED_CONTAINER,
+      name,
       arn: formatArn("ecs", place, `container/${cluster.name}/${id}/${ids.uuid()}`),
-      image: container.image,
-      imageDigest: undefined,
-      runtimeId: undefined,
-      lastStatus: "PENDING",
-      exitCode: undefined,
-      reason: undefined,
-      health: "UNKNOWN",
+      image,
     })),
     health: "UNKNOWN",
-    connectivityAt: undefined,
-    pullStartedAt: undefined,
-    pullStoppedAt: undefined,
-    startedAt: undefined,
-    runningSince: undefined,
-    stoppingAt: undefined,
-    executionStoppedAt: undefined,
-    stoppedAt: undefined,
+    ...NO_TIMES,
     stopCode: undefined,
     stoppedReason: undefined,
     credentials: { task: undefined, execution: undefined },
@@ -72,6 +60,27 @@ export function newTask(
     tags: options.tags,
   };
 }
+
+const NOT_STARTED_CONTAINER: Omit<TaskRecord["containers"][number], "name" | "arn" | "image"> = {
+  imageDigest: undefined,
+  runtimeId: undefined,
+  lastStatus: "PENDING",
+  exitCode: undefined,
+  reason: undefined,
+  health: "UNKNOWN",
+};
+
+/** The times of a task that has not started. */
+const NO_TIMES = {
+  connectivityAt: undefined,
+  pullStartedAt: undefined,
+  pullStoppedAt: undefined,
+  startedAt: undefined,
+  runningSince: undefined,
+  stoppingAt: undefined,
+  executionStoppedAt: undefined,
+  stoppedAt: undefined,
+} satisfies Partial<TaskRecord>;
 
 export const NO_OVERRIDES: TaskRecord["overrides"] = {
   containers: [],

@@ -15,13 +15,22 @@ export interface PrefixList {
   readonly entries: readonly PrefixListEntryRecord[];
 }
 
-/** The prefix lists that AWS manages in a region: the addresses of S3 and DynamoDB there. */
+/**
+ * The prefix lists that AWS manages in a region: the addresses of S3 and DynamoDB there, and those that CloudFront
+ * connects from, of which there are none.
+ */
 export function awsPrefixLists(region: string): readonly PrefixList[] {
-  return ["s3", "dynamodb"].map((service) => {
-    const name = `com.amazonaws.${region}.${service}`;
-    const id = `pl-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
-    return { id, name, entries: [{ cidr: SERVICES_BLOCK, description: undefined }] };
-  });
+  const services = [{ cidr: SERVICES_BLOCK, description: undefined }];
+  return [
+    awsPrefixList(`com.amazonaws.${region}.s3`, services),
+    awsPrefixList(`com.amazonaws.${region}.dynamodb`, services),
+    awsPrefixList("com.amazonaws.global.cloudfront.origin-facing", []),
+  ];
+}
+
+/** The id is derived from the name, so that it stays. */
+function awsPrefixList(name: string, entries: PrefixList["entries"]): PrefixList {
+  return { id: `pl-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`, name, entries };
 }
 
 /** A prefix list by its id, with the entries of its current version. */

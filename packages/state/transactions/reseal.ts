@@ -18,10 +18,16 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   certificate: true,
   databaseInstance: true,
   loadBalancer: true,
+  listener: true,
+  rule: true,
   kmsKey: true,
   secretVersion: true,
   parameterVersion: true,
   taskSecrets: true,
+  logGroup: true,
+  queue: true,
+  topicMessage: true,
+  topicSigner: true,
 };
 
 /**

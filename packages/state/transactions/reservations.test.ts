@@ -6,7 +6,8 @@ type Spec = TaskDefinitionRecord["spec"];
 const spec = (size: Partial<Spec>, containers: readonly object[]) =>
   ({ cpu: undefined, memoryMiB: undefined, ...size, containers }) as unknown as Spec; // What is counted.
 const overrides = (given: object = {}) =>
-  ({ containers: [], cpu: undefined, memoryMiB: undefined, ...given }) as unknown as TaskRecord["overrides"]; // As above.
+  // As above.
+  ({ containers: [], cpu: undefined, memoryMiB: undefined, ...given }) as unknown as TaskRecord["overrides"];
 
 describe("what a task reserves", () => {
   const two = [

@@ -39,7 +39,7 @@ function secretByName(reader: Reader, place: Placed, name: string): SecretRecord
   return reader.get("secret", key);
 }
 
-/** The version of a secret with this id, this stage or both; AWSCURRENT if neither is given. */
+/** The version of a secret with this id, this stage or both; AWSCURRENT if neither is given. It has a value. */
 export function secretVersionOf(
   reader: Reader,
   secret: SecretRecord,
@@ -50,6 +50,7 @@ export function secretVersionOf(
     .listBy("secretVersion", "secret", secret.arn)
     .find(
       (version) =>
+        version.isEmpty !== true &&
         (versionId === undefined || version.versionId === versionId) &&
         (stage === undefined || version.stages.includes(stage)),
     );

@@ -9,7 +9,7 @@ import type {
   TaskSetRecord,
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
-import { alarmsInAlarm } from "./deployment-alarms.ts";
+import { alarmBakeMs, alarmsInAlarm } from "./deployment-alarms.ts";
 import { saveServiceDeployment } from "./deployment-reports.ts";
 import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
@@ -119,9 +119,11 @@ export function beginServiceDeployment(
 /** Alarms are watched by a deployment unless one of them is in ALARM when it begins. */
 function newAlarms(tx: Transaction, service: ServiceRecord): DeploymentAlarmsRecord | undefined {
   const alarms = service.spec.deploymentAlarms;
-  if (alarms === undefined) return undefined;
-  const isIgnored = alarmsInAlarm(tx, service, alarms.names).length > 0;
-  return { ...alarms, ...(isIgnored ? { isIgnored } : {}) };
+  if (alarms === undefined || alarms.isDisabled === true) return undefined;
+  const { names, rollback } = alarms;
+  const isIgnored = alarmsInAlarm(tx, service, names).length > 0;
+  if (isIgnored) return { names, rollback, isIgnored };
+  return { names, rollback, bakeMs: alarmBakeMs(tx, service, names) };
 }
 
 /**

@@ -28,8 +28,8 @@ export function groupPairOf(balancer: ServiceLoadBalancer): { own: string; other
 }
 
 /**
- * The task set that a new deployment starts from: the one with the largest weight in the production rules, then one whose
- * rollout is complete, then the primary. Undefined for a service without task sets.
+ * The task set that a new deployment starts from: the one with the largest weight in the production rules,
+ * then one whose rollout is complete, then the primary. Undefined for a service without task sets.
  */
 export function servingTaskSetOf(reader: Reader, serviceArn: string): TaskSetRecord | undefined {
   const rank = (set: TaskSetRecord): readonly number[] => [

@@ -51,8 +51,8 @@ export function weightOf(reader: Pick<Reader, "get">, route: TrafficRoute, targe
 const TENTHS = 10;
 
 /**
- * Weights that give the target group `percent` of the traffic and the source group the rest: they add up to 100, or, where the
- * percentage has a tenth, to 1,000. Elastic Load Balancing takes whole weights up to 999.
+ * Weights that give the target group `percent` of the traffic and the source group the rest: they add up to
+ * 100, or, where the percentage has a tenth, to 1,000. Elastic Load Balancing takes whole weights up to 999.
  */
 export function splitWeights(
   groups: { readonly source: string; readonly target: string },

@@ -4,7 +4,8 @@ import type { Row } from "../record-row.ts";
  * Network interface, version 0 to 1: the kind of the owner moves from the key's text to a separate member.
  */
 export function upgradeNetworkInterfaceTo1(row: Row): readonly Row[] {
-  const { ownerKey: key, ...record } = row.record as { readonly ownerKey: string; readonly type: string }; // The format of version 0.
+  // The format of version 0.
+  const { ownerKey: key, ...record } = row.record as { readonly ownerKey: string; readonly type: string };
   return [{ ...row, record: { ...record, owner: { type: ownerType(key, record.type), key } } }];
 }
 

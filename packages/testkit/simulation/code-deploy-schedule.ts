@@ -83,7 +83,7 @@ export async function runCodeDeploySchedule(seed: number): Promise<Outcome> {
   say(`a service of CodeDeploy, ${JSON.stringify(settings)}`);
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
-  for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
+  for (let step = 0; step < steps && world.invariants.broken.length === 0; step += 1) {
     say(dice.pick(CODE_DEPLOY_EVENTS)(world));
     await world.clock.advance(dice.number(1, STAGED_PAUSE_MAX_MS));
   }
@@ -94,7 +94,7 @@ export async function runCodeDeploySchedule(seed: number): Promise<Outcome> {
   const rest = await restAfterCodeDeploy(world);
   say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
   world.stop();
-  return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
+  return { seed, trace, problems: [...world.invariants.broken, ...world.bugs, ...rest] };
 }
 
 /**

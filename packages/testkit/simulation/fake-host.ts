@@ -35,6 +35,17 @@ export function fakeHost(deps: {
       ensureFolder: async () => {},
       removeFolder: async () => {},
     },
+    environments: {
+      prepare: async () => undefined,
+      release: async () => {},
+      releaseOthers: async () => {},
+    },
+    names: {
+      ensure: async () => {},
+      mountsOf: () => [],
+      remove: async () => {},
+      removeOthers: async () => {},
+    },
     memory: {
       read: () => remembered.text,
       write(text) {
@@ -46,6 +57,7 @@ export function fakeHost(deps: {
     prepare: async () => {},
     trust() {},
     usageOf: async () => undefined,
+    serveZones: () => ({ close: () => {} }),
     serve: () => ({ close() {} }),
     proxy() {
       let inEffect: BalancersAssignment | undefined;

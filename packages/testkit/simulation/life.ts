@@ -96,7 +96,8 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
         if (dies === "dies before") throw new Killed("before a write");
         return value;
       });
-      if ((dies as Fate) === "dies after") throw new Killed("after a write"); // Set inside the transaction, which the compiler does not see.
+      // Set inside the transaction, which the compiler does not see.
+      if ((dies as Fate) === "dies after") throw new Killed("after a write");
       return answer;
     },
   };

@@ -2,13 +2,13 @@ import type { Clock } from "@gantry/kernel";
 import type { Dice } from "./dice.ts";
 
 /** The link faults: the probability of each for a message. Later messages overtake a delayed one. */
-export interface Weather {
+export interface LinkFaults {
   readonly lost: number;
   readonly doubled: number;
   readonly delayed: number;
 }
 
-export const FAIR: Weather = { lost: 0, doubled: 0, delayed: 0 };
+export const FAIR: LinkFaults = { lost: 0, doubled: 0, delayed: 0 };
 const USUAL_MS = 2;
 const DELAY_MAX_MS = 4_000;
 
@@ -19,19 +19,24 @@ const DELAY_MAX_MS = 4_000;
 export class Link<T> {
   readonly #clock: Clock;
   readonly #dice: Dice;
-  readonly #weather: () => Weather;
+  readonly #linkFaults: () => LinkFaults;
   readonly #deliver: (message: T) => void;
   #cut = false;
 
-  constructor(deps: { clock: Clock; dice: Dice; weather: () => Weather; deliver: (message: T) => void }) {
+  constructor(deps: {
+    clock: Clock;
+    dice: Dice;
+    linkFaults: () => LinkFaults;
+    deliver: (message: T) => void;
+  }) {
     this.#clock = deps.clock;
     this.#dice = deps.dice;
-    this.#weather = deps.weather;
+    this.#linkFaults = deps.linkFaults;
     this.#deliver = deps.deliver;
   }
 
   send(message: T): void {
-    const { lost, doubled, delayed } = this.#weather();
+    const { lost, doubled, delayed } = this.#linkFaults();
     if (this.#cut || this.#dice.chance(lost)) return;
     this.#carry(message, this.#dice.chance(delayed) ? this.#dice.number(USUAL_MS, DELAY_MAX_MS) : USUAL_MS);
     if (this.#dice.chance(doubled)) this.#carry(message, this.#dice.number(USUAL_MS, DELAY_MAX_MS));

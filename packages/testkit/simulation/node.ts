@@ -6,7 +6,7 @@ import type { Resources } from "@gantry/state";
 import type { Dice } from "./dice.ts";
 import { fakeHost, fakePrograms } from "./fake-host.ts";
 import { Killed, Life, mortalClock, mortalEngine, type Fate } from "./life.ts";
-import { Link, type Weather } from "./link.ts";
+import { Link, type LinkFaults } from "./link.ts";
 
 const AWAY_MAX_MS = 3_000;
 
@@ -14,7 +14,7 @@ const AWAY_MAX_MS = 3_000;
  * A crash point: the number of further writes, or engine calls, until a process is killed, and whether before
  * or after the last.
  */
-export interface Doom {
+export interface CrashPoint {
   left: number;
   readonly fate: Fate;
 }
@@ -31,7 +31,7 @@ interface NodeDeps {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Logger;
-  readonly weather: () => Weather;
+  readonly linkFaults: () => LinkFaults;
   /** The time since which a container serves at an address, on any node. */
   readonly servingSince: (address: string) => number | undefined;
 }
@@ -45,7 +45,7 @@ export class SimulatedNode {
   readonly capacity: Resources;
   readonly engine: FakeEngine;
   /** The next crash point of the agent, where it has one. */
-  doom: Doom | undefined;
+  crashPoint: CrashPoint | undefined;
   /** No connection is made before this time (ms). */
   isolatedUntil = 0;
   readonly #deps: NodeDeps;
@@ -135,7 +135,7 @@ export class SimulatedNode {
     if (own?.life.isAlive !== true || this.#deps.clock.now() < this.isolatedUntil) return;
     const { clock, dice } = this.#deps;
     const { gateway, life } = controlPlane;
-    const link = { clock, dice, weather: this.#deps.weather };
+    const link = { clock, dice, linkFaults: this.#deps.linkFaults };
     const toAgent = new Link<Envelope<ToAgent>>({
       ...link,
       deliver: (envelope) => session.receive(envelope),
@@ -172,11 +172,11 @@ export class SimulatedNode {
 }
 
 /** The fate of the next write or call of a process with a crash point. */
-export function fateOf(of: { doom: Doom | undefined }): Fate {
-  const { doom } = of;
-  if (doom === undefined || (doom.left -= 1) > 0) return "lives";
-  of.doom = undefined;
-  return doom.fate;
+export function fateOf(of: { crashPoint: CrashPoint | undefined }): Fate {
+  const { crashPoint } = of;
+  if (crashPoint === undefined || (crashPoint.left -= 1) > 0) return "lives";
+  of.crashPoint = undefined;
+  return crashPoint.fate;
 }
 
 /** Calls into a process that may be killed during the call. */

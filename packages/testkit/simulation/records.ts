@@ -4,6 +4,7 @@ import {
   NO_OVERRIDES,
   primaryOf,
   type AlarmState,
+  type ListenerRecord,
   type ServiceVersion,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -18,6 +19,10 @@ const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
 export const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
 export const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
+/** The action of the listener and of its rules until traffic is shifted. */
+const FORWARD: ListenerRecord["defaultActions"] = [
+  { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
+];
 /** The role with which ECS changes rules and calls hooks in a world. */
 export const INFRASTRUCTURE_ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
 /** The rules that are modified for a service whose strategy shifts traffic. */
@@ -62,7 +67,42 @@ export function putGround(tx: Transaction): void {
   });
 }
 
+/**
+ * Writes the load balancer with its listener, rules and target groups, and the role with which ECS changes
+ * its rules.
+ */
 export function putBalancer(tx: Transaction): void {
+  putLoadBalancerOnly(tx);
+  tx.put("listener", `${BALANCER}/l`, {
+    ...PLACE,
+    arn: `${BALANCER}/l`,
+    loadBalancerArn: BALANCER,
+    port: 80,
+    protocol: "HTTP",
+    certificates: [],
+    sslPolicy: undefined,
+    defaultActions: FORWARD,
+    tags: {},
+  });
+  putInfrastructureRole(tx);
+  for (const [priority, arn] of [PRODUCTION_RULE, TEST_RULE].entries())
+    tx.put("rule", arn, {
+      ...PLACE,
+      arn,
+      listenerArn: `${BALANCER}/l`,
+      priority: priority + 1,
+      conditions: [{ field: "path-pattern", values: ["*"] }],
+      actions: FORWARD,
+      tags: {},
+    });
+  for (const [arn, name] of [
+    [GROUP, "g"],
+    [ALTERNATE_GROUP, "h"],
+  ] as const)
+    putGroup(tx, arn, name);
+}
+
+function putLoadBalancerOnly(tx: Transaction): void {
   const eni = "eni-00000000000000001";
   tx.put("networkInterface", eni, {
     ...PLACE,
@@ -97,19 +137,9 @@ export function putBalancer(tx: Transaction): void {
     createdAt: 0,
     tags: {},
   });
-  tx.put("listener", `${BALANCER}/l`, {
-    ...PLACE,
-    arn: `${BALANCER}/l`,
-    loadBalancerArn: BALANCER,
-    port: 80,
-    protocol: "HTTP",
-    certificates: [],
-    sslPolicy: undefined,
-    defaultActions: [
-      { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
-    ],
-    tags: {},
-  });
+}
+
+function putInfrastructureRole(tx: Transaction): void {
   tx.put("role", INFRASTRUCTURE_ROLE, {
     type: "role",
     account: PLACE.account,
@@ -129,23 +159,6 @@ export function putBalancer(tx: Transaction): void {
     createdAt: 0,
     tags: {},
   });
-  for (const [priority, arn] of [PRODUCTION_RULE, TEST_RULE].entries())
-    tx.put("rule", arn, {
-      ...PLACE,
-      arn,
-      listenerArn: `${BALANCER}/l`,
-      priority: priority + 1,
-      conditions: [{ field: "path-pattern", values: ["*"] }],
-      actions: [
-        { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
-      ],
-      tags: {},
-    });
-  for (const [arn, name] of [
-    [GROUP, "g"],
-    [ALTERNATE_GROUP, "h"],
-  ] as const)
-    putGroup(tx, arn, name);
 }
 
 function putGroup(tx: Transaction, arn: string, name: string): void {

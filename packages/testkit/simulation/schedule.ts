@@ -48,10 +48,10 @@ export const EVENTS: readonly ((world: World) => string)[] = [
     world.killPause(pickTask(world));
     return "kill a pause";
   },
-  (world) => doom(world, "controlPlane"),
-  (world) => doom(world, "controlPlane"),
-  (world) => doom(world, "agent"),
-  (world) => doom(world, "agent"),
+  (world) => crashPoint(world, "controlPlane"),
+  (world) => crashPoint(world, "controlPlane"),
+  (world) => crashPoint(world, "agent"),
+  (world) => crashPoint(world, "agent"),
   (world) => {
     world.killControlPlane();
     pickNode(world).kill();
@@ -62,13 +62,13 @@ export const EVENTS: readonly ((world: World) => string)[] = [
     return "cut the connection";
   },
   (world) => {
-    const weather = {
+    const linkFaults = {
       lost: world.dice.pick([0, 0.1, 0.3]),
       doubled: world.dice.pick([0, 0.2]),
       delayed: world.dice.pick([0, 0.2, 0.5]),
     };
-    world.setWeather(weather);
-    return `messages ${JSON.stringify(weather)}`;
+    world.setLinkFaults(linkFaults);
+    return `messages ${JSON.stringify(linkFaults)}`;
   },
   (world) => {
     const { engine } = pickNode(world);
@@ -227,13 +227,13 @@ function pickNode(world: World): World["nodes"][number] {
   return only !== undefined && others.length === 0 ? only : world.dice.pick(world.nodes);
 }
 
-function doom(world: World, who: "controlPlane" | "agent"): string {
+function crashPoint(world: World, who: "controlPlane" | "agent"): string {
   const sentence = {
     left: world.dice.number(1, 12),
     fate: world.dice.pick(["dies before", "dies after"] as const),
   };
-  if (who === "controlPlane") world.doom(sentence);
-  else pickNode(world).doom = sentence;
+  if (who === "controlPlane") world.crashPoint(sentence);
+  else pickNode(world).crashPoint = sentence;
   return `${who} ${sentence.fate} its write number ${sentence.left}`;
 }
 
@@ -258,28 +258,10 @@ export async function runSchedule(
     [50, 150],
     [0, 100],
   ] as const);
-  const balanced = staged || dice.chance(0.5);
-  const circuitBreaker = dice.pick([
-    { enable: false, rollback: false },
-    { enable: true, rollback: true },
-  ]);
-  const rollout = staged ? dice.pick(ROLLOUTS) : undefined;
-  world.createService(
-    {
-      desiredCount: dice.number(1, 4),
-      minimumHealthyPercent,
-      maximumPercent,
-      circuitBreaker,
-      ...(rollout === undefined ? {} : stagedSpec(dice, rollout)),
-    },
-    { balanced },
-  );
-  say(
-    `a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}${rollout === undefined ? "" : `, ${rollout.strategy}`}`,
-  );
+  say(createService(world, { minimumHealthyPercent, maximumPercent, staged }));
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
-  for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
+  for (let step = 0; step < steps && world.invariants.broken.length === 0; step += 1) {
     say(dice.pick(events)(world));
     await world.clock.advance(dice.number(1, staged ? STAGED_PAUSE_MAX_MS : PAUSE_MAX_MS));
   }
@@ -299,7 +281,38 @@ export async function runSchedule(
   const rest = await comeToRest(world);
   say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
   world.stop();
-  return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
+  return { seed, trace, problems: [...world.invariants.broken, ...world.bugs, ...rest] };
+}
+
+/** Creates a random service within the percentages; returns its description. */
+function createService(
+  world: World,
+  options: { minimumHealthyPercent: number; maximumPercent: number; staged: boolean },
+): string {
+  const { dice } = world;
+  const { staged, ...percentages } = options;
+  const balanced = staged || dice.chance(0.5);
+  const circuitBreaker = dice.pick([
+    { enable: false, rollback: false },
+    { enable: true, rollback: true },
+  ]);
+  const rollout = staged ? dice.pick(ROLLOUTS) : undefined;
+  world.createService(
+    {
+      desiredCount: dice.number(1, 4),
+      ...percentages,
+      circuitBreaker,
+      ...(rollout === undefined ? {} : stagedSpec(dice, rollout)),
+    },
+    { balanced },
+  );
+  const traits = [
+    `${percentages.minimumHealthyPercent} to ${percentages.maximumPercent} %`,
+    ...(balanced ? ["balanced"] : []),
+    ...(circuitBreaker.enable ? ["with a breaker"] : []),
+    ...(rollout === undefined ? [] : [rollout.strategy]),
+  ];
+  return `a service, ${traits.join(", ")}`;
 }
 
 function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["spec"]> {
@@ -312,7 +325,7 @@ function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["sp
 
 export function endFaults(world: World): void {
   world.spare();
-  world.setWeather(FAIR);
+  world.setLinkFaults(FAIR);
   for (const node of world.nodes) {
     node.isolatedUntil = 0;
     node.engine.latencyMs = 0;
@@ -335,8 +348,8 @@ async function comeToRest(world: World): Promise<readonly string[]> {
     await world.clock.advance(lookMs);
     if (world.taskSets().some((set) => set.status === "PRIMARY" && set.rollout.state === "FAILED"))
       world.deploy("last");
-    const problems = await world.laws.unrest(world.service());
-    if (problems.length === 0 || world.laws.broken.length > 0 || world.clock.now() > deadline)
+    const problems = await world.invariants.unrest(world.service());
+    if (problems.length === 0 || world.invariants.broken.length > 0 || world.clock.now() > deadline)
       return problems;
   }
 }

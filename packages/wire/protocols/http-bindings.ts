@@ -101,7 +101,8 @@ export function writeBindings(
 }
 
 function headerText(shape: Shape, value: unknown, format: TimestampFormat = "http-date"): string {
-  if (shape.type === "timestamp") return formatTimestamp(value as Date, shape.format ?? format); // Handlers' outputs are checked against the SDK's types.
+  // Handlers' outputs are checked against the SDK's types.
+  if (shape.type === "timestamp") return formatTimestamp(value as Date, shape.format ?? format);
   if (shape.type === "list")
     return (value as unknown[]).map((each) => headerText(shape.element.shape, each)).join(","); // As above.
   if (shape.type === "blob") return Buffer.from(bytesOf(value)).toString("base64");

@@ -27,7 +27,7 @@ const ANSWER: Shape = {
 const task = (arn: string): object => Object.freeze({ arn });
 const text = (value: object): string => Buffer.from(writeJsonBody(ANSWER, value)).toString();
 
-it("keeps the bytes of what can not change, and writes again what did", () => {
+it("caches the text of frozen values, and serializes others again", () => {
   const [a, b] = [task("a"), task("b")];
   const first = writeJsonBody(ANSWER, { tasks: [a, b], stopped: [] });
   expect(Buffer.from(first).toString()).toBe('{"tasks":[{"arn":"a"},{"arn":"b"}],"stopped":[]}');
@@ -40,7 +40,7 @@ it("keeps the bytes of what can not change, and writes again what did", () => {
   expect(text({ tasks: [], stopped: [] })).toBe('{"tasks":[],"stopped":[]}');
 });
 
-it("keeps nothing that may change", () => {
+it("caches nothing that may change", () => {
   const live = { arn: "a" };
   expect(text({ tasks: [live] })).toBe('{"tasks":[{"arn":"a"}]}');
   live.arn = "b";

@@ -25,6 +25,8 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
     }
     case "list":
       if (!Array.isArray(value)) throw serializationError(`Expected list or null (${path})`);
+      // Long lists are measurements: they need no path for each element.
+      if (shape.element.shape.type === "number" && value.every(Number.isFinite)) return value;
       return value.map((element, index) =>
         element === null ? null : readJson(shape.element.shape, element, `${path}/${index}`, depth + 1),
       );
@@ -137,12 +139,14 @@ export function writeJsonText(shape: Shape, value: unknown): string {
     }
     return `{${text}}`;
   }
+  const textOf = (element: unknown): string =>
+    element === null || shape.type !== "list" ? "null" : writeJsonText(shape.element.shape, element);
   // Only the text of structures is cached: a list of numbers or times is serialized in one call.
   if (
     shape.type === "list" &&
     (shape.element.shape.type === "structure" || shape.element.shape.type === "list")
   )
-    return `[${(value as unknown[]).map((element) => (element === null ? "null" : writeJsonText(shape.element.shape, element))).join(",")}]`; // As above.
+    return `[${(value as unknown[]).map(textOf).join(",")}]`; // A list is written as an array.
   return JSON.stringify(writeJson(shape, value)) ?? "null";
 }
 
@@ -202,10 +206,12 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
       }
       return result;
     }
-    case "list":
-      return (value as unknown[]).map((element) =>
-        element === null ? null : writeJson(shape.element.shape, element, format),
-      ); // As above.
+    case "list": {
+      const list = value as unknown[]; // As above.
+      const { shape: element } = shape.element;
+      if (element.type === "number" && list.every(Number.isFinite)) return list;
+      return list.map((each) => (each === null ? null : writeJson(element, each, format)));
+    }
     case "map":
       return Object.fromEntries(
         Object.entries(value as object).map(([key, element]) => [

@@ -50,7 +50,8 @@ export function readQuery(shape: Shape, parameters: URLSearchParams, dialect: Qu
 function unspeakable(name: string, dialect: QueryDialect): ApiError {
   return new ApiError(
     dialect === "ec2" ? "InvalidParameterValue" : "ValidationError",
-    `1 validation error detected: Value at '${name}' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD]*`,
+    `1 validation error detected: Value at '${name}' failed to satisfy constraint: Member must satisfy ` +
+      `regular expression pattern: [\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD]*`,
     { status: 400 },
   );
 }

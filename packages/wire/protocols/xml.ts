@@ -41,7 +41,8 @@ function attributesOf(shape: Shape, value: unknown, namespace: unknown): string 
     text += ` xmlns${namespace[0] ? `:${namespace[0]}` : ""}="${escapeXml(String(namespace[1]))}"`;
   if (shape.type !== "structure") return text;
   for (const member of shape.members) {
-    const given = (value as Record<string, unknown>)[member.name]; // Handlers' outputs are checked against the SDK's types.
+    // Handlers' outputs are checked against the SDK's types.
+    const given = (value as Record<string, unknown>)[member.name];
     if (member.traits["xmlAttribute"] && given !== undefined)
       text += ` ${elementName(member)}="${escapeXml(String(given))}"`;
   }
@@ -85,10 +86,11 @@ function writeMember(member: Member, value: unknown): string {
 
 function writeEntries(shape: Extract<Shape, { type: "map" }>, value: unknown, name: string): string {
   return Object.entries(value as object) // As above.
-    .map(
-      ([key, element]) =>
-        `<${name}><${elementName(shape.key)}>${escapeXml(key)}</${elementName(shape.key)}>${writeElement(elementName(shape.value), shape.value.shape, element)}</${name}>`,
-    )
+    .map(([key, element]) => {
+      const keyName = elementName(shape.key);
+      const content = writeElement(elementName(shape.value), shape.value.shape, element);
+      return `<${name}><${keyName}>${escapeXml(key)}</${keyName}>${content}</${name}>`;
+    })
     .join("");
 }
 

@@ -1,6 +1,7 @@
 /**
- * Actions of CodeDeploy and their resource types, as in `service-authorization.ts`. Operations on a deployment are authorized on
- * its group. Source: Service Authorization Reference; CodeDeploy User Guide, "CodeDeploy permissions reference".
+ * Actions of CodeDeploy and their resource types, as in `service-authorization.ts`. Operations on a
+ * deployment are authorized on its group.
+ * Source: Service Authorization Reference; CodeDeploy User Guide, "CodeDeploy permissions reference".
  */
 export const CODE_DEPLOY_ACTIONS = `
 codedeploy:BatchGetApplicationRevisions application*

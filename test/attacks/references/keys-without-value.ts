@@ -1,6 +1,7 @@
 /**
- * Condition keys that exist in AWS for the services here and have no value, with the reason. A Deny that names one denies, an
- * Allow that names one does not match. Source: Service Authorization Reference. docs/condition-keys.md shows the list.
+ * Condition keys that exist in AWS for the services here and have no value, with the reason. A Deny that
+ * names one denies, an Allow that names one does not match.
+ * Source: Service Authorization Reference. docs/condition-keys.md shows the list.
  */
 export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   iam: {
@@ -43,7 +44,7 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "s3:object-lock-event-hold-duration-days": "There are no event holds.",
     "s3:x-amz-bucket-namespace": "There are no account-regional namespaces.",
     "s3:x-amz-object-annotation-directive": "There are no annotations.",
-    "s3:isReplicationPauseRequest": "There is no replication.",
+    "s3:isReplicationPauseRequest": "There is no fault injection that pauses replication.",
     "s3:object-lock-remaining-retention-days": "The remaining days are not computed for conditions.",
   },
   ecs: {
@@ -88,29 +89,21 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "acm:Export": "Certificates are not exported.",
   },
   ec2: {
-    "ec2:AssociatePublicIpAddress": "There are no instances.",
+    "ec2:AssociatePublicIpAddress": "Attributes of instances are not compared.",
     "ec2:Attribute": "The attributes of resources are not compared.",
     "ec2:Attribute/": "The attributes of resources are not compared.",
     "ec2:AuthorizedService": "There are no permissions of network interfaces.",
     "ec2:AuthorizedUser": "There are no permissions of network interfaces.",
     "ec2:Permission": "There are no permissions of network interfaces.",
     "ec2:AvailabilityZoneId": "The ids of zones are not compared.",
-    "ec2:CpuOptionsAmdSevSnp": "There are no instances.",
-    "ec2:EbsOptimized": "There are no instances.",
-    "ec2:InstanceAutoRecovery": "There are no instances.",
-    "ec2:InstanceBandwidthWeighting": "There are no instances.",
-    "ec2:InstanceID": "There are no instances.",
-    "ec2:InstanceMarketType": "There are no instances.",
-    "ec2:InstanceMetadataTags": "There are no instances.",
-    "ec2:InstanceProfile": "There are no instances.",
-    "ec2:InstanceType": "There are no instances.",
-    "ec2:MetadataHttpEndpoint": "There are no instances.",
-    "ec2:MetadataHttpPutResponseHopLimit": "There are no instances.",
-    "ec2:MetadataHttpTokens": "There are no instances.",
-    "ec2:NewInstanceProfile": "There are no instances.",
-    "ec2:PlacementGroup": "There are no instances.",
-    "ec2:ProductCode": "There are no instances.",
-    "ec2:RootDeviceType": "There are no instances.",
+    "ec2:CpuOptionsAmdSevSnp": "Attributes of instances are not compared.",
+    "ec2:InstanceAutoRecovery": "Attributes of instances are not compared.",
+    "ec2:InstanceBandwidthWeighting": "Attributes of instances are not compared.",
+    "ec2:InstanceMarketType": "Attributes of instances are not compared.",
+    "ec2:InstanceMetadataTags": "Attributes of instances are not compared.",
+    "ec2:NewInstanceProfile": "Attributes of instances are not compared.",
+    "ec2:PlacementGroup": "Attributes of instances are not compared.",
+    "ec2:ProductCode": "Attributes of instances are not compared.",
     "ec2:TransitGatewayAttachmentId": "There are no transit gateways.",
     "ec2:TransitGatewayId": "There are no transit gateways.",
     "ec2:IpamPrefixListResolverTargetId": "There is no IPAM.",
@@ -122,6 +115,12 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "ec2:VpcePrivateDnsPreference": "The preference of private DNS is refused.",
     "ec2:VpcePrivateDnsSpecifiedDomains": "The domains of private DNS are refused.",
     "ec2:ManagedResourceOperator": "There are no managed resources of operators.",
+    "ec2:BootModeOverride": "Attributes of instances are not compared.",
+    "ec2:KmsKeyId": "Attributes of volumes are not compared.",
+    "ec2:ParentSnapshot": "Attributes of volumes are not compared.",
+    "ec2:ParentVolume": "Attributes of volumes are not compared.",
+    "ec2:VolumeInitializationRate": "Attributes of volumes are not compared.",
+    "ec2:Owner": "Every image is the same system.",
   },
   kms: {
     "kms:MultiRegionKeyType": "There are no multi-Region keys.",
@@ -156,5 +155,8 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
   },
 };
 
-/** The length of the list, which has every key that the reference lists for actions here: lower it with the list, and do not raise it. */
+/**
+ * The length of the list, which has every key that the reference lists for actions here: lower it with the
+ * list, and do not raise it.
+ */
 export const KEYS_WITHOUT_VALUE_MAX = 124;

@@ -17,7 +17,10 @@ export interface Subject {
 }
 
 const DEPTH_MAX = 7;
-/** Last parts of the paths that may refer to a resource. What another name refers to is listed in `SUBJECTS` by itself. */
+/**
+ * Last parts of the paths that may refer to a resource. What another name refers to is listed in `SUBJECTS`
+ * by itself.
+ */
 const CANDIDATE =
   /(?:^|\.)(?:\w*(?:arns?|ids?|identifiers?|names?)|bucket|key|clusters?|services?|tasks?|taskDefinitions?|resources|subnets|securityGroups|role|capacityProvider|containerInstances?|copysource|family|loadBalancers?|groups?)(?:\[\])*$/i;
 
@@ -56,7 +59,10 @@ const LISTED = new Map(
     }),
 );
 
-/** Source: the Service Authorization Reference. The actions of S3 have other names than its operations; each has a resource. */
+/**
+ * Source: the Service Authorization Reference. The actions of S3 have other names than its operations; each
+ * has a resource.
+ */
 function reachOf(action: string, kind: ReferenceKind): Subject["reach"] {
   const { types, conditionKey } = TYPES[kind];
   const listed = LISTED.get(action) ?? [];

@@ -24,6 +24,7 @@ export const MENTIONS: Listed = [
   ],
   [/^ec2\.CreateVpcPeeringConnection\.PeerVpcId$/, "Its owner accepts the connection, or does not."],
   [/^ec2\.DescribePrefixLists\./, "AWS's lists alone."],
+  [/^ec2\.DescribeRegions\.RegionNames\[\]$/, "AWS's regions."],
   [/^ec2\.CreateFlowLogs\.Log(?:GroupName|Destination)$/, "Written with the role that is passed."],
   [/^ec2\.\w+\.SubnetConfigurations\[\]\.SubnetId$/, "An address in a subnet that is asked for."],
   [/UserIdGroupPairs\[\]|\.ReferencedGroupId$|\.SourceSecurityGroup/, "A peer of a rule, not its group."],
@@ -36,6 +37,11 @@ export const MENTIONS: Listed = [
   [/^rds\.\w+\.(?:SubnetIds\[\]|VpcSecurityGroupIds\[\])$/, "Only the instance or the subnet group."],
   [/^logs\.FilterLogEvents\.logStreamNames\[\]$/, "FilterLogEvents is asked for the group."],
   [/^iam\.Simulate\w+\./, "A simulation reads only the identity that it is about."],
+  [
+    /^iam\.\w+ServiceLastAccessed\w+\.(?:JobId|ServiceNamespace)$/,
+    "A report of the account, and a part of it.",
+  ],
+  [/^iam\.ListPolicies\w+\.ServiceNamespaces\[\]$/, "Services of AWS."],
   [/^iam\.\w+\.DeletionTaskId$/, "A deletion of the service-linked role that the id names."],
   [
     /^iam\.\w+\.(?:AccessKeyId|SSHPublicKeyId|CertificateId|SerialNumber)$/,
@@ -55,14 +61,49 @@ export const MENTIONS: Listed = [
   ],
   [/^sts\.\w+\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
   [/^sts\.\w+\.SerialNumber$/, "A device of the caller's own."],
-  [/^sts\.AssumeRoleWithWebIdentity\.RoleArn$/, "Nobody calls: the role's trust policy decides."],
+  [
+    /^sts\.AssumeRoleWith(?:WebIdentity|SAML)\.(?:RoleArn|PrincipalArn)$/,
+    "Nobody calls: the role's trust policy decides.",
+  ],
   [/^sts\.GetAccessKeyInfo\.AccessKeyId$/, "A key of whatever account, of which that alone is told."],
+  [
+    /^route53\.\w+\.(?:Name|DNSName|StartRecordName|CallerReference|StartRecordIdentifier)$/,
+    "A name, or of what is created.",
+  ],
+  [/^route53\.\w+\.DelegationSetId$/, "Refused."],
+  [/^route53\.ListHostedZones\w*\.(?:HostedZoneId|Marker)$/, "Where a list of the account begins."],
+  [
+    /^route53\.\w+\.(?:VPCId|VPC\.VPCId|VPCRegion)$/,
+    "Route 53 asks for the zone; the operation checks who owns the VPC.",
+  ],
+  [/^route53\.\w+\.ChangeBatch\./, "Parts of the zone that is asked for."],
+  [/^sns\.CreateTopic\.Name$/, "The name of what is created."],
+  [/^sns\.ConfirmSubscription\.TopicArn$/, "The token confirms; whose it is was asked for by Subscribe."],
+  [/^sns\.\w+\.SubscriptionArn$/, "AWS knows no resource: the operation checks who owns it."],
+  [/^sns\.Subscribe\.Endpoint$/, "A condition; the queue's policy decides about each message."],
+  [/^sns\.AddPermission\.AWSAccountId\[\]$/, "Whom the statement names."],
+  [/^sns\.\w+\.(?:\w+\[\]\.)?(?:Id|MessageGroupId|MessageDeduplicationId)$/, "The caller's own names."],
+  [/^sns\.\w+\.(?:ActionName\[\]|AttributeName|PhoneNumber)$/, "Names of SNS, or refused."],
+  [/^sqs\.AddPermission\.AWSAccountIds\[\]$/, "Whom the statement names."],
+  [/^sqs\.\w+\.Entries\[\]\.Id$/, "The caller's name for the entry."],
+  [/^sqs\.\w+\.\w*AttributeNames\[\]$/, "Attributes of the queue or the message that is asked for."],
+  [/^sqs\.GetQueueUrl\.QueueOwnerAWSAccountId$/, "A part of the queue's name."],
+  [
+    /^sqs\.\w+\.(?:\w+\[\]\.|\w+\.)*(?:Message(?:Group|Deduplication)Id|ReceiveRequestAttemptId)$/,
+    "Says how messages are kept apart.",
+  ],
   [/^eventbridge\.\w+\.EventBusName$/, "A part of the rule's name, or narrows a list."],
   [/^eventbridge\.PutEvents\.Entries\[\]\.Resources\[\]$/, "What the caller says its event is about."],
   [
     /^eventbridge\.\w+\.Targets?(?:Arn$|\[\]\.)/,
     "Invoked with the target's role; a condition key holds its ARN.",
   ],
+  [
+    /^resourcegroupstaggingapi\.(?:Unt|T)agResources\.ResourceARNList/,
+    "The resource's own service is called as the caller, and asks for its permission.",
+  ],
+  [/^resourcegroupstaggingapi\.Get(?:Resources\.|TagValues\.Key$)/, "Narrows a list of the account."],
+  [/^servicequotas\.GetServiceQuota\.ContextId$/, "Refused."],
   [/^scheduler\.\w+\.GroupName$/, "A part of the schedule's name, or narrows a list."],
   [/^scheduler\.\w+\.Target\./, "Invoked with the target's role."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
@@ -73,10 +114,36 @@ export const MENTIONS: Listed = [
   ],
   [/^secretsmanager\.\w+\.\w*VersionId$/, "A version of the secret that is asked for."],
   [/^ecr\.\w+\.uploadId$/, "An upload of the repository that is asked for."],
+  [/^logs\.\w+\.(?:filterName|filterNamePrefix)$/, "A filter of the group that is asked for."],
+  [/^logs\.\w+\.kmsKeyId$/, "The key's own policy lets CloudWatch Logs use it."],
+  [/^logs\.\w+\.resourceIdentifier$/, "As logGroupName, by its ARN."],
+  [
+    /^logs\.PutSubscriptionFilter\.(?:destinationArn|roleArn)$/,
+    "A function, called by the operator's configuration.",
+  ],
+  [/^logs\.DescribeLogGroups\.logGroupIdentifiers\[\]$/, "Narrows a list."],
+  [/^logs\.PutDestination\.targetArn$/, "A stream, which Gantry does not have."],
+  [/^logs\.DescribeDestinations\./, "Narrows a list."],
+  [/^logs\.\w+(?:ResourcePolic(?:y|ies)|AccountPolicies)\./, "AWS knows no resource."],
+  [/^logs\.\w+QueryDefinitions?\./, "AWS knows no resource."],
+  [/^logs\.ListLogGroups\./, "Narrows a list."],
+  [/^logs\.\w+\.queryId$|^logs\.DescribeQueries\.logGroupName$/, "AWS knows no resource."],
+  [/^logs\.GetLogRecord\.logRecordPointer$/, "A row of a query's result, which names its event."],
+  [/^logs\.DescribeMetricFilters\.metric\w+$/, "Narrows a list."],
+  [/^logs\.\w+\.metricTransformations\[\]\./, "A metric that the filter makes."],
+  [
+    /^ecr\.\w+(?:PullThroughCacheRules?|CreationTemplates?)\./,
+    "AWS knows no resource; a secret, role or key is asked for with the call.",
+  ],
+  [/^ecr\.CreateRepository\.encryptionConfiguration\.kmsKey$/, "Asked for with the call: kms:CreateGrant."],
+  [/^ecr\.\w+AccountSetting\.name$/, "AWS knows no resource."],
   [/^ecr\.\w+\.(?:registryId|registryIds\[\])$/, "The caller's own registry; another one is refused."],
 ];
 
-/** Members that refer to nothing here: names of what is created, parts of a document, resources that Gantry does not have. */
+/**
+ * Members that refer to nothing here: names of what is created, parts of a document, resources that Gantry
+ * does not have.
+ */
 export const OTHERS: Listed = [
   [/[tT]ags?\[?\]?(?:Set\[\])?\.[kK]ey$|TagSet\[\]\.Key$|Filter\.Tag\.Key$/, "The key of a tag."],
   [/^ec2\.\w+\.Filters?\[\]|^rds\.\w+\.Filters\[\]/, "The name of a filter."],
@@ -98,11 +165,27 @@ export const OTHERS: Listed = [
   [/^ecs\.\w+\.(?:serviceConnectConfiguration|monitoring|daemonName)/, "Refused."],
   [/^ecs\.CreateService\.role$/, "The service-linked role; another one is refused."],
   [/Ipam|Outpost|Endpoint|TransitG|LocalGateway|CarrierG|CoreNetwork|OdbNetwork|EgressOnly/, "Not had."],
-  [/VpcPeering|PrefixList|^ec2\.\w+\.InstanceId$|AvailabilityZone|ZoneNames|ZoneIds/, "Not had, or a zone."],
+  [
+    /VpcPeering|PrefixList|^ec2\.AttachNetworkInterface\.InstanceId$|AvailabilityZone|ZoneNames|ZoneIds/,
+    "Not had, or a zone.",
+  ],
   [
     /^ec2\.(?:CreateDhcpOptions\.DhcpConf|DetachNetworkInterface\.Att|ModifyNetwork\w+\.A)/,
     "An option, or none.",
   ],
+  [/^ec2\.(?:CreateKeyPair|ImportKeyPair)\.KeyName$/, "The name of what is created."],
+  [/^ec2\.DescribeVolumes\.VolumeIds\[\]$/, "Asked for as all volumes."],
+  [/^ec2\.(?:DescribeImages\.ImageIds\[\]|RunInstances\.ImageId)$/, "AWS's images."],
+  [
+    /^ec2\.(?:RunInstances|ModifyInstanceAttribute)\.BlockDeviceMappings\[\]/,
+    "A device of the instance that is asked for, or recorded.",
+  ],
+  [
+    /^ec2\.RunInstances\.(?:KernelId|RamdiskId|LaunchTemplate|License|Capacity|Secondary|Monitoring|Placement)/,
+    "Refused, or recorded.",
+  ],
+  [/^ec2\.RunInstances\.NetworkInterfaces\[\]\.NetworkInterfaceId$/, "Refused."],
+  [/^ec2\.RunInstances\.IamInstanceProfile\./, "Its role is passed: iam:PassRole is asked for."],
   [/^ec2\.(?:CreateNatGateway\.(?:SecondaryAllocationIds|VpcId)|AssociateRouteTable\.GatewayId)/, "Refused."],
   [
     /^ec2\.(?:CreateSecurityGroup\.GroupName|\w+\.AttributeNames)/,
@@ -135,7 +218,7 @@ export const OTHERS: Listed = [
   [/^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|\w+\[\]\.Id|MetricId)$/, "A metric is no resource."],
   [
     /^secretsmanager\.RotateSecret\.\w+Arn$|^secretsmanager\.RotateSecret\.RotationLambdaARN$/,
-    "Recorded or refused.",
+    "Asked for as lambda:InvokeFunction on the function, or refused.",
   ],
   [/^kms\.(?:CreateAlias\.AliasName|CreateGrant\.Name)$/, "The name of what is created."],
   [/^kms\.(?:\w+\.(?:CustomKeyStoreId|XksKeyId)|CreateGrant\.Constraints)/, "Refused, or a constraint."],
@@ -163,12 +246,22 @@ export const OTHERS: Listed = [
     /^rds\.\w+\.(?:TdeCred|DomainAuth|MonitoringRole|DomainIAM|Processor|CACert|Additional|DBCap|AwsB)/,
     "Not had.",
   ],
-  [/^ecr\.PutReplicationConfiguration\./, "Refused unless empty."],
+  [
+    /^ecr\.PutReplicationConfiguration\./,
+    "AWS knows no resource; the destination's registry policy decides.",
+  ],
   [
     /^s3\.\w+\.(?:CreateBucketConfiguration|AccessControlPolicy|LifecycleConf|CORSConf|Website)/,
     "A document.",
   ],
-  [/^s3\.\w+\.NotificationConfiguration/, "A document; targets are refused."],
+  [
+    /^s3\.\w+\.NotificationConfiguration/,
+    "A document; the policy of a queue or a topic decides on S3's messages.",
+  ],
+  [
+    /^s3\.PutBucketReplication\.ReplicationConfiguration\.Rules/,
+    "The role is asked for the destination and its key with each version.",
+  ],
   [/^s3\.\w+\.ServerSideEncryption/, "A document; the key is asked for when an object is encrypted."],
   [
     /^s3\.\w+\.(?:Id|\w+Configuration\.)/,

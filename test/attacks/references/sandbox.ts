@@ -23,6 +23,8 @@ export interface Result {
   readonly outcome: Outcome;
   readonly detail: string;
   readonly changes: readonly Change[];
+  /** The records that the changes left. */
+  readonly records: readonly unknown[];
 }
 
 const USER = "caller";
@@ -30,12 +32,16 @@ const USER = "caller";
 export async function newSandbox(api: Api): Promise<Sandbox> {
   const records = new Map<string, { kind: Kind; key: string; record: RecordOf<Kind> | undefined }>();
   let changes: Change[] = [];
-  api.store.watch((change) => void changes.push(change));
+  api.store.watch((change) => {
+    // That a key or role was used is recorded of every signed request, also of a denied one, with a delay.
+    if (change.kind !== "identityUse") changes.push(change);
+  });
   const send = senderOf(api.client());
   const world = await createWorld(send);
   await send("iam", "CreateUser", { UserName: USER });
   const { AccessKey } = await send("iam", "CreateAccessKey", { UserName: USER });
-  const { AccessKeyId, SecretAccessKey } = AccessKey as { AccessKeyId: string; SecretAccessKey: string }; // As answered.
+  // As answered.
+  const { AccessKeyId, SecretAccessKey } = AccessKey as { AccessKeyId: string; SecretAccessKey: string };
   const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey };
   const caller = senderOf(api.client(credentials));
   for (const { kind, key } of changes) {
@@ -55,6 +61,7 @@ export async function newSandbox(api: Api): Promise<Sandbox> {
     changes = [];
     const { outcome, detail } = await outcomeOf(sender(service, operation, input));
     const changed = changes;
+    const left = changed.map(({ kind, key }) => api.store.get(kind, key));
     undo();
     if (service === "s3" && !/^(?:Get|Head|List)/.test(operation))
       await send("s3", "PutObject", { Bucket: "prod", Key: "a/b c", Body: "x" });
@@ -62,8 +69,8 @@ export async function newSandbox(api: Api): Promise<Sandbox> {
       await send("logs", "CreateLogStream", { logGroupName: "prod", logStreamName: "s" });
     // A bus that does not exist takes events, and no rule sees them.
     if (operation === "PutEvents" && outcome === "answered" && changed.length === 0)
-      return { outcome: "nothing", detail, changes: changed };
-    return { outcome, detail, changes: changed };
+      return { outcome: "nothing", detail, changes: changed, records: left };
+    return { outcome, detail, changes: changed, records: left };
   };
   return {
     world,

@@ -1,6 +1,6 @@
 /**
- * As `REFERENCE` in service-authorization.ts, of services with few actions. A rule of the default bus and one of another bus are one
- * type here.
+ * As `REFERENCE` in service-authorization.ts, of services with few actions. A rule of the default bus and one
+ * of another bus are one type here.
  */
 export const SMALL_SERVICES = `acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
@@ -42,4 +42,14 @@ scheduler:ListSchedules
 scheduler:ListTagsForResource schedule-group
 scheduler:TagResource schedule-group
 scheduler:UntagResource schedule-group
-scheduler:UpdateSchedule schedule*`;
+scheduler:UpdateSchedule schedule*
+servicequotas:GetAWSDefaultServiceQuota
+servicequotas:GetServiceQuota
+servicequotas:ListAWSDefaultServiceQuotas
+servicequotas:ListServiceQuotas
+servicequotas:ListServices
+tag:GetResources
+tag:GetTagKeys
+tag:GetTagValues
+tag:TagResources
+tag:UntagResources`;

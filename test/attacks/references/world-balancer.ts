@@ -16,7 +16,10 @@ async function createTrustStore(send: Send, first: First): Promise<string> {
   return first("CreateTrustStore", { Name: "prod", ...bundle }, "TrustStores", "TrustStoreArn");
 }
 
-/** A load balancer with a listener and a rule, a target group and a trust store. An ARN is the only spelling of each. */
+/**
+ * A load balancer with a listener and a rule, a target group and a trust store. An ARN is the only spelling
+ * of each.
+ */
 export async function createBalancer(
   send: Send,
   { vpcId, subnetIds }: Network,

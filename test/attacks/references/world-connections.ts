@@ -49,6 +49,7 @@ export async function createConnections(
     "VpcBlockPublicAccessExclusion",
     "ExclusionId",
   );
+  await send("s3", "CreateBucket", { Bucket: "flows" });
   const log = {
     ResourceIds: [subnetId],
     ResourceType: "Subnet",

@@ -17,14 +17,18 @@ const TRUST = JSON.stringify({
   },
 });
 
-/** A key of RSA whose numbers are made up. */
-const SSH_KEY = `ssh-rsa ${Buffer.concat([
-  Buffer.from([0, 0, 0, 7]),
-  Buffer.from("ssh-rsa"),
-  Buffer.from([0, 0, 0, 3, 1, 0, 1, 0, 0, 1, 0]),
-  Buffer.alloc(256, 0x55),
-]).toString("base64")}`;
-const METADATA = `<EntityDescriptor entityID="a"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
+/** A key of RSA whose numbers are made up of the byte. */
+export const sshKey = (byte: number): string =>
+  `ssh-rsa ${Buffer.concat([
+    Buffer.from([0, 0, 0, 7]),
+    Buffer.from("ssh-rsa"),
+    Buffer.from([0, 0, 0, 3, 1, 0, 1, 0, 0, 1, 0]),
+    Buffer.alloc(256, byte),
+  ]).toString("base64")}`;
+const SSH_KEY = sshKey(0x55);
+const METADATA =
+  "<EntityDescriptor " +
+  `entityID="a"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
 
 /** A login profile, a signing certificate and an enabled device of the user; answers the certificate's id. */
 async function createCredentials(send: Send): Promise<string> {
@@ -34,8 +38,14 @@ async function createCredentials(send: Send): Promise<string> {
     UserName: "prod",
     CertificateBody,
   });
+  await enableDevice(send, "prod");
+  return (Certificate as { CertificateId: string }).CertificateId; // As answered.
+}
+
+/** Creates a virtual device and enables it for the user. */
+export async function enableDevice(send: Send, name: string): Promise<void> {
   const { VirtualMFADevice } = await send("iam", "CreateVirtualMFADevice", {
-    VirtualMFADeviceName: "prod",
+    VirtualMFADeviceName: name,
     Path,
   });
   const { SerialNumber, Base32StringSeed } = VirtualMFADevice as {
@@ -51,7 +61,6 @@ async function createCredentials(send: Send): Promise<string> {
     AuthenticationCode1,
     AuthenticationCode2,
   });
-  return (Certificate as { CertificateId: string }).CertificateId; // As answered.
 }
 
 /** A provider of each kind. */

@@ -12,7 +12,8 @@ export interface Network {
 
 type Ids = Readonly<Record<string, string>>;
 const textOf = (output: Record<string, unknown>, ...path: readonly string[]): string =>
-  String(path.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], output)); // Members of the answer.
+  // Members of the answer.
+  String(path.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], output));
 
 function target(kind: ReferenceKind, type: string, id: string, spellings: readonly string[] = [id]): Target {
   const family = regional("ec2", `${type}/*`);

@@ -1,8 +1,21 @@
 import { createKey, createParameter, createSecret } from "./world-secrets.ts";
+import { createQueue, createTopic, createZone } from "./world-queues.ts";
 import { regional, type Defaults, type Send, type Target } from "./targets.ts";
 import type { Network } from "./world-network.ts";
 
-type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch" | "kms" | "secretsmanager" | "ssm";
+type Stores =
+  | "efs"
+  | "rds"
+  | "logs"
+  | "s3"
+  | "acm"
+  | "cloudwatch"
+  | "kms"
+  | "route53"
+  | "secretsmanager"
+  | "sns"
+  | "sqs"
+  | "ssm";
 export interface Made {
   readonly targets: readonly Target[];
   readonly defaults: Defaults;
@@ -24,10 +37,13 @@ export async function createStores(
     acm: await createCertificate(send),
     cloudwatch: await createAlarm(send),
     kms: await createKey(send),
+    route53: await createZone(send),
     secretsmanager: await createSecret(send),
+    sns: await createTopic(send),
+    sqs: await createQueue(send),
     ssm: await createParameter(send),
   };
-  const { efs, rds, logs, s3, acm, cloudwatch, kms, secretsmanager, ssm } = made;
+  const { efs, rds, logs, s3, acm, cloudwatch, kms, route53, secretsmanager, sns, sqs, ssm } = made;
   return {
     targets: Object.values(made).flatMap((each) => each.targets),
     defaults: {
@@ -38,7 +54,10 @@ export async function createStores(
       acm: acm.defaults,
       cloudwatch: cloudwatch.defaults,
       kms: kms.defaults,
+      route53: route53.defaults,
       secretsmanager: secretsmanager.defaults,
+      sns: sns.defaults,
+      sqs: sqs.defaults,
       ssm: ssm.defaults,
     },
   };
@@ -122,10 +141,26 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
 async function createLogs(send: Send): Promise<Made> {
   await send("logs", "CreateLogGroup", { logGroupName: "prod" });
   await send("logs", "CreateLogStream", { logGroupName: "prod", logStreamName: "s" });
+  const filter = { logGroupName: "prod", filterName: "x", filterPattern: "" };
+  const metric = { metricName: "m", metricNamespace: "n", metricValue: "1" };
+  await send("logs", "PutMetricFilter", { ...filter, metricTransformations: [metric] });
+  const destinationArn = "arn:aws:lambda:eu-south-1:000000000000:function:f";
+  await send("logs", "PutSubscriptionFilter", { ...filter, destinationArn });
+  const destination = {
+    targetArn: "arn:aws:kinesis:eu-south-1:000000000000:stream/s",
+    roleArn: "arn:aws:iam::000000000000:role/none",
+  };
+  await send("logs", "PutDestination", { destinationName: "prod", ...destination });
   const arn = regional("logs", "log-group:prod");
   const group = { arns: [arn, `${arn}:*`], family: regional("logs", "log-group:*") };
   return {
     targets: [
+      {
+        kind: "logDestination",
+        arns: [regional("logs", "destination:prod")],
+        family: regional("logs", "destination:*"),
+        spellings: ["prod"],
+      },
       { kind: "logGroupName", ...group, spellings: ["prod"] },
       { kind: "logGroup", ...group, spellings: ["prod", arn, `${arn}:*`] },
       { kind: "logGroupArn", ...group, spellings: [arn, `${arn}:*`] },
@@ -139,6 +174,11 @@ async function createLogs(send: Send): Promise<Made> {
     ],
     defaults: {
       "GetLogEvents.logStreamName": "s",
+      "UntagLogGroup.tags": ["a"],
+      metricTransformations: [metric],
+      ...destination,
+      destinationName: "prod",
+      destinationArn,
       logGroupName: "prod",
       logStreamName: "s",
       retentionInDays: 1,

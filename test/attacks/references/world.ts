@@ -6,6 +6,7 @@ import { createCodeDeploy } from "./world-code-deploy.ts";
 import { createConnections } from "./world-connections.ts";
 import { createEvents } from "./world-events.ts";
 import { createIdentities } from "./world-identities.ts";
+import { createInstances } from "./world-instances.ts";
 import { createNetwork } from "./world-network.ts";
 import { createScaling } from "./world-scaling.ts";
 import { createStores } from "./world-stores.ts";
@@ -23,7 +24,8 @@ type Client = { send(command: unknown): Promise<Record<string, unknown>>; destro
 export function senderOf(config: ReturnType<Api["client"]>): Send {
   const clients = new Map<ServiceName, Client>();
   return (service, operation, input) => {
-    const type = SDK_CLIENTS[service] as unknown as new (config: object) => Client; // The clients differ in their commands only.
+    // The clients differ in their commands only.
+    const type = SDK_CLIENTS[service] as unknown as new (config: object) => Client;
     const client = clients.get(service) ?? new type({ ...config, forcePathStyle: true });
     clients.set(service, client);
     const commands = SDK_MODULES[service] as unknown as Readonly<
@@ -39,6 +41,7 @@ export function senderOf(config: ReturnType<Api["client"]>): Send {
 export async function createWorld(send: Send): Promise<World> {
   const network = await createNetwork(send);
   const connections = await createConnections(send);
+  const instances = await createInstances(send);
   const tasks = await createTasks(send, network);
   const scaling = await createScaling(send);
   const balancer = await createBalancer(send, network);
@@ -51,6 +54,7 @@ export async function createWorld(send: Send): Promise<World> {
     targets: [
       ...network.targets,
       ...connections.targets,
+      ...instances.targets,
       ...addresses,
       ...tasks.targets,
       ...scaling.targets,
@@ -64,12 +68,19 @@ export async function createWorld(send: Send): Promise<World> {
       ec2: {
         ...network.defaults,
         ...connections.defaults,
+        ...instances.defaults,
         "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0],
       },
       "application-autoscaling": scaling.defaults,
       codedeploy: codeDeploy.defaults,
       ...events.defaults,
       elbv2: balancer.defaults,
+      servicequotas: { ServiceCode: "vpc", QuotaCode: "L-0EA8095F" },
+      resourcegroupstaggingapi: {
+        Tags: { a: "b" },
+        TagKeys: ["a"],
+        ResourceARNList: ["arn:aws:s3:::prod"],
+      },
       ...tasks.defaults,
       ...stores.defaults,
       ...identities.defaults,

@@ -15,6 +15,14 @@ variable "role" {
   type = string
 }
 
+variable "target_group" {
+  type = string
+}
+
+variable "subnets" {
+  type = list(string)
+}
+
 provider "aws" {
   region                      = "eu-south-1"
   skip_metadata_api_check     = true
@@ -67,6 +75,34 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   treat_missing_data  = "notBreaching"
 }
 
+# CodeDeploy changes the task definition and the target group. Services of the controller EXTERNAL and their task sets are in ../ecs.
+# Version 5.100 of the provider has no argument for the strategies BLUE_GREEN, CANARY and LINEAR of the controller ECS.
+resource "aws_ecs_service" "web" {
+  name                              = "web"
+  cluster                           = "shop"
+  task_definition                   = "web:1"
+  desired_count                     = 0
+  health_check_grace_period_seconds = var.minutes
+
+  deployment_controller {
+    type = "CODE_DEPLOY"
+  }
+
+  load_balancer {
+    target_group_arn = var.target_group
+    container_name   = "web"
+    container_port   = 80
+  }
+
+  network_configuration {
+    subnets = var.subnets
+  }
+
+  lifecycle {
+    ignore_changes = [task_definition, load_balancer]
+  }
+}
+
 resource "aws_codedeploy_deployment_group" "web" {
   app_name               = aws_codedeploy_app.web.name
   deployment_group_name  = "web"
@@ -101,7 +137,7 @@ resource "aws_codedeploy_deployment_group" "web" {
 
   ecs_service {
     cluster_name = "shop"
-    service_name = "web"
+    service_name = aws_ecs_service.web.name
   }
 
   load_balancer_info {

@@ -4,10 +4,10 @@ variable "minutes" {
 }
 
 provider "aws" {
-  region                      = "eu-south-1"
-  skip_metadata_api_check     = true
-  skip_region_validation      = true
-  skip_requesting_account_id  = false
+  region                     = "eu-south-1"
+  skip_metadata_api_check    = true
+  skip_region_validation     = true
+  skip_requesting_account_id = false
 }
 
 data "aws_iam_policy_document" "trust" {

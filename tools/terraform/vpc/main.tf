@@ -35,6 +35,7 @@ locals {
   public   = ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]
   private  = ["10.0.10.0/24", "10.0.11.0/24", "10.0.12.0/24"]
   database = ["10.0.20.0/24", "10.0.21.0/24", "10.0.22.0/24"]
+  intra    = ["10.0.30.0/24", "10.0.31.0/24", "10.0.32.0/24"]
   tags     = { Stage = var.stage, Name = var.name }
   # Rules as such modules number them.
   rules = {
@@ -149,6 +150,14 @@ resource "aws_subnet" "database" {
   tags              = merge(local.tags, { Tier = "database" })
 }
 
+resource "aws_subnet" "intra" {
+  count             = 3
+  vpc_id            = aws_vpc.this.id
+  cidr_block        = local.intra[count.index]
+  availability_zone = local.zones[count.index]
+  tags              = merge(local.tags, { Tier = "intra" })
+}
+
 resource "aws_subnet" "more" {
   vpc_id     = aws_vpc_ipv4_cidr_block_association.more.vpc_id
   cidr_block = "10.1.0.0/24"
@@ -167,16 +176,18 @@ resource "aws_internet_gateway" "this" {
   tags   = local.tags
 }
 
+# One NAT gateway and one private route table for each zone.
 resource "aws_eip" "nat" {
-  count      = 1
+  count      = 3
   domain     = "vpc"
   tags       = local.tags
   depends_on = [aws_internet_gateway.this]
 }
 
 resource "aws_nat_gateway" "this" {
-  allocation_id = aws_eip.nat[0].id
-  subnet_id     = aws_subnet.public[0].id
+  count         = 3
+  allocation_id = aws_eip.nat[count.index].id
+  subnet_id     = aws_subnet.public[count.index].id
   tags          = local.tags
   depends_on    = [aws_internet_gateway.this]
 }
@@ -193,8 +204,15 @@ resource "aws_route_table" "public" {
 }
 
 resource "aws_route_table" "private" {
+  count  = 3
   vpc_id = aws_vpc.this.id
   tags   = local.tags
+}
+
+# Subnets without a way out.
+resource "aws_route_table" "intra" {
+  vpc_id = aws_vpc.this.id
+  tags   = merge(local.tags, { Tier = "intra" })
 }
 
 resource "aws_route_table" "database" {
@@ -212,9 +230,10 @@ resource "aws_route" "internet" {
 }
 
 resource "aws_route" "nat" {
-  route_table_id         = aws_route_table.private.id
+  count                  = 3
+  route_table_id         = aws_route_table.private[count.index].id
   destination_cidr_block = "0.0.0.0/0"
-  nat_gateway_id         = aws_nat_gateway.this.id
+  nat_gateway_id         = aws_nat_gateway.this[count.index].id
 }
 
 resource "aws_route_table_association" "public" {
@@ -226,7 +245,13 @@ resource "aws_route_table_association" "public" {
 resource "aws_route_table_association" "private" {
   count          = 3
   subnet_id      = aws_subnet.private[count.index].id
-  route_table_id = aws_route_table.private.id
+  route_table_id = aws_route_table.private[count.index].id
+}
+
+resource "aws_route_table_association" "intra" {
+  count          = 3
+  subnet_id      = aws_subnet.intra[count.index].id
+  route_table_id = aws_route_table.intra.id
 }
 
 resource "aws_route_table_association" "database" {
@@ -340,7 +365,7 @@ resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = data.aws_vpc_endpoint_service.s3.service_name
   vpc_endpoint_type = "Gateway"
-  route_table_ids   = [aws_route_table.private.id]
+  route_table_ids   = aws_route_table.private[*].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{ Effect = "Allow", Principal = "*", Action = var.stage == "dev" ? "s3:*" : "s3:Get*", Resource = "*" }]
@@ -452,15 +477,15 @@ resource "aws_vpc_peering_connection_options" "other" {
 }
 
 resource "aws_route" "peering" {
-  route_table_id            = aws_route_table.private.id
+  route_table_id            = aws_route_table.private[0].id
   destination_cidr_block    = aws_vpc.other.cidr_block
   vpc_peering_connection_id = aws_vpc_peering_connection.other.id
 }
 
 resource "aws_route" "partners" {
-  route_table_id             = aws_route_table.private.id
+  route_table_id             = aws_route_table.private[0].id
   destination_prefix_list_id = aws_ec2_managed_prefix_list.partners.id
-  nat_gateway_id             = aws_nat_gateway.this.id
+  nat_gateway_id             = aws_nat_gateway.this[0].id
 }
 
 resource "aws_main_route_table_association" "other" {

@@ -17,6 +17,9 @@ export function createBody(spec: ContainerSpec): object {
     OpenStdin: spec.interactive,
     Tty: spec.pseudoTerminal,
     StopSignal: spec.stopSignal,
+    // With the network "none", the engine makes an endpoint, which doubles the time of a start, and whose removal
+    // can deadlock all containers in Docker before 23 (docs/decisions/0050).
+    NetworkDisabled: spec.network === "none",
     // ECS ignores the image's own HEALTHCHECK: it is disabled where the definition has none.
     Healthcheck:
       check === undefined
@@ -32,10 +35,6 @@ export function createBody(spec: ContainerSpec): object {
       NetworkMode: spec.network,
       Privileged: spec.privileged,
       PidMode: spec.pidHost ? "host" : "",
-      Dns: spec.dns?.servers,
-      DnsSearch: spec.dns?.search,
-      DnsOptions: spec.dns?.options,
-      ExtraHosts: spec.extraHosts,
       // Binds is never used: its "source:target:options" treats a colon in a path as the start of options.
       // The engine chooses the propagation: rprivate, and rslave for paths in its own folder.
       Mounts: spec.mounts.map(({ source, target, readOnly }) => ({

@@ -72,10 +72,8 @@ export class DockerEngine implements Engine {
 
   async tagImage(reference: string, name: string): Promise<void> {
     const [repository, tag] = splitReference(name);
-    await this.#api.call(
-      "POST",
-      `/images/${encodeURIComponent(reference)}/tag?repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`,
-    );
+    const query = new URLSearchParams({ repo: repository, tag }).toString();
+    await this.#api.call("POST", `/images/${encodeURIComponent(reference)}/tag?${query}`);
   }
 
   async pullImage(image: string, registryAuth: string | undefined): Promise<void> {
@@ -96,7 +94,8 @@ export class DockerEngine implements Engine {
         const lines = (rest + String(chunk)).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines)
-          if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error); // Docker's progress line.
+          // Docker's progress line.
+          if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error);
       }
     } catch (thrown) {
       throw pullError(image, thrown);
@@ -245,7 +244,9 @@ export class DockerEngine implements Engine {
     onChange: (labels: Readonly<Record<string, string>>) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const filters = encodeURIComponent(JSON.stringify({ type: ["container"], label: [label] }));
+    const filters = encodeURIComponent(
+      JSON.stringify({ type: ["container"], label: [label], event: EVENTS }),
+    );
     while (!signal.aborted) {
       try {
         const response = await this.#api.open("GET", `/events?filters=${filters}`, { signal });
@@ -269,7 +270,8 @@ export class DockerEngine implements Engine {
   }
 
   async #hasTerminal(id: string): Promise<boolean> {
-    const answer = (await this.#api.call("GET", `/containers/${id}/json`)) as { Config: { Tty: boolean } }; // As in inspect.
+    // As in inspect.
+    const answer = (await this.#api.call("GET", `/containers/${id}/json`)) as { Config: { Tty: boolean } };
     return answer.Config.Tty;
   }
 
@@ -289,6 +291,17 @@ export class DockerEngine implements Engine {
     }
   }
 }
+
+/**
+ * The events after which a container is in another state. Others are many: a health check alone sends three with each
+ * run.
+ * Source: Docker's reference, "docker events", and moby's `daemon/events/filter.go`, by which "health_status" matches
+ * "health_status: healthy" too.
+ */
+const EVENTS: readonly string[] = [
+  ...["create", "start", "die", "oom", "destroy"],
+  ...["kill", "stop", "restart", "pause", "unpause", "rename", "update", "health_status"],
+];
 
 /** Docker takes seconds with a fraction; the filter is inclusive, and `after` excludes the cursor itself. */
 function sinceParameter(at: string): string {
@@ -317,7 +330,11 @@ interface ImageAnswer {
   readonly Comment: string;
   readonly RepoTags: readonly string[] | null;
   readonly RepoDigests: readonly string[] | null;
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null } | null;
+  readonly Config: {
+    readonly Labels: Readonly<Record<string, string>> | null;
+    readonly Entrypoint: readonly string[] | null;
+    readonly Cmd: readonly string[] | null;
+  } | null;
 }
 
 /** An image built from one of Gantry's inherits the label, but only Gantry's own is imported. */
@@ -326,6 +343,8 @@ function presentImage(answer: ImageAnswer): EngineImage {
     id: answer.Id,
     digest: answer.RepoDigests?.[0]?.split("@")[1],
     names: answer.RepoTags ?? [],
+    entryPoint: answer.Config?.Entrypoint ?? [],
+    command: answer.Config?.Cmd ?? [],
     isBuilt: answer.Config?.Labels?.["gantry.image"] === "true" && answer.Comment.startsWith("Imported from"),
   };
 }

@@ -1,5 +1,3 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
-
 /** One of AWS's managed policies in its current version, without its document. */
 export interface ManagedPolicy {
   readonly arn: string;
@@ -41,6 +39,7 @@ const HEADER_BYTES = 4;
  * archive of about 1 MB: the length of the index, the index, then every document compressed by itself.
  */
 export function packPolicies(listing: string): Buffer {
+  const { deflateRawSync } = process.getBuiltinModule("node:zlib");
   const listed = Object.values(JSON.parse(listing) as Record<string, Listed>); // The package's own format.
   const documents: Buffer[] = [];
   const rows: Row[] = [];
@@ -61,8 +60,11 @@ export function packPolicies(listing: string): Buffer {
 
 /** Opens what `packPolicies` made. Errors: an archive that is damaged. */
 export function openPolicies(archive: Buffer): ManagedPolicyArchive {
+  // Loaded with the first archive: an ES import would load it with every start (docs/decisions/0044).
+  const { inflateRawSync } = process.getBuiltinModule("node:zlib");
   const start = HEADER_BYTES + archive.readUInt32BE(0);
-  const rows = JSON.parse(inflateRawSync(archive.subarray(HEADER_BYTES, start)).toString()) as readonly Row[]; // Our own format.
+  // Our own format.
+  const rows = JSON.parse(inflateRawSync(archive.subarray(HEADER_BYTES, start)).toString()) as readonly Row[];
   const places = new Map(
     rows.map(([arn, , , , from, to]) => [arn, archive.subarray(start + from, start + to)]),
   );

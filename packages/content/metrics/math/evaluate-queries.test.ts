@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MetricValues } from "../read-metrics.ts";
+import type { MetricValues } from "../metric-values.ts";
 import { evaluateQueries, type MetricQuery } from "./evaluate-queries.ts";
 import { parseExpression } from "./parse-expression.ts";
 

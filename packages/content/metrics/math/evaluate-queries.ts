@@ -1,4 +1,4 @@
-import type { MetricRead, MetricValues } from "../read-metrics.ts";
+import type { MetricRead, MetricValues } from "../metric-values.ts";
 import { FUNCTIONS, type MathContext } from "./functions.ts";
 import { ExpressionError, parseExpression, type Expression } from "./parse-expression.ts";
 import { combined, scalar, type TimeSeries, type Value } from "./values.ts";

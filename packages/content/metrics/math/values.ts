@@ -71,7 +71,8 @@ export function combined(a: Value, b: Value, of: (a: number, b: number) => numbe
   if (a.type === "list" && b.type === "list")
     throw new ExpressionError("An operator takes at most one array of time series.");
   if (a.type === "list")
-    return { type: "list", items: a.items.map((each) => combined(each, b, of) as TimeSeries) }; // A series with a series or a number.
+    // A series with a series or a number.
+    return { type: "list", items: a.items.map((each) => combined(each, b, of) as TimeSeries) };
   if (b.type === "list")
     return { type: "list", items: b.items.map((each) => combined(a, each, of) as TimeSeries) }; // As above.
   if (a.type === "scalar" && b.type === "scalar") return scalar(of(a.value, b.value));

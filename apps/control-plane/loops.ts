@@ -1,0 +1,225 @@
+import { createHmac } from "node:crypto";
+import { join } from "node:path";
+import { replicaWriter } from "@gantry/api/s3/write-replica";
+import { publishFromService } from "@gantry/api/sns/from-service";
+import { sendFromTopic } from "@gantry/api/sqs/from-topic";
+import {
+  NodeGateway,
+  alarmController,
+  autoScalingController,
+  certificateValidationController,
+  clientTokenController,
+  codeDeployController,
+  codeDeployHookController,
+  deploymentReportController,
+  drainingController,
+  expiryController,
+  hookController,
+  lifecycleController,
+  metricFilterController,
+  objectEventController,
+  objectReplicationController,
+  ownCertificateController,
+  parameterPolicyController,
+  registryController,
+  replicationController,
+  retentionController,
+  rotationController,
+  scalingPolicyAction,
+  schedulerController,
+  serviceController,
+  sessionController,
+  targetController,
+  subscriptionController,
+  instanceController,
+  taskController,
+  topicAction,
+  topicDeliveryController,
+  topicEndpoints,
+  topicSigner,
+  warmPoolController,
+} from "@gantry/controllers";
+import { databaseRecipe, machineRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
+import { Controller, type Reconciler } from "@gantry/kernel";
+import { AgentServer } from "./agent-stream.ts";
+import type { Api } from "./api.ts";
+import { balancerLogFiles } from "./balancer-log-files.ts";
+import { bucketMetricsController } from "./bucket-metrics.ts";
+import { containerLogs } from "./container-logs.ts";
+import { eventControllers } from "./event-controllers.ts";
+import { flowLogDelivery } from "./flow-log-delivery.ts";
+import { objectReader } from "./object-reader.ts";
+import { hookCaller } from "./hook-endpoints.ts";
+import { imageFinder, imageResolver } from "./image-resolver.ts";
+import type { Instance } from "./instance.ts";
+import { ensureLink, keepFresh } from "./link.ts";
+import { metricIntake } from "./metric-intake.ts";
+import { minuteMetricsController } from "./minute-metrics.ts";
+import { listenOn } from "./listen-on.ts";
+
+/** What runs without being asked: the controllers, and the sessions with nodes' agents. */
+export interface Loops {
+  readonly gateway: Pick<NodeGateway, "agents" | "tellClock">;
+  stop(): Promise<void>;
+}
+
+/** Starts the controllers, and listens for nodes' agents. Whatever changed before is found in the records. */
+export async function startLoops(instance: Instance, api: Api): Promise<Loops> {
+  const { folder, settings, machineClock, clock, log } = instance;
+  const controllers = [
+    ...reconcilers(instance, api),
+    ...measuring(instance),
+    certificateValidation(instance),
+  ].map((reconciler) => new Controller(reconciler, { clock, log }));
+  const gateway = newGateway(instance, api);
+  const linkOptions = { folder, instance: settings.instance };
+  const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
+  const agentServer = new AgentServer(link, { gateway, clock: machineClock, log });
+  listenOn(instance, agentServer.server, settings.linkPort);
+  gateway.start();
+  for (const controller of controllers) controller.start();
+  keepFresh({ ...linkOptions, clock: machineClock, log }, (renewed) => agentServer.renew(renewed));
+  return {
+    gateway,
+    async stop() {
+      agentServer.close();
+      await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
+    },
+  };
+}
+
+/** The loops that turn records into other records. */
+function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
+  const { folder, settings, machineClock, store, clock, ids, log, vault, metrics, objects } = instance;
+  const deps = { store, clock, ids, log };
+  // Controllers that handle certificates, or delete data, use real time: moving the clock deletes nothing.
+  const realDeps = { ...deps, clock: machineClock };
+  const { policy: permissions, images, dispatcher } = api;
+  const callHook = hookCaller({ ...deps, folder });
+  return [
+    schedulerController({
+      ...deps,
+      publicPool: settings.publicPool,
+      findImage: imageFinder(imageDeps(instance, api)),
+      permissions,
+      vault,
+      overcommit: settings.overcommit,
+      readObject: objectReader(dispatcher),
+    }),
+    warmPoolController(deps),
+    taskController({ ...deps, vault }),
+    instanceController({ ...deps, vault }),
+    clientTokenController(realDeps),
+    expiryController({ ...realDeps, vault }),
+    parameterPolicyController(realDeps),
+    rotationController({ ...realDeps, callFunction: callHook }),
+    sessionController(realDeps),
+    serviceController({ ...deps, permissions }),
+    hookController({ ...deps, permissions, callHook }),
+    codeDeployController({ ...deps, permissions }),
+    codeDeployHookController({ ...deps, permissions, callHook }),
+    targetController(deps),
+    deploymentReportController({ ...deps, metrics }),
+    drainingController(deps),
+    ownCertificateController({ ...realDeps, vault, authority: instance.authority }),
+    lifecycleController({ ...realDeps, objects }),
+    objectEventController({ ...deps, objects }),
+    objectReplicationController({
+      ...{ ...realDeps, objects },
+      writeReplica: replicaWriter({ ...realDeps, objects, vault, permissions }),
+    }),
+    registryController({ ...realDeps, images }),
+    replicationController({ ...realDeps, images, permissions }),
+    alarmController({ ...deps, metrics, actionOf: alarmActions({ ...realDeps, vault }) }),
+    topicDeliveryController({
+      ...{ ...realDeps, vault },
+      sendToQueue: (message) => sendFromTopic({ ...realDeps, vault, queues: instance.queues }, message),
+      post: topicEndpoints(instance.authority),
+      signer: topicSigner({ ...realDeps, vault, authority: instance.authority }),
+    }),
+    autoScalingController({ ...deps, metrics }),
+    ...eventControllers({ ...deps, dispatcher, logs: instance.logs }),
+    ...logReconcilers(instance),
+  ];
+}
+
+/** What alarms may do: scale a target, or publish to a topic. */
+function alarmActions(deps: Parameters<typeof publishFromService>[0]) {
+  const publish = (message: Parameters<typeof publishFromService>[1]) => publishFromService(deps, message);
+  return (arn: string) =>
+    scalingPolicyAction(deps.store, arn) ?? topicAction({ store: deps.store, publish }, arn);
+}
+
+/** The loops that read and expire log events. */
+function logReconcilers(instance: Instance): readonly Reconciler[] {
+  const { store, machineClock, ids, log, logs, metrics, folder } = instance;
+  const deps = { store, clock: machineClock, ids, log };
+  return [
+    metricFilterController({ ...deps, logs, metrics }),
+    subscriptionController({ ...deps, logs, callFunction: hookCaller({ ...deps, folder }) }),
+    retentionController({
+      ...deps,
+      expireLogs: (group, before) => logs.expire(group, before),
+    }),
+  ];
+}
+
+/** The loop that issues certificates once their names are validated. */
+function certificateValidation({ store, machineClock: clock, ids, log }: Instance): Reconciler {
+  return certificateValidationController({ store, clock, ids, log });
+}
+
+/** The loops that publish metrics derived from records and objects. */
+function measuring({ store, clock, metrics, objects }: Instance): readonly Reconciler[] {
+  const add: typeof metrics.add = (points, batch) => metrics.add(points, batch);
+  return [
+    minuteMetricsController({ store, clock, add }),
+    bucketMetricsController({ store, clock, objects: objects.index, add }),
+  ];
+}
+
+/** The nodes: records out as assignments, observations in as records. */
+function newGateway(instance: Instance, api: Api): NodeGateway {
+  const { folder, settings, machineClock, store, clock, ids, log, keys, metrics } = instance;
+  const deps = { store, clock, ids, log };
+  const realDeps = { ...deps, clock: machineClock };
+  const { account } = settings;
+  const imageOptions = { cacheFolder: join(folder, "cache"), label: "gantry.image=true" };
+  return new NodeGateway({
+    ...deps,
+    assignments: {
+      vault: instance.vault,
+      secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
+      resolveImage: imageResolver(imageDeps(instance, api)),
+      databaseImage: databaseRecipe.tag,
+      machineImage: machineRecipe.tag,
+    },
+    settings: {
+      tlsHost: "127.0.0.1",
+      tlsPort: settings.tlsPort,
+      caPem: instance.authority.caPem,
+      account,
+      relayKey: api.relayKey,
+      dnsPort: settings.dnsPort,
+    },
+    takeLogs: containerLogs({ ...realDeps, logs: instance.logs, permissions: api.policy, account }),
+    takeMetrics: metricIntake({ store, metrics }),
+    takeBalancerLog: balancerLogFiles({ ...realDeps, objects: instance.objects }),
+    takeFlows: flowLogDelivery({
+      ...{ ...realDeps, objects: instance.objects, logs: instance.logs, permissions: api.policy },
+      callApi: (call) => api.dispatcher.call(call),
+    }),
+    provideImage: async (image) => {
+      const recipe = [databaseRecipe, machineRecipe, ...wellKnownRecipes].find(
+        (each) => each.tag === image || each.tag === `${image}:latest`,
+      );
+      if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
+      await provideImage(recipe, imageOptions);
+    },
+  });
+}
+
+function imageDeps({ settings, store, vault, machineClock: clock }: Instance, api: Api) {
+  const isPlainSecure = settings.plainHttp === "secure";
+  return { registry: api.registryAddress, vault, clock, store, policy: api.policy, isPlainSecure };
+}

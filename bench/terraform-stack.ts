@@ -1,0 +1,96 @@
+import { join, resolve } from "node:path";
+import { canRunTerraform, openTerraform } from "../tools/terraform/terraform.ts";
+import { idleMs, MemoryServer } from "./memory-server.ts";
+import { median, type Answer, type Bench, type Question } from "./question.ts";
+
+const CONFIGURATION = resolve(import.meta.dirname, "../tools/terraform/stack");
+const ROUNDS = 3;
+/** A pause of the provider, in ms: a server that answers from memory is asked again within less. */
+const PAUSE_MS = 500;
+const RATIO_MAX = 1.2;
+
+/** Times of one run, in s, and when its `apply` was over, in ms. */
+interface Run {
+  readonly apply: number;
+  readonly plan: number;
+  readonly appliedAt: number;
+}
+
+/**
+ * Terraform's plan and apply of the stack of 270 resources, against the same by a server that answers from memory what
+ * the platform answered before (`memory-server.ts`). The provider's own fixed waits are those in which that server is
+ * asked nothing; they are taken from both. Longer waits for the platform count: there, everything is ready at once.
+ * Services run no tasks, and there is no database: the benchmark `terraform` has both.
+ */
+export const terraformStack: Question = {
+  name: "terraform-stack",
+  async ask(bench) {
+    if (!canRunTerraform()) {
+      process.stderr.write("  Terraform or its AWS provider is not here: not measured\n");
+      return [];
+    }
+    const memory = new MemoryServer();
+    const proxy = await memory.record(bench.settings.port);
+    await run(bench, proxy.port, true);
+    proxy.close();
+    const server = await memory.serve();
+    const [ours, theirs, waits]: [Run[], Run[], number[]] = [[], [], []];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      ours.push(await run(bench, bench.settings.port, true));
+      memory.reset();
+      const remembered = await run(bench, server.port, false);
+      theirs.push(remembered);
+      const arrivals = memory.arrivals.filter((at) => at < remembered.appliedAt);
+      waits.push(idleMs(arrivals, PAUSE_MS) / 1_000);
+    }
+    server.close();
+    const known = `${memory.unknown.length} of the requests are not in memory`;
+    process.stderr.write(`  ${known}; the provider waits for ${median(waits).toFixed(1)} s\n`);
+    return (["plan", "apply"] as const).map((phase) => {
+      const wait = phase === "apply" ? median(waits) : 0;
+      return answer(
+        phase,
+        ours.map((each) => each[phase] - wait),
+        theirs.map((each) => each[phase] - wait),
+      );
+    });
+  },
+};
+
+function answer(phase: string, ours: readonly number[], theirs: readonly number[]): Answer {
+  return {
+    name: `terraform-stack-${phase}`,
+    unit: "s",
+    value: median(ours),
+    baseline: median(theirs),
+    against: "a server that answers from memory",
+    goal: { of: "ratio", most: RATIO_MAX },
+  };
+}
+
+/** Applies, plans and, where there is something, destroys. In s. Errors: Terraform's; a plan that is not empty. */
+async function run(bench: Bench, port: number, isReal: boolean): Promise<Run> {
+  const environment = {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+    AWS_SHARED_CREDENTIALS_FILE: join(bench.settings.folder, "credentials"),
+  };
+  const terraform = openTerraform(environment, { name: "bench", database: "false" }, CONFIGURATION);
+  try {
+    await terraform.init();
+    const apply = await seconds(() => terraform.apply());
+    const appliedAt = performance.now();
+    const plan = await seconds(async () => {
+      if (!(await terraform.plan()).includes("No changes")) throw new Error("The plan is not empty.");
+    });
+    if (isReal) await terraform.destroy();
+    return { apply, plan, appliedAt };
+  } finally {
+    terraform.remove();
+  }
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1_000;
+}

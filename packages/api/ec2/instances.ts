@@ -1,0 +1,230 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader } from "@gantry/state";
+import { instanceSize } from "@gantry/state/instance-sizes";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { machineImages } from "../common/machine-images.ts";
+import { isIn, within } from "../common/place.ts";
+import { presentTags } from "../common/tags.ts";
+import { ApiError } from "./api-error.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
+import { privateDnsNameOf, publicDnsNameOf } from "./filter-fields.ts";
+import { applyFilters, selectById } from "./filters.ts";
+import { instanceFields } from "./instance-fields.ts";
+import { presentState, rootDeviceOf } from "./instance-parts.ts";
+import { presentMetadataOptions } from "./instance-metadata-options.ts";
+
+/** Source: API_DescribeInstances. */
+export function instanceOperations(deps: Ec2Deps) {
+  return {
+    DescribeInstances: (input, context) => describeInstances(deps, input, context),
+  } satisfies Implementation<typeof ec2>;
+}
+
+/** All instances of the place. */
+export function instancesOf(reader: Reader, place: Place): readonly Ec2InstanceRecord[] {
+  return reader.list("ec2Instance").filter((each) => isIn(each, place));
+}
+
+/** Errors: InvalidInstanceID.NotFound, InvalidInstanceID.Malformed. */
+export function findInstance(reader: Reader, place: Place, id: string | undefined): Ec2InstanceRecord {
+  const found = within(reader.get("ec2Instance", id), place);
+  if (found === undefined) throw missingInstance(id);
+  return found;
+}
+
+/** The instances with these ids, or all where none are given. Errors: those of `findInstance`. */
+export function instancesNamed(
+  reader: Reader,
+  place: Place,
+  ids: readonly string[] | undefined,
+): readonly Ec2InstanceRecord[] {
+  return selectById(instancesOf(reader, place), ids, (each) => each.id, missingInstance);
+}
+
+function missingInstance(id: string | undefined): ApiError {
+  return /^i-[0-9a-f]{8,17}$/.test(id ?? "")
+    ? new ApiError("InvalidInstanceID.NotFound", `The instance ID '${id ?? ""}' does not exist`)
+    : new ApiError("InvalidInstanceID.Malformed", `Invalid id: "${id ?? ""}"`);
+}
+
+function describeInstances(
+  { store }: Ec2Deps,
+  input: ec2.DescribeInstancesRequest,
+  context: RequestContext,
+): ec2.DescribeInstancesResult {
+  const chosen = instancesNamed(store, context, input.InstanceIds);
+  const fitting = applyFilters(chosen, input.Filters, instanceFields(store));
+  const byReservation = Map.groupBy(fitting, (each) => each.reservationId);
+  return { Reservations: [...byReservation.values()].map((each) => presentReservation(store, each)) };
+}
+
+/** Instances that one request launched. */
+export function presentReservation(reader: Reader, instances: readonly Ec2InstanceRecord[]): ec2.Reservation {
+  const [first] = instances;
+  return {
+    ReservationId: first?.reservationId,
+    OwnerId: first?.account,
+    Groups: [],
+    Instances: instances.map((each) => presentInstance(reader, each)),
+  };
+}
+
+function presentInstance(reader: Reader, instance: Ec2InstanceRecord): ec2.Instance {
+  const eni = reader.get("networkInterface", instance.networkInterfaceId);
+  const image = machineImages(instance.region).find((each) => each.id === instance.imageId);
+  const { isBurstable } = instanceSize(instance.instanceType);
+  return {
+    InstanceId: instance.id,
+    ImageId: instance.imageId,
+    InstanceType: instance.instanceType as ec2._InstanceType, // Checked at launch.
+    State: presentState(instance.state),
+    StateReason: instance.stateReason && {
+      Code: instance.stateReason.code,
+      Message: instance.stateReason.message,
+    },
+    StateTransitionReason: instance.transitionReason,
+    AmiLaunchIndex: instance.launchIndex,
+    Architecture: image?.architecture ?? "x86_64",
+    ClientToken: instance.clientToken ?? "",
+    ...presentSettings(instance),
+    CurrentInstanceBootMode: "legacy-bios",
+    EnaSupport: true,
+    Hypervisor: "xen",
+    IamInstanceProfile: instance.profile && {
+      Arn: instance.profile.arn,
+      Id: reader.get("instanceProfile", instance.profile.arn)?.id,
+    },
+    KeyName: instance.keyName,
+    LaunchTime: new Date(instance.launchedAt),
+    MetadataOptions: presentMetadataOptions(instance.metadataOptions),
+    PlatformDetails: "Linux/UNIX",
+    UsageOperation: "RunInstances",
+    UsageOperationUpdateTime: new Date(instance.launchedAt),
+    ProductCodes: [],
+    RootDeviceName: rootDeviceOf(instance),
+    RootDeviceType: "ebs",
+    VirtualizationType: "hvm",
+    BootMode: isBurstable ? undefined : "uefi-preferred",
+    Tags: presentTags(instance.tags),
+    ...(instance.state === "terminated" ? {} : presentNetwork(reader, instance, eni)),
+    BlockDeviceMappings: presentDevices(reader, instance),
+  };
+}
+
+/** The settings of the request that launched an instance, with the values of those that it left out. */
+function presentSettings(instance: Ec2InstanceRecord): Partial<ec2.Instance> {
+  const { vcpus, architecture } = instanceSize(instance.instanceType);
+  const threads = architecture === "arm64" || instance.instanceType.startsWith("t2.") ? 1 : 2;
+  const settings: Partial<ec2.RunInstancesRequest> = instance.settings;
+  return {
+    CpuOptions: {
+      CoreCount: settings.CpuOptions?.CoreCount ?? Math.max(1, vcpus / threads),
+      ThreadsPerCore: settings.CpuOptions?.ThreadsPerCore ?? threads,
+    },
+    CapacityReservationSpecification: {
+      CapacityReservationPreference:
+        settings.CapacityReservationSpecification?.CapacityReservationPreference ?? "open",
+    },
+    EbsOptimized: settings.EbsOptimized ?? false,
+    EnclaveOptions: { Enabled: settings.EnclaveOptions?.Enabled ?? false },
+    HibernationOptions: { Configured: settings.HibernationOptions?.Configured ?? false },
+    MaintenanceOptions: {
+      AutoRecovery: settings.MaintenanceOptions?.AutoRecovery ?? "default",
+      RebootMigration: "default",
+    },
+    Monitoring: { State: settings.Monitoring?.Enabled === true ? "enabled" : "disabled" },
+    Placement: {
+      AvailabilityZone: instance.availabilityZone,
+      GroupName: settings.Placement?.GroupName ?? "",
+      Tenancy: settings.Placement?.Tenancy ?? "default",
+      PartitionNumber: settings.Placement?.PartitionNumber,
+      GroupId: settings.Placement?.GroupId,
+    },
+  };
+}
+
+function presentDevices(reader: Reader, { id }: Ec2InstanceRecord): ec2.InstanceBlockDeviceMapping[] {
+  return reader.list("volume").flatMap((volume) =>
+    volume.attachment?.instanceId === id
+      ? [
+          {
+            DeviceName: volume.attachment.device,
+            Ebs: {
+              AttachTime: new Date(volume.attachment.attachedAt),
+              DeleteOnTermination: volume.attachment.deleteOnTermination,
+              Status: "attached" as const,
+              VolumeId: volume.id,
+            },
+          },
+        ]
+      : [],
+  );
+}
+
+function presentNetwork(
+  reader: Reader,
+  instance: Ec2InstanceRecord,
+  eni: NetworkInterfaceRecord | undefined,
+): Partial<ec2.Instance> {
+  if (eni === undefined) return {};
+  const groups = eni.securityGroups.map((GroupId) => ({
+    GroupId,
+    GroupName: reader.get("securityGroup", GroupId)?.name,
+  }));
+  const [PrivateDnsName, PublicDnsName] = [privateDnsNameOf(eni), publicDnsNameOf(eni, reader) ?? ""];
+  const isElastic = reader.list("elasticAddress").some((each) => each.networkInterfaceId === eni.id);
+  const association =
+    eni.publicIp === undefined
+      ? undefined
+      : { IpOwnerId: isElastic ? eni.account : "amazon", PublicIp: eni.publicIp, PublicDnsName };
+  return {
+    PrivateDnsName,
+    PublicDnsName,
+    PrivateIpAddress: eni.privateIp,
+    PublicIpAddress: eni.publicIp,
+    PrivateDnsNameOptions: {
+      HostnameType: "ip-name",
+      EnableResourceNameDnsARecord: false,
+      EnableResourceNameDnsAAAARecord: false,
+    },
+    SecurityGroups: groups,
+    SourceDestCheck: eni.sourceDestCheck ?? true,
+    SubnetId: eni.subnetId,
+    VpcId: eni.vpcId,
+    NetworkInterfaces: [
+      {
+        NetworkInterfaceId: eni.id,
+        Attachment: presentAttachment(instance),
+        Description: eni.description,
+        Groups: groups,
+        InterfaceType: "interface",
+        MacAddress: eni.mac,
+        OwnerId: eni.account,
+        PrivateDnsName,
+        PrivateIpAddress: eni.privateIp,
+        PrivateIpAddresses: [
+          { Primary: true, PrivateDnsName, PrivateIpAddress: eni.privateIp, Association: association },
+        ],
+        Association: association,
+        SourceDestCheck: eni.sourceDestCheck ?? true,
+        Status: "in-use",
+        SubnetId: eni.subnetId,
+        VpcId: eni.vpcId,
+        Ipv6Addresses: [],
+      },
+    ],
+  };
+}
+
+/** How an instance's interface is attached to it. */
+export function presentAttachment(instance: Ec2InstanceRecord): ec2.InstanceNetworkInterfaceAttachment {
+  return {
+    AttachmentId: instance.attachmentId,
+    AttachTime: new Date(instance.launchedAt),
+    DeleteOnTermination: true,
+    DeviceIndex: 0,
+    NetworkCardIndex: 0,
+    Status: "attached",
+  };
+}

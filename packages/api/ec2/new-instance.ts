@@ -1,0 +1,274 @@
+import { createHash } from "node:crypto";
+import type * as ec2 from "@aws-sdk/client-ec2";
+import {
+  allocatePublicIp,
+  chooseHost,
+  createInterface,
+  type Ec2InstanceRecord,
+  type InstanceProfileRecord,
+  type NetworkInterfaceRecord,
+  type Reader,
+  type SubnetRecord,
+  type Tags,
+  type Transaction,
+} from "@gantry/state";
+import { INSTANCE_SIZES } from "@gantry/state/instance-sizes";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { isIn } from "../common/place.ts";
+import { ApiError } from "./api-error.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
+import { tagsFor } from "./filters.ts";
+import { findImage } from "./images.ts";
+import { metadataSettings } from "./instance-metadata-options.ts";
+import { instancesOf, presentReservation } from "./instances.ts";
+import { unknownType } from "./instance-types.ts";
+import { namedKeyPair } from "./key-pairs.ts";
+import { defaultSecurityGroup, defaultVpcOf, findSecurityGroup, findSubnet } from "./lookups.ts";
+import { invalidValue } from "./missing.ts";
+import { RECORDED_SETTINGS } from "./members-instances.ts";
+import { rootVolumeOf } from "./root-volume.ts";
+import { checkedAddress } from "./subnet-addresses.ts";
+
+/** Source: EC2 User Guide, "Amazon EC2 service quotas"; more at once is not useful on one machine. */
+const COUNT_MAX = 100;
+/** Source: "Run commands when you launch an EC2 instance with user data input": 16 KB before it is encoded. */
+const USER_DATA_BYTES_MAX = 16 * 1024;
+
+/** Source: API_RunInstances. */
+export function newInstanceOperations(deps: Ec2Deps) {
+  return {
+    RunInstances: (input, context) => runInstances(deps, input, context),
+  } satisfies Implementation<typeof ec2>;
+}
+
+function runInstances(
+  deps: Ec2Deps,
+  input: ec2.RunInstancesRequest,
+  context: RequestContext,
+): ec2.Reservation {
+  const { store } = deps;
+  const digest = createHash("sha256").update(JSON.stringify(input)).digest("hex");
+  return store.transact((tx) => {
+    const known = instancesOf(tx, context).filter(
+      (each) => input.ClientToken !== undefined && each.clientToken === input.ClientToken,
+    );
+    if (known.some((each) => each.requestDigest !== digest))
+      throw new ApiError(
+        "IdempotentParameterMismatch",
+        `Client token '${input.ClientToken}' was used with a request whose parameters differ.`,
+      );
+    return presentReservation(tx, known.length > 0 ? known : launch(tx, deps, context, { input, digest }));
+  });
+}
+
+/** Everything that the instances of one request have in common. */
+interface Launch {
+  readonly input: ec2.RunInstancesRequest;
+  readonly digest: string;
+}
+
+function launch(
+  tx: Transaction,
+  deps: Ec2Deps,
+  context: RequestContext,
+  { input, digest }: Launch,
+): readonly Ec2InstanceRecord[] {
+  const { ids, clock } = deps;
+  const count = countOf(input);
+  const image = findImage(context.region, input.ImageId);
+  const instanceType = input.InstanceType ?? "m1.small";
+  if (!INSTANCE_SIZES.has(instanceType)) throw unknownType(instanceType);
+  const network = networkOf(tx, context, input);
+  const { subnet } = network;
+  const pair = input.KeyName === undefined ? undefined : namedKeyPair(tx, context, input.KeyName);
+  const profile = profileOf(tx, context, input.IamInstanceProfile);
+  const userData = checkedUserData(input.UserData);
+  const now = clock.now();
+  const common = {
+    ...{ account: context.account, region: context.region, reservationId: `r-${ids.hex(17)}` },
+    ...{ clientToken: input.ClientToken, requestDigest: digest, imageId: image.id, instanceType },
+    ...{ keyName: pair?.name, publicKey: pair?.publicKey, vpcId: subnet.vpcId, subnetId: subnet.id },
+    ...{ availabilityZone: subnet.availabilityZone, hasPublicAddress: network.isPublic, userData },
+    metadataOptions: metadataSettings(input.MetadataOptions, image),
+    disableApiTermination: input.DisableApiTermination ?? false,
+    disableApiStop: input.DisableApiStop ?? false,
+    settings: settingsOf(input),
+    ...{ state: "pending" as const, stateReason: undefined, transitionReason: "" },
+    ...{ rebooting: false, halted: false, reachable: false, sessionId: undefined },
+    ...{ launchedAt: now, terminatedAt: undefined, tags: tagsOf(input, "instance") },
+  };
+  return Array.from({ length: count }, (_, launchIndex) => {
+    const id = `i-${ids.hex(17)}`;
+    const nodeId = chooseHost(tx, [subnet.availabilityZone]);
+    const eni = newInterface(tx, deps, { id, nodeId, network, tags: tagsOf(input, "network-interface") });
+    const volume = rootVolumeOf(
+      { input, image, instanceId: id, volumeId: `vol-${ids.hex(17)}` },
+      subnet,
+      now,
+    );
+    tx.put("volume", volume.id, { ...volume, tags: tagsOf(input, "volume") });
+    const record: Ec2InstanceRecord = {
+      ...{ ...common, id, launchIndex, nodeId, networkInterfaceId: eni.id, rootVolumeId: volume.id },
+      attachmentId: `eni-attach-${ids.hex(17)}`,
+      profile: profile && { arn: profile.arn, associationId: `iip-assoc-${ids.hex(17)}` },
+    };
+    tx.put("ec2Instance", id, record);
+    return record;
+  });
+}
+
+function countOf({ MinCount: min = 1, MaxCount: max = 1 }: ec2.RunInstancesRequest): number {
+  if (min < 1) throw invalidValue(min, "minCount");
+  if (max < min) throw invalidValue(max, "maxCount", "It must be at least minCount.");
+  if (max > COUNT_MAX)
+    throw new ApiError(
+      "InstanceLimitExceeded",
+      `You have requested more instances (${max}) than ${COUNT_MAX}.`,
+    );
+  return max;
+}
+
+interface Network {
+  readonly subnet: SubnetRecord;
+  readonly groups: readonly string[];
+  readonly privateIp: string | undefined;
+  readonly isPublic: boolean;
+  readonly description: string;
+}
+
+/** The subnet, groups and addresses, from the request itself or from its first interface. */
+function networkOf(tx: Transaction, place: Place, input: ec2.RunInstancesRequest): Network {
+  const [given, ...more] = input.NetworkInterfaces ?? [];
+  if (more.length > 0 || given?.NetworkInterfaceId !== undefined)
+    throw new ApiError(
+      "InvalidParameterCombination",
+      "Gantry gives an instance one network interface, which is created with it.",
+    );
+  if (given !== undefined && (input.SubnetId !== undefined || (input.SecurityGroupIds ?? []).length > 0))
+    throw new ApiError(
+      "InvalidParameterCombination",
+      "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+    );
+  const subnet = subnetOf(tx, place, given?.SubnetId ?? input.SubnetId, input.Placement?.AvailabilityZone);
+  const primary = given?.PrivateIpAddresses?.find((each) => each.Primary)?.PrivateIpAddress;
+  return {
+    subnet,
+    groups: groupsOf(tx, place, subnet, {
+      ids: given?.Groups ?? input.SecurityGroupIds ?? [],
+      names: input.SecurityGroups ?? [],
+    }),
+    privateIp: checkedAddress(tx, subnet, given?.PrivateIpAddress ?? primary ?? input.PrivateIpAddress),
+    isPublic: given?.AssociatePublicIpAddress ?? subnet.mapPublicIpOnLaunch,
+    description: given?.Description ?? "",
+  };
+}
+
+/** Errors: InvalidSubnetID.NotFound, MissingInput, InvalidParameterValue. */
+function subnetOf(
+  reader: Reader,
+  place: Place,
+  id: string | undefined,
+  zone: string | undefined,
+): SubnetRecord {
+  if (id !== undefined) {
+    const subnet = findSubnet(reader, place, id);
+    if (zone !== undefined && subnet.availabilityZone !== zone)
+      throw invalidValue(zone, "placement.availabilityZone", `The subnet is in ${subnet.availabilityZone}.`);
+    return subnet;
+  }
+  const found = reader
+    .list("subnet")
+    .filter((each) => isIn(each, place) && each.defaultForAz)
+    .toSorted((a, b) => (a.availabilityZone < b.availabilityZone ? -1 : 1))
+    .find((each) => zone === undefined || each.availabilityZone === zone);
+  if (found === undefined)
+    throw new ApiError("MissingInput", `No default subnet found${zone === undefined ? "" : ` in ${zone}`}`);
+  return found;
+}
+
+function groupsOf(
+  reader: Reader,
+  place: Place,
+  subnet: SubnetRecord,
+  given: { readonly ids: readonly string[]; readonly names: readonly string[] },
+): readonly string[] {
+  const named = given.names.map((name) => {
+    const vpc = defaultVpcOf(reader, place);
+    const group = reader.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === name);
+    if (group === undefined)
+      throw new ApiError(
+        "InvalidGroup.NotFound",
+        `The security group '${name}' does not exist in default VPC '${vpc?.id ?? "none"}'`,
+      );
+    return group;
+  });
+  const groups = [...given.ids.map((id) => findSecurityGroup(reader, place, id)), ...named];
+  const stranger = groups.find((group) => group.vpcId !== subnet.vpcId);
+  if (stranger !== undefined)
+    throw new ApiError(
+      "InvalidParameter",
+      `Security group ${stranger.id} and subnet ${subnet.id} belong to different networks.`,
+    );
+  if (groups.length === 0) return [defaultSecurityGroup(reader, subnet.vpcId)?.id ?? ""];
+  return [...new Set(groups.map((group) => group.id))];
+}
+
+function newInterface(
+  tx: Transaction,
+  { ids, clock, publicPool }: Ec2Deps,
+  of: { id: string; nodeId: string | undefined; network: Network; tags: Tags },
+): NetworkInterfaceRecord {
+  const { subnet, groups, privateIp, isPublic, description } = of.network;
+  return createInterface(tx, ids, {
+    ...{ subnet, securityGroups: groups, type: "interface", description, nodeId: of.nodeId },
+    owner: { type: "instance", key: of.id },
+    publicIp: isPublic ? allocatePublicIp(tx, publicPool) : undefined,
+    ...{ now: clock.now(), tags: of.tags, privateIp },
+  });
+}
+
+/** The profile that a request names by its name or ARN. Errors: InvalidParameterValue. */
+export function profileOf(
+  reader: Reader,
+  { account }: Place,
+  given: ec2.IamInstanceProfileSpecification | undefined,
+): InstanceProfileRecord | undefined {
+  if (given?.Arn === undefined && given?.Name === undefined) return undefined;
+  const found = reader
+    .list("instanceProfile", `arn:aws:iam::${account}:instance-profile/`)
+    .find((each) => (given.Arn === undefined ? each.name === given.Name : each.arn === given.Arn));
+  if (found === undefined)
+    throw given.Arn === undefined
+      ? invalidValue(given.Name, "iamInstanceProfile.name", "Invalid IAM Instance Profile name")
+      : invalidValue(given.Arn, "iamInstanceProfile.arn", "Invalid IAM Instance Profile ARN");
+  return found;
+}
+
+/** Errors: InvalidParameterValue for what is no base64, or too much. */
+export function checkedUserData(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text))
+    throw new ApiError("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data");
+  if (Buffer.from(text, "base64").length > USER_DATA_BYTES_MAX)
+    throw new ApiError("InvalidParameterValue", "User data is limited to 16384 bytes");
+  return text;
+}
+
+function settingsOf(input: ec2.RunInstancesRequest): Ec2InstanceRecord["settings"] {
+  return Object.fromEntries(
+    RECORDED_SETTINGS.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]])),
+  );
+}
+
+/** The tags of one kind of resource that a request makes. */
+function tagsOf({ TagSpecifications: given }: ec2.RunInstancesRequest, type: ec2.ResourceType): Tags {
+  const types: readonly (string | undefined)[] = [
+    "instance",
+    "network-interface",
+    "volume",
+    "spot-instances-request",
+  ];
+  const wrong = given?.find((each) => !types.includes(each.ResourceType));
+  return tagsFor(wrong === undefined ? given?.filter((each) => each.ResourceType === type) : [wrong], type);
+}

@@ -1,0 +1,105 @@
+import type * as sdk from "@aws-sdk/client-ec2";
+import { formatArn } from "@gantry/kernel";
+import type { Reader } from "@gantry/state";
+import type { Place } from "../common/api-deps.ts";
+import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
+import { findKeyPair } from "./key-pairs.ts";
+import { defaultSecurityGroup, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { creating, each, need, tagging } from "./needs.ts";
+
+type Given = string | undefined;
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
+export function instancePermissions(store: Reader) {
+  return {
+    CreateKeyPair: creating("CreateKeyPair", "key-pair"),
+    ImportKeyPair: creating("ImportKeyPair", "key-pair"),
+    DescribeKeyPairs: "*",
+    DeleteKeyPair: (input, place) => [
+      need("key-pair", keyPairNameOf(store, place, { name: input.KeyName, id: input.KeyPairId }), place),
+    ],
+    DescribeImages: "*",
+    DescribeInstanceTypes: "*",
+    DescribeInstanceTypeOfferings: "*",
+    RunInstances: (input, place) => runNeeds(store, input, place),
+    DescribeInstances: "*",
+    DescribeInstanceStatus: "*",
+    DescribeInstanceCreditSpecifications: "*",
+    DescribeVolumes: "*",
+    DescribeInstanceAttribute: ofInstance,
+    ModifyInstanceMetadataOptions: ofInstance,
+    GetConsoleOutput: ofInstance,
+    ModifyInstanceAttribute: (input, place) => [
+      need("instance", input.InstanceId, place),
+      ...each("security-group", input.Groups, place),
+    ],
+    StartInstances: ofInstances,
+    StopInstances: ofInstances,
+    RebootInstances: ofInstances,
+    TerminateInstances: ofInstances,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function ofInstance(input: { InstanceId?: Given }, place: Caller): readonly Need[] {
+  return [need("instance", input.InstanceId, place)];
+}
+
+function ofInstances(input: { InstanceIds?: readonly string[] | undefined }, place: Caller): readonly Need[] {
+  return each("instance", input.InstanceIds, place);
+}
+
+/** A key pair is named by its name in ARNs. */
+function keyPairNameOf(
+  store: Reader,
+  place: Place,
+  named: { readonly name: Given; readonly id: Given },
+): Given {
+  return named.id === undefined ? named.name : findKeyPair(store, place, named)?.name;
+}
+
+function runNeeds(store: Reader, input: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
+  const subnets = [input.SubnetId, ...(input.NetworkInterfaces ?? []).map((eni) => eni.SubnetId)];
+  const known = subnets.filter((id) => id !== undefined);
+  const vpcId = store.get("subnet", known[0])?.vpcId ?? defaultVpcOf(store, place)?.id;
+  const groups = [
+    ...(input.SecurityGroupIds ?? []),
+    ...(input.NetworkInterfaces ?? []).flatMap((eni) => eni.Groups ?? []),
+    ...(input.SecurityGroups ?? []).map((GroupName) => securityGroupOf(store, place, { GroupName })?.id),
+  ];
+  const fallback = vpcId === undefined ? undefined : defaultSecurityGroup(store, vpcId)?.id;
+  return [
+    // The account of an image is left out of its ARN.
+    { resource: `arn:aws:ec2:${place.region}::image/${input.ImageId ?? "*"}` },
+    need("instance", undefined, place),
+    need("network-interface", undefined, place),
+    need("volume", undefined, place),
+    ...(known.length === 0 ? [need("subnet", undefined, place)] : each("subnet", known, place)),
+    ...(groups.length === 0 ? [fallback] : groups).map((id) => need("security-group", id, place)),
+    ...(input.KeyName === undefined ? [] : [need("key-pair", input.KeyName, place)]),
+    ...passedRole(store, input.IamInstanceProfile, place),
+    ...tagging("RunInstances", input, place),
+  ];
+}
+
+/** Source: EC2 User Guide, "Grant permissions to attach an IAM role to an instance". */
+export function passedRole(
+  store: Reader,
+  given: sdk.IamInstanceProfileSpecification | undefined,
+  place: Place,
+): readonly Need[] {
+  if (given?.Arn === undefined && given?.Name === undefined) return [];
+  const profile = store
+    .list("instanceProfile", `arn:aws:iam::${place.account}:instance-profile/`)
+    .find((each) => (given.Arn === undefined ? each.name === given.Name : each.arn === given.Arn));
+  if (profile?.roleArn === undefined) return [];
+  return [
+    {
+      action: "iam:PassRole",
+      resource: profile.roleArn,
+      conditions: {
+        "iam:PassedToService": "ec2.amazonaws.com",
+        "iam:AssociatedResourceArn": formatArn("ec2", place, "instance/*"),
+      },
+    },
+  ];
+}

@@ -1,0 +1,51 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import type { SubnetRecord, VolumeRecord } from "@gantry/state";
+import type { MachineImage } from "../common/machine-images.ts";
+import { ROOT_VOLUME, snapshotIdOf } from "./images.ts";
+import { invalidValue } from "./missing.ts";
+
+/** The volume of an instance's root file system, from the image and the request's mapping of its device. */
+export function rootVolumeOf(
+  of: {
+    readonly input: ec2.RunInstancesRequest;
+    readonly image: MachineImage;
+    readonly instanceId: string;
+    readonly volumeId: string;
+  },
+  subnet: SubnetRecord,
+  now: number,
+): VolumeRecord {
+  const { input, image, instanceId, volumeId: id } = of;
+  const other = (input.BlockDeviceMappings ?? []).find(
+    (each) => each.DeviceName !== image.rootDevice && each.NoDevice === undefined && each.Ebs !== undefined,
+  );
+  if (other !== undefined)
+    throw invalidValue(
+      other.DeviceName,
+      "blockDeviceMapping",
+      "Gantry gives an instance its root volume alone.",
+    );
+  const ebs = input.BlockDeviceMappings?.find((each) => each.DeviceName === image.rootDevice)?.Ebs;
+  const sizeGiB = ebs?.VolumeSize ?? ROOT_VOLUME.sizeGiB;
+  if (sizeGiB < ROOT_VOLUME.sizeGiB)
+    throw invalidValue(
+      sizeGiB,
+      "volumeSize",
+      `It is smaller than the snapshot, which has ${ROOT_VOLUME.sizeGiB} GiB.`,
+    );
+  const type = ebs?.VolumeType ?? ROOT_VOLUME.type;
+  const isThreeThousand = type === "gp3" || type === "gp2";
+  return {
+    ...{ account: subnet.account, region: subnet.region, id, availabilityZone: subnet.availabilityZone },
+    ...{ sizeGiB, type, encrypted: ebs?.Encrypted ?? false, kmsKeyId: ebs?.KmsKeyId },
+    iops: ebs?.Iops ?? (type === "gp2" ? Math.max(100, 3 * sizeGiB) : isThreeThousand ? 3_000 : undefined),
+    throughput: ebs?.Throughput ?? (type === "gp3" ? ROOT_VOLUME.throughput : undefined),
+    snapshotId: snapshotIdOf(image),
+    attachment: {
+      ...{ instanceId, device: image.rootDevice, attachedAt: now },
+      deleteOnTermination: ebs?.DeleteOnTermination ?? true,
+    },
+    createdAt: now,
+    tags: {},
+  };
+}

@@ -1,0 +1,34 @@
+import { ApiError } from "./api-error.ts";
+
+/** The identifier of an instance, in lower case. Errors: InvalidParameterValue. */
+export function toIdentifier(given = ""): string {
+  const identifier = given.toLowerCase();
+  if (!/^[a-z](?:[a-z0-9]|-(?!-)){0,62}$/.test(identifier) || identifier.endsWith("-"))
+    throw new ApiError(
+      "InvalidParameterValue",
+      "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a " +
+        "letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or " +
+        "contain two consecutive hyphens.",
+    );
+  return identifier;
+}
+
+/** The name of a master user. Errors: InvalidParameterValue. */
+export function checkUsername(username = ""): string {
+  if (/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username)) return username;
+  throw new ApiError(
+    "InvalidParameterValue",
+    "The parameter MasterUsername is not a valid identifier: it must have 1 to 16 letters, digits or " +
+      "underscores and begin with a letter.",
+  );
+}
+
+/** The password of a master user. Errors: InvalidParameterValue. */
+export function checkPassword(password = ""): string {
+  if (/^[\x21-\x7e]{8,41}$/.test(password) && !/[/"@']/.test(password)) return password;
+  throw new ApiError(
+    "InvalidParameterValue",
+    "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides " +
+      "'/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
+  );
+}

@@ -1,0 +1,72 @@
+import { normalName } from "@gantry/kernel/dns/dns-name";
+import type { HostedZoneRecord, Reader, ZoneVpc } from "@gantry/state";
+import { zoneArnOf } from "@gantry/state/transactions/zones";
+import { ApiError } from "./api-error.ts";
+
+type Given = string | undefined;
+
+export function invalidInput(message: string): ApiError {
+  return new ApiError("InvalidInput", message, { status: 400 });
+}
+
+/** The ARN of the zone that an id names, with or without `/hostedzone/` before it. */
+export function zoneArnIn(id: Given): string {
+  return zoneArnOf((id ?? "").replace(/^\/?hostedzone\//, ""));
+}
+
+/** A zone of the caller's account. Errors: NoSuchHostedZone. */
+export function findZone(reader: Reader, { account }: { account: string }, id: Given): HostedZoneRecord {
+  const zone = reader.get("hostedZone", zoneArnIn(id));
+  if (zone === undefined || zone.account !== account) throw noSuchZone(id);
+  return zone;
+}
+
+export function noSuchZone(id: Given): ApiError {
+  return new ApiError("NoSuchHostedZone", `No hosted zone found with ID: ${shortId(id)}`, { status: 404 });
+}
+
+function shortId(id: Given): string {
+  return zoneArnIn(id).split("/").at(-1) ?? "";
+}
+
+/** A VPC as the call names it, of any account. Errors: InvalidVPCId. */
+export function findVpc(
+  reader: Reader,
+  named: { VPCId?: Given; VPCRegion?: Given } | undefined,
+): ZoneVpc & { readonly account: string } {
+  const vpc = reader.get("vpc", named?.VPCId);
+  if (vpc === undefined || (named?.VPCRegion !== undefined && named.VPCRegion !== vpc.region))
+    throw new ApiError(
+      "InvalidVPCId",
+      `The VPC: ${named?.VPCId ?? ""} in region ${named?.VPCRegion ?? ""} is invalid.`,
+      {
+        status: 400,
+      },
+    );
+  return { id: vpc.id, region: vpc.region, account: vpc.account };
+}
+
+/** A name as Route 53 writes it: with a final dot, and `*` as an escape. */
+export function presentName(name: string): string {
+  return `${name.replace("*", "\\052")}.`;
+}
+
+/** A normal name of what a caller writes; empty where it is not given. */
+export function nameOf(text: Given): string {
+  return normalName(text ?? "");
+}
+
+/** A VPC has one private zone of a name. Errors: ConflictingDomainExists. */
+export function checkNoConflict(reader: Reader, zone: HostedZoneRecord, vpc: ZoneVpc): void {
+  const others = reader.listBy("hostedZone", "name", zone.name);
+  if (others.some((other) => other.arn !== zone.arn && other.vpcs?.some(({ id }) => id === vpc.id)))
+    throw conflictingDomain(zone, vpc.id);
+}
+
+export function conflictingDomain(zone: HostedZoneRecord, vpcId: string): ApiError {
+  return new ApiError(
+    "ConflictingDomainExists",
+    `The VPC ${vpcId} has already been associated with a hosted zone with the domain name ${zone.name}.`,
+    { status: 400 },
+  );
+}

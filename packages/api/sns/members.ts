@@ -1,0 +1,8 @@
+import type * as sdk from "@aws-sdk/client-sns";
+import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+
+export const RECORDED: RecordedMembers<typeof sdk> = {};
+
+export const REFUSED: RefusedMembers<typeof sdk> = {
+  CreateTopic: ["DataProtectionPolicy"],
+};

@@ -1,0 +1,6 @@
+import type { QueueStore } from "@gantry/content";
+import type { ApiDeps } from "../common/api-deps.ts";
+
+export interface SqsDeps extends ApiDeps {
+  readonly queues: QueueStore;
+}

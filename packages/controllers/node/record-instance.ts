@@ -1,0 +1,70 @@
+import type { PodObservation } from "@gantry/agent-protocol";
+import { hostOf, type Ec2InstanceRecord, type Transaction } from "@gantry/state";
+
+/** Records what its node sees of an instance: it runs once its container does, and has stopped once that has. */
+export function recordInstance(
+  tx: Transaction,
+  { nodeId, instanceId }: { readonly nodeId: string; readonly instanceId: string },
+  observation: PodObservation,
+): void {
+  const instance = tx.get("ec2Instance", instanceId);
+  if (instance === undefined || hostOf(tx, instance) !== nodeId) return;
+  const next = observed(instance, observation);
+  if (JSON.stringify(next) !== JSON.stringify(instance)) tx.put("ec2Instance", instanceId, next);
+  if (next.state === "stopped" && instance.state !== "stopped") releasePublicAddress(tx, next);
+}
+
+function observed(instance: Ec2InstanceRecord, { phase, containers }: PodObservation): Ec2InstanceRecord {
+  // A pod that its node refused has no containers, and neither runs nor has stopped.
+  const isStopped = phase === "stopped" && containers.length > 0;
+  const reachable =
+    phase === "running" && containers.length > 0 && containers.every((each) => each.health === "HEALTHY");
+  switch (instance.state) {
+    case "pending":
+      return phase === "running" ? { ...instance, state: "running", reachable } : instance;
+    case "running":
+      if (instance.rebooting)
+        return isStopped ? { ...instance, rebooting: false, reachable: false } : instance;
+      return { ...instance, reachable };
+    case "stopping":
+      return isStopped ? { ...instance, state: "stopped", reachable: false } : instance;
+    case "shutting-down":
+      return isStopped ? { ...instance, halted: true, reachable: false } : instance;
+    case "stopped":
+    case "terminated":
+      return instance;
+  }
+}
+
+/** A stopped instance loses its public address, unless that is an elastic one. */
+function releasePublicAddress(tx: Transaction, { networkInterfaceId }: Ec2InstanceRecord): void {
+  const eni = tx.get("networkInterface", networkInterfaceId);
+  if (eni?.publicIp === undefined) return;
+  const isElastic = tx.list("elasticAddress").some((each) => each.networkInterfaceId === eni.id);
+  if (!isElastic) tx.put("networkInterface", eni.id, { ...eni, publicIp: undefined });
+}
+
+/**
+ * Ends an instance that its node has removed: its interface and its volumes that end with it are deleted, and
+ * its record is kept for a while.
+ */
+export function recordInstanceRemoved(
+  tx: Transaction,
+  { nodeId, instanceId, now }: { readonly nodeId: string; readonly instanceId: string; readonly now: number },
+): void {
+  const instance = tx.get("ec2Instance", instanceId);
+  if (instance === undefined || hostOf(tx, instance) !== nodeId || !instance.halted) return;
+  for (const address of tx.list("elasticAddress"))
+    if (address.networkInterfaceId === instance.networkInterfaceId)
+      tx.put("elasticAddress", address.allocationId, {
+        ...address,
+        associationId: undefined,
+        networkInterfaceId: undefined,
+      });
+  tx.delete("networkInterface", instance.networkInterfaceId);
+  for (const volume of tx.list("volume"))
+    if (volume.attachment?.instanceId === instanceId)
+      if (volume.attachment.deleteOnTermination) tx.delete("volume", volume.id);
+      else tx.put("volume", volume.id, { ...volume, attachment: undefined });
+  tx.put("ec2Instance", instanceId, { ...instance, state: "terminated", terminatedAt: now });
+}

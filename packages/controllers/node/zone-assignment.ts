@@ -1,0 +1,43 @@
+import type { ToControlPlane, ZoneAssignment } from "@gantry/agent-protocol";
+import type { Change, Reader, Transaction } from "@gantry/state";
+import { recordZoneCopy, zoneArnOf, zoneContent } from "@gantry/state/transactions/zones";
+
+/** The key of a zone's subject and assignment, from its ARN. */
+export function zoneKeyOf(zoneArn: string): string {
+  return `zone/${zoneArn.slice(zoneArn.lastIndexOf("/") + 1)}`;
+}
+
+/** The assignment of a hosted zone: every node's resolvers have it. Undefined where there is no such zone. */
+export function zoneAssignment(reader: Reader, id: string): ZoneAssignment | undefined {
+  const zone = reader.get("hostedZone", zoneArnOf(id));
+  return zone && { kind: "zone", key: `zone/${id}`, zone: zoneContent(reader, zone) };
+}
+
+/** The zones that a change can affect: its own, or those with an alias to the load balancer whose addresses change. */
+export function zonesOf(reader: Reader, { kind, key }: Change): readonly string[] {
+  // Each change of a record set changes the version of its zone, in the same commit.
+  if (kind === "hostedZone") return [zoneKeyOf(key)];
+  const name = kind === "loadBalancer" ? reader.get(kind, key)?.dnsName : balancerNameOf(reader, kind, key);
+  if (name === undefined && kind !== "loadBalancer") return [];
+  // A load balancer that is gone has no name any more.
+  const sets =
+    name === undefined
+      ? reader.list("dnsRecordSet").filter(({ alias }) => alias !== undefined)
+      : reader.listBy("dnsRecordSet", "target", name.toLowerCase());
+  return [...new Set(sets.map(({ zoneArn }) => zoneKeyOf(zoneArn)))];
+}
+
+/** The name of the load balancer that a network interface belongs to. */
+function balancerNameOf(reader: Reader, kind: Change["kind"], key: string): string | undefined {
+  const owner = kind === "networkInterface" ? reader.get(kind, key)?.owner : undefined;
+  return owner?.type === "loadBalancer" ? reader.get("loadBalancer", owner.key)?.dnsName : undefined;
+}
+
+/** Records the version of a zone that a node's resolvers answer from. */
+export function recordZone(
+  tx: Transaction,
+  nodeId: string,
+  { key, version }: Extract<ToControlPlane, { readonly type: "zone" }>,
+): void {
+  recordZoneCopy(tx, { zoneArn: zoneArnOf(key.slice(key.indexOf("/") + 1)), nodeId, version });
+}

@@ -1,0 +1,77 @@
+import { elapsedSince } from "@gantry/kernel";
+import {
+  primaryOf,
+  setDesiredCount,
+  type NodeRecord,
+  type Reader,
+  type ServiceRecord,
+  type TaskRecord,
+  type Transaction,
+} from "@gantry/state";
+import { AWAY_MAX_MS } from "../scheduler/filters.ts";
+import { isActive } from "./fleet.ts";
+import type { ServiceAction, ServiceTask, ServiceView } from "./service-action.ts";
+
+/**
+ * Makes the desired count of a service with the scheduling strategy DAEMON the number of nodes that are to run a
+ * task of it. Returns the service as it is now.
+ * Source: Amazon ECS Developer Guide, "Service scheduler concepts", Daemon.
+ */
+export function followNodes(tx: Transaction, service: ServiceRecord, now: number): ServiceRecord {
+  return setDesiredCount(tx, service.arn, daemonNodes(tx, service, now).size);
+}
+
+/**
+ * The nodes that are to run a task: those with an agent in a zone of the service's subnets. A node whose agent is
+ * away for long gets no new task, but keeps the one that it runs, as a container instance does.
+ */
+export function daemonNodes(reader: Reader, service: ServiceRecord, now: number): ReadonlySet<string> {
+  const subnets = primaryOf(reader, service.arn)?.network.subnets ?? [];
+  const zones = new Set(subnets.map((id) => reader.get("subnet", id)?.availabilityZone));
+  const running = new Set(
+    reader
+      .listBy("task", "service", service.arn)
+      .filter(isWanted)
+      .map(({ placement }) => placement?.nodeId),
+  );
+  const fits = ({ id, zone, state, lastContactAt = 0 }: NodeRecord): boolean =>
+    (zone === undefined || zones.has(zone)) &&
+    (state !== "DISCONNECTED" || elapsedSince(lastContactAt, now) < AWAY_MAX_MS || running.has(id));
+  return new Set(
+    reader
+      .list("node")
+      .filter(fits)
+      .map(({ id }) => id),
+  );
+}
+
+function isWanted({ desiredStatus, lastStatus }: TaskRecord): boolean {
+  return desiredStatus === "RUNNING" && lastStatus !== "STOPPED";
+}
+
+/**
+ * Separates the tasks that are where the strategy wants none: on a node that left, and a second one of the same
+ * version on a node. The rest is planned as any other service is. Pure.
+ */
+export function withoutStrays(
+  view: ServiceView,
+  nodes: ReadonlySet<string>,
+): { readonly view: ServiceView; readonly stops: readonly ServiceAction[] } {
+  const seen = new Set<string>();
+  const isStray = (each: ServiceTask): boolean => {
+    const nodeId = each.task.placement?.nodeId;
+    if (!isActive(each) || nodeId === undefined) return false;
+    const place = `${nodeId} ${each.task.deploymentId}`;
+    const isSecond = seen.has(place);
+    seen.add(place);
+    return isSecond || !nodes.has(nodeId);
+  };
+  const strays = new Set(view.tasks.filter(isStray));
+  const stops = [...strays].map(({ task }): ServiceAction => ({
+    type: "stopTask",
+    taskArn: task.arn,
+    reason: `Scaling activity initiated by (deployment ${task.deploymentId})`,
+    unhealthy: false,
+  }));
+  return { view: { ...view, tasks: view.tasks.filter((each) => !strays.has(each)) }, stops };
+}

@@ -1,0 +1,207 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  DescribeNetworkInterfacesCommand,
+  AcceptVpcPeeringConnectionCommand,
+  CreateFlowLogsCommand,
+  CreateRouteCommand,
+  CreateVpcEndpointCommand,
+  CreateVpcPeeringConnectionCommand,
+  DeleteFlowLogsCommand,
+  DeleteRouteCommand,
+  DeleteVpcEndpointsCommand,
+  DeleteVpcPeeringConnectionCommand,
+  DescribeFlowLogsCommand,
+  DescribeRouteTablesCommand,
+  ModifyVpcEndpointCommand,
+} from "@aws-sdk/client-ec2";
+import {
+  CloudWatchLogsClient,
+  DeleteLogGroupCommand,
+  FilterLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CreateRoleCommand,
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  IAMClient,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { openDemo, REGION } from "../e2e/demo.ts";
+import { eventually, run } from "../e2e/helpers.ts";
+import { openVpcs, type Sleeper } from "./vpcs.ts";
+
+// Two VPCs of the test's own with a task in each: peered, one with a gateway endpoint and a flow log.
+// Before: peerings, endpoint policies and flow logs were recorded, and nothing of them acted.
+const demo = openDemo(inject("demo"));
+const vpcs = openVpcs(demo);
+const { ec2 } = vpcs;
+const [logs, iam, s3] = [
+  new CloudWatchLogsClient(demo.client()),
+  new IAMClient(demo.client()),
+  new S3Client({ ...demo.client(), forcePathStyle: true }),
+];
+const [Bucket, RoleName, LogGroupName] = ["vpc-connections", "vpc-connections", "/vpc-connections"];
+type Vpc = Awaited<ReturnType<typeof vpcs.newVpc>> & { readonly tableId: string; readonly task: Sleeper };
+let one: Vpc;
+let two: Vpc;
+let server: ChildProcess | undefined;
+const undo: (() => Promise<unknown>)[] = [];
+
+async function newVpc(block: string): Promise<Vpc> {
+  const vpc = await vpcs.newVpc(block);
+  const everything = [
+    { IpProtocol: "tcp", FromPort: 8080, ToPort: 8080, IpRanges: [{ CidrIp: "10.0.0.0/8" }] },
+  ];
+  const group = await vpcs.newGroup(vpc.vpcId, { name: "connected", ingress: everything });
+  const { RouteTables = [] } = await ec2.send(
+    new DescribeRouteTablesCommand({ Filters: [{ Name: "vpc-id", Values: [vpc.vpcId] }] }),
+  );
+  const task = await vpcs.startSleeper(vpc.subnetId, group);
+  return { ...vpc, tableId: RouteTables[0]?.RouteTableId ?? "", task };
+}
+
+beforeAll(async () => {
+  [one, two] = await Promise.all([newVpc("10.81"), newVpc("10.82")]);
+  server = spawn("nsenter", ["-t", two.task.pid, "-n", "python3", "-m", "http.server", "8080"], {
+    stdio: "ignore",
+  });
+});
+afterAll(async () => {
+  server?.kill("SIGKILL");
+  for (const step of undo.toReversed()) await step();
+  await vpcs.close();
+});
+
+const ask = ({ task }: Vpc, ...words: readonly string[]) =>
+  run("nsenter", ["-t", task.pid, "-n", "curl", "-sk", "-m", "2", ...words]).catch(() => "");
+const asksTwo = async (port = 8080) => (await ask(one, `http://${two.task.ip}:${port}/`)) !== "";
+const document = (Statement: object) => JSON.stringify({ Version: "2012-10-17", Statement });
+
+it("begins a flow log, by its role", async () => {
+  const trust = {
+    Effect: "Allow",
+    Principal: { Service: "vpc-flow-logs.amazonaws.com" },
+    Action: "sts:AssumeRole",
+  };
+  const { Role } = await iam.send(
+    new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: document(trust) }),
+  );
+  undo.push(() => iam.send(new DeleteRoleCommand({ RoleName })));
+  const PolicyDocument = document({ Effect: "Allow", Action: "logs:*", Resource: "*" });
+  await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: "logs", PolicyDocument }));
+  undo.push(() => iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: "logs" })));
+  const { FlowLogIds } = await ec2.send(
+    new CreateFlowLogsCommand({
+      ...{ ResourceIds: [one.vpcId, two.vpcId], ResourceType: "VPC", TrafficType: "ALL", LogGroupName },
+      ...{ DeliverLogsPermissionArn: Role?.Arn, MaxAggregationInterval: 60 },
+    }),
+  );
+  expect(FlowLogIds).toHaveLength(2);
+  undo.push(() => logs.send(new DeleteLogGroupCommand({ logGroupName: LogGroupName })));
+  undo.push(() => ec2.send(new DeleteFlowLogsCommand({ FlowLogIds })));
+});
+
+it("carries traffic of a peering while both route tables lead to it", async () => {
+  const { VpcPeeringConnection } = await ec2.send(
+    new CreateVpcPeeringConnectionCommand({ VpcId: one.vpcId, PeerVpcId: two.vpcId }),
+  );
+  const VpcPeeringConnectionId = VpcPeeringConnection?.VpcPeeringConnectionId;
+  await ec2.send(new AcceptVpcPeeringConnectionCommand({ VpcPeeringConnectionId }));
+  const remove = () => ec2.send(new DeleteVpcPeeringConnectionCommand({ VpcPeeringConnectionId }));
+  const toTwo = { RouteTableId: one.tableId, DestinationCidrBlock: "10.82.0.0/16" };
+  await ec2.send(new CreateRouteCommand({ ...toTwo, VpcPeeringConnectionId }));
+  expect(await asksTwo()).toBe(false);
+  const toOne = { RouteTableId: two.tableId, DestinationCidrBlock: "10.81.0.0/16" };
+  await ec2.send(new CreateRouteCommand({ ...toOne, VpcPeeringConnectionId }));
+  await eventually(async () => expect(await asksTwo()).toBe(true));
+  // The security group of the other side decides as well: the flow log says so.
+  expect(await asksTwo(8081)).toBe(false);
+  await ec2.send(new DeleteRouteCommand(toOne));
+  await eventually(async () => expect(await asksTwo()).toBe(false));
+  await ec2.send(new CreateRouteCommand({ ...toOne, VpcPeeringConnectionId }));
+  await eventually(async () => expect(await asksTwo()).toBe(true));
+  await remove();
+  await eventually(async () => expect(await asksTwo()).toBe(false));
+  const { RouteTables = [] } = await ec2.send(
+    new DescribeRouteTablesCommand({ RouteTableIds: [one.tableId] }),
+  );
+  expect(RouteTables[0]?.Routes?.map((route) => route.State).toSorted()).toEqual(["active", "blackhole"]);
+});
+
+it("lets through a gateway endpoint what its policy allows, and shows a bucket's policy the endpoint", async () => {
+  await s3.send(new CreateBucketCommand({ Bucket }));
+  await s3.send(new PutObjectCommand({ Bucket, Key: "a", Body: "reached" }));
+  undo.push(() => s3.send(new DeleteBucketCommand({ Bucket })));
+  undo.push(() => s3.send(new DeleteObjectCommand({ Bucket, Key: "a" })));
+  const { VpcEndpoint } = await ec2.send(
+    new CreateVpcEndpointCommand({
+      ...{ VpcId: one.vpcId, RouteTableIds: [one.tableId], ServiceName: `com.amazonaws.${REGION}.s3` },
+    }),
+  );
+  const id = VpcEndpoint?.VpcEndpointId ?? "";
+  undo.push(() => ec2.send(new DeleteVpcEndpointsCommand({ VpcEndpointIds: [id] })));
+  const reading = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "*" };
+  const Condition = { StringEquals: { "aws:SourceVpce": id } };
+  const Resource = `arn:aws:s3:::${Bucket}/*`;
+  await s3.send(
+    new PutBucketPolicyCommand({ Bucket, Policy: document({ ...reading, Resource, Condition }) }),
+  );
+  const host = `s3.${REGION}.amazonaws.com`;
+  const get = (vpc: Vpc) =>
+    ask(vpc, "--resolve", `${host}:443:169.254.170.10`, `https://${host}/${Bucket}/a`);
+  await eventually(async () => expect(await get(one)).toBe("reached"));
+  await eventually(async () => expect(await get(two)).toContain("AccessDenied"));
+  const denied = document({ ...reading, Effect: "Deny" });
+  await ec2.send(new ModifyVpcEndpointCommand({ VpcEndpointId: id, PolicyDocument: denied }));
+  await eventually(async () => expect(await get(one)).toContain("AccessDenied"));
+});
+
+it("answers at an interface endpoint while the endpoint's security group lets port 443 in", async () => {
+  const GroupId = await vpcs.newGroup(one.vpcId, { name: "endpoint" });
+  const { VpcEndpoint } = await ec2.send(
+    new CreateVpcEndpointCommand({
+      ...{ VpcId: one.vpcId, SubnetIds: [one.subnetId], ServiceName: `com.amazonaws.${REGION}.ecs` },
+      ...{ VpcEndpointType: "Interface", PrivateDnsEnabled: false, SecurityGroupIds: [GroupId] },
+    }),
+  );
+  undo.push(() =>
+    ec2.send(new DeleteVpcEndpointsCommand({ VpcEndpointIds: [VpcEndpoint?.VpcEndpointId ?? ""] })),
+  );
+  const { NetworkInterfaces = [] } = await ec2.send(
+    new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: VpcEndpoint?.NetworkInterfaceIds }),
+  );
+  const host = `ecs.${REGION}.amazonaws.com`;
+  const at = `${host}:443:${NetworkInterfaces[0]?.PrivateIpAddress}`;
+  // Before: no one answered for the endpoint's MAC address in its own subnet.
+  const answers = () => ask(one, "--resolve", at, `https://${host}/`);
+  expect(await answers()).toBe("");
+  const https = { IpProtocol: "tcp", FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: "10.81.0.0/16" }] };
+  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [https] }));
+  await eventually(async () => expect(await answers()).not.toBe(""));
+});
+
+it("has written what passed and what was rejected", async () => {
+  await eventually(async () => {
+    const { events = [] } = await logs.send(
+      new FilterLogEventsCommand({ logGroupName: LogGroupName, limit: 1_000 }),
+    );
+    const lines = events.map((event) => event.message ?? "");
+    const between = lines.filter((line) => line.includes(` ${one.task.ip} ${two.task.ip} `));
+    expect(between.some((line) => / 8080 6 \d+ \d+ \d+ \d+ ACCEPT OK$/.test(line))).toBe(true);
+    expect(between.some((line) => / 8081 6 \d+ \d+ \d+ \d+ REJECT OK$/.test(line))).toBe(true);
+  }, 300_000);
+  const { FlowLogs = [] } = await ec2.send(
+    new DescribeFlowLogsCommand({ Filter: [{ Name: "resource-id", Values: [one.vpcId] }] }),
+  );
+  expect(FlowLogs).toMatchObject([{ DeliverLogsStatus: "SUCCESS" }]);
+});

@@ -1,0 +1,63 @@
+import { resolve } from "node:path";
+import {
+  GetResourcesCommand,
+  ResourceGroupsTaggingAPIClient,
+} from "@aws-sdk/client-resource-groups-tagging-api";
+import type { Kind } from "@gantry/state";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
+import { startApiWithoutNodes } from "./api-without-nodes.ts";
+
+const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/modules");
+/** Resources that the provider cannot import. Source: their pages in the provider's documentation. */
+const NOT_IMPORTED: ReadonlySet<string> = new Set(["aws_kms_ciphertext"]);
+const SECOND = { generation: "2" };
+/** Kinds of what the configuration makes, of which a region has none by itself. */
+const KINDS: readonly Kind[] = [
+  ...(["bucket", "queue", "topic", "topicSubscription", "secret", "parameter", "user", "role"] as const),
+  ...(["networkInterface", "loadBalancer", "targetGroup", "fileSystem", "databaseSubnetGroup"] as const),
+];
+
+describe.skipIf(!canRunTerraform())("Terraform, with the data sources that modules read", async () => {
+  const { api, environment, close } = await startApiWithoutNodes();
+  const terraform = openTerraform(environment, {}, CONFIGURATION);
+  let resources: readonly StateResource[] = [];
+  beforeAll(() => terraform.init());
+  afterAll(() => {
+    terraform.remove();
+    close();
+  });
+
+  it("applies, and the next plan is empty", async () => {
+    await terraform.apply();
+    expect(await terraform.plan()).toContain("No changes");
+  });
+
+  it("updates in place, and the next plan is empty", async () => {
+    expect(await terraform.apply(SECOND)).toMatch(/ 0 added, \d+ changed, 0 destroyed/);
+    expect(await terraform.plan(SECOND)).toContain("No changes");
+    resources = await terraform.resources();
+  });
+
+  it("imports what exists, and the next plan is empty", async () => {
+    const imported = resources.filter(({ type }) => !NOT_IMPORTED.has(type));
+    await terraform.reimport(imported, SECOND);
+    expect(await terraform.plan(SECOND)).toContain("No changes");
+  });
+
+  it("destroys, and leaves nothing", async () => {
+    await terraform.destroy(SECOND);
+    const tagging = new ResourceGroupsTaggingAPIClient(api.client());
+    const { ResourceTagMappingList: tagged = [] } = await tagging.send(
+      new GetResourcesCommand({ TagFilters: [{ Key: "Repository", Values: ["modules"] }] }),
+    );
+    // As on AWS, a key waits for its deletion for a week.
+    expect(tagged.filter(({ ResourceARN }) => !/:key\//.test(ResourceARN ?? ""))).toEqual([]);
+    const isLinked = (key: string) => key.includes(":role/aws-service-role/");
+    for (const kind of KINDS)
+      expect(
+        api.store.keys(kind).filter((key) => !isLinked(key)),
+        kind,
+      ).toEqual([]);
+  });
+});
