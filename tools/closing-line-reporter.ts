@@ -1,21 +1,31 @@
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
+import { closingLine, type TestFailure } from "../apps/cli/test-outcome.ts";
 import { checkSent } from "./members/check-sent.ts";
 
+const MESSAGE_MAX = 400;
+
 /**
- * Ends a run with one plain line: `N passed, N failed` (`, N skipped`). With GANTRY_TEST_COUNTS it also
- * writes the numbers to that file.
+ * Ends a run with one plain line: `N passed, N failed` (`, N skipped`). With GANTRY_TEST_COUNTS it writes the
+ * numbers and the failures to that file instead.
  */
 export default class ClosingLineReporter implements Reporter {
   async onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): Promise<void> {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
+    const failures: TestFailure[] = [];
     for (const module of modules) {
-      if (module.errors().length > 0) counts.failed += 1;
+      const [error] = module.errors();
+      if (error !== undefined) {
+        counts.failed += 1;
+        failures.push(failure(module, "(the file)", error.message));
+      }
       for (const test of module.children.allTests()) {
-        const { state } = test.result();
+        const { state, errors } = test.result();
         if (state === "passed") counts.passed += 1;
-        else if (state === "failed") counts.failed += 1;
-        else counts.skipped += 1;
+        else if (state === "failed") {
+          counts.failed += 1;
+          failures.push(failure(module, test.fullName, errors?.[0]?.message ?? "no message"));
+        } else counts.skipped += 1;
       }
     }
     if (counts.failed === 0 && (await ranAll(modules))) {
@@ -27,9 +37,13 @@ export default class ClosingLineReporter implements Reporter {
       }
     }
     const file = process.env["GANTRY_TEST_COUNTS"];
-    if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+    if (file !== undefined) writeFileSync(file, JSON.stringify({ ...counts, failures }));
     else process.stdout.write(`\n${closingLine(counts)}\n`);
   }
+}
+
+function failure(module: TestModule, name: string, message: string): TestFailure {
+  return { file: module.relativeModuleId, name, message: message.slice(0, MESSAGE_MAX) };
 }
 
 /** Whether all unit tests ran, and not a choice of them. */
@@ -38,8 +52,4 @@ async function ranAll(modules: readonly TestModule[]): Promise<boolean> {
   const [first] = unit;
   if (first === undefined || first.project.config.testNamePattern !== undefined) return false;
   return unit.length === (await first.project.globTestFiles()).testFiles.length;
-}
-
-export function closingLine(counts: { passed: number; failed: number; skipped: number }): string {
-  return `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}`;
 }

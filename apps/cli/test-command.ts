@@ -4,12 +4,7 @@ import { join } from "node:path";
 import { ensureDocker } from "./docker.ts";
 import { PROJECT, type PlatformDeps } from "./project.ts";
 import { run, runVisibly, succeeds, UserError } from "./run.ts";
-
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
+import { closingLine, filesToRunAgain, outcomeOf, type TierResult } from "./test-outcome.ts";
 
 const CHECKS: readonly { readonly name: string; readonly script: string }[] = [
   { name: "types", script: "types" },
@@ -19,38 +14,56 @@ const CHECKS: readonly { readonly name: string; readonly script: string }[] = [
 ];
 
 /**
- * Sets up the prerequisites of the tests, then runs all checks and tests, the fast ones first. The last line
- * of output is the counts.
+ * Sets up the prerequisites of the tests, then runs all checks and tests, the fast ones first. Files that
+ * failed run once more, alone. The output ends with what failed, and the counts as its last line.
  */
 export async function runTests(deps: PlatformDeps): Promise<number> {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const check of CHECKS) {
-    const ok = await deps.progress.step(
-      `Checking ${check.name}`,
-      async () => (await runVisibly("npm", ["run", "--silent", check.script], { cwd: PROJECT })) === 0,
-    );
-    if (ok) counts.passed += 1;
-    else counts.failed += 1;
-  }
+  const checks = await runChecks(deps);
   await ensureDocker(deps);
   await ensureBrowser(deps);
+  const results = [checks, ...(await runTiers())];
+  const outcome = outcomeOf(results, await runAgain(results));
+  for (const line of outcome.report) process.stdout.write(`\n${line}\n`);
+  process.stdout.write(`\n${closingLine(outcome)}\n`);
+  return outcome.failed === 0 ? 0 : 1;
+}
+
+async function runChecks(deps: PlatformDeps): Promise<TierResult> {
+  const failures: { file: string; name: string; message: string }[] = [];
+  for (const { name, script } of CHECKS) {
+    const ok = await deps.progress.step(
+      `Checking ${name}`,
+      async () => (await runVisibly("npm", ["run", "--silent", script], { cwd: PROJECT })) === 0,
+    );
+    if (!ok) failures.push({ file: "", name, message: "see above" });
+  }
+  const failed = failures.length;
+  return { project: "checks", passed: CHECKS.length - failed, failed, skipped: 0, failures };
+}
+
+async function runTiers(): Promise<readonly TierResult[]> {
+  const results: TierResult[] = [];
   // The client tests, Terraform above all, mostly wait, so the other tests use the processors in the
   // meantime.
   const clients = runProject("clients");
-  add(counts, await runProject("unit"));
-  add(counts, await runProject("simulation"));
-  add(counts, await runProject("docker"));
-  add(counts, await clients);
+  for (const project of ["unit", "simulation", "docker"]) results.push(await runProject(project));
+  results.push(await clients);
   // Tests with an instance of their own wait for starts and restarts, beside those that share one, and others
   // wait for the ends of minutes.
   const beside = [runProject("instances"), runProject("waiting")];
-  add(counts, await runProject("e2e"));
-  for (const project of beside) add(counts, await project);
-  add(counts, await runProject("machine"));
-  process.stdout.write(
-    `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`,
-  );
-  return counts.failed === 0 ? 0 : 1;
+  results.push(await runProject("e2e"));
+  for (const project of beside) results.push(await project);
+  results.push(await runProject("machine"));
+  return results;
+}
+
+/** Runs the files with failed tests once more, each alone on the machine; undefined where there is none. */
+async function runAgain(results: readonly TierResult[]): Promise<readonly TierResult[] | undefined> {
+  const files = filesToRunAgain(results);
+  if (files.length === 0) return undefined;
+  const again: TierResult[] = [];
+  for (const { project, file } of files) again.push(await runProject(project, file));
+  return again;
 }
 
 /**
@@ -67,25 +80,20 @@ export async function runSoak(duration: string): Promise<number> {
   });
 }
 
-function add(sum: { passed: number; failed: number; skipped: number }, counts: Counts): void {
-  sum.passed += counts.passed;
-  sum.failed += counts.failed;
-  sum.skipped += counts.skipped;
-}
-
-/** A run that ends before it reports counts is one failure. */
-async function runProject(project: string): Promise<Counts> {
+/** Runs a tier, or one file of it. A run that ends before it reports counts is one failure. */
+async function runProject(project: string, ...files: readonly string[]): Promise<TierResult> {
   const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
-  const file = join(folder, "counts.json");
+  const counts = join(folder, "counts.json");
   try {
-    const status = await runVisibly("npx", ["vitest", "run", "--project", project], {
+    const status = await runVisibly("npx", ["vitest", "run", "--project", project, ...files], {
       cwd: PROJECT,
-      env: { ...process.env, GANTRY_TEST_COUNTS: file },
+      env: { ...process.env, GANTRY_TEST_COUNTS: counts },
     });
-    const counts = JSON.parse(readFileSync(file, "utf8")) as Counts; // Our reporter wrote it.
-    return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+    const written = JSON.parse(readFileSync(counts, "utf8")) as Omit<TierResult, "project">; // By our reporter.
+    const failed = status !== 0 && written.failed === 0 ? 1 : written.failed;
+    return { project, ...written, failed };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { project, passed: 0, failed: 1, skipped: 0, failures: [] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

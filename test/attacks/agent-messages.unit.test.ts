@@ -211,6 +211,14 @@ describe("a message that no control plane sends", () => {
       { numRuns: 500 },
     ));
 
+  it.each(["", "pod", "pod/", "/x", "../pod/x", "pod/\0"])("is refused with the key %j", (key) => {
+    for (const message of [
+      { type: "unassign", key },
+      { type: "assign", assignment: { kind: "pod", key } },
+    ])
+      expect(messageProblem({ sequence: 1, message })).toContain("is not an assignment's key");
+  });
+
   it("has assignments of which none is carried out", () =>
     fc.assert(
       fc.property(json, fc.constantFrom("pod", "vpc", "interface", "folder", "__proto__"), (value, kind) => {

@@ -4,8 +4,10 @@ import { dnsName, integer, list, matching, object, oneOf, optional, text, type C
 
 type Message<Type extends ToAgent["type"]> = Extract<ToAgent, { type: Type }>;
 
+const assignmentKey = matching(/^(?:balancers|[A-Za-z]+\/[^\0]+)$/, "an assignment's key");
+
 /** Checks only what identifies an assignment; the agent checks the rest of each before it uses it. */
-const keyed = object({ kind: text, key: text });
+const keyed = object({ kind: text, key: assignmentKey });
 
 /** Checks a key; the problem text does not contain the key. */
 const relayKey: Check = (value, path) =>
@@ -26,7 +28,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
     kept: optional(list(text)),
   }),
   assign: object<Message<"assign">>({ type: oneOf("assign"), assignment: keyed }),
-  unassign: object<Message<"unassign">>({ type: oneOf("unassign"), key: text }),
+  unassign: object<Message<"unassign">>({ type: oneOf("unassign"), key: assignmentKey }),
   logsTaken: object<Message<"logsTaken">>({ type: oneOf("logsTaken"), containerId: text, cursor: text }),
   metricsTaken: object<Message<"metricsTaken">>({
     type: oneOf("metricsTaken"),
