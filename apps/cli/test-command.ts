@@ -20,7 +20,7 @@ const CHECKS: readonly { readonly name: string; readonly script: string }[] = [
 export async function runTests(deps: PlatformDeps): Promise<number> {
   const checks = await runChecks(deps);
   await ensureDocker(deps);
-  await ensureBrowser(deps);
+  await ensureTestPrograms(deps);
   const results = [checks, ...(await runTiers())];
   const outcome = outcomeOf(results, await runAgain(results));
   for (const line of outcome.report) process.stdout.write(`\n${line}\n`);
@@ -99,27 +99,31 @@ async function runProject(project: string, ...files: readonly string[]): Promise
   }
 }
 
+/** The programs that tests use, and the Debian packages that bring them. */
+const TEST_PROGRAMS: Readonly<Record<string, string>> = {
+  chromium: "chromium",
+  curl: "curl",
+  "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+  "qemu-aarch64-static": "qemu-user-static",
+};
+
 /**
- * Installs Chromium and the load generator from Debian's packages, where this is permitted; tests that lack
- * them report so.
+ * Installs what the tests use from Debian's packages, where this is permitted; tests that lack something
+ * report so.
  */
-async function ensureBrowser(deps: PlatformDeps): Promise<void> {
+async function ensureTestPrograms(deps: PlatformDeps): Promise<void> {
   const missing: string[] = [];
-  if (!(await succeeds("sh", ["-c", "command -v chromium"]))) missing.push("chromium");
-  if (!(await succeeds("sh", ["-c", "command -v curl"]))) missing.push("curl");
-  if (
-    missing.length === 0 ||
-    process.getuid?.() !== 0 ||
-    !(await succeeds("sh", ["-c", "command -v apt-get"]))
-  )
-    return;
-  await deps.progress.step(`Installing ${missing.join(" and ")} for the tests`, async () => {
-    const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    await run("apt-get", ["-q", "update"], { env: environment }).catch(() => {});
-    await run(
-      "apt-get",
-      ["-q", "-y", "--no-install-recommends", "install", ...missing, "fonts-dejavu-core"],
-      { env: environment },
-    ).catch(() => {});
+  for (const [program, debianPackage] of Object.entries(TEST_PROGRAMS))
+    if (!(await isInstalled(program))) missing.push(debianPackage);
+  if (missing.length === 0 || process.getuid?.() !== 0 || !(await isInstalled("apt-get"))) return;
+  await deps.progress.step(`Installing ${missing.join(", ")} for the tests`, async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const install = ["-q", "-y", "--no-install-recommends", "install", ...missing, "fonts-dejavu-core"];
+    await run("apt-get", ["-q", "update"], { env }).catch(() => {});
+    await run("apt-get", install, { env }).catch(() => {});
   });
+}
+
+function isInstalled(program: string): Promise<boolean> {
+  return succeeds("which", [program]);
 }
