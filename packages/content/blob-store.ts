@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, type BigIntStats } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Transform, type Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { DamagedError, ensurePrivateFolder } from "@gantry/kernel";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
@@ -58,44 +58,38 @@ export class BlobStore {
   }
 
   /**
-   * Streams the bytes and verifies them: if they do not match the digest, the stream fails before its last
-   * bytes. A blob that was verified within the last hour, in a file that has not changed since, is not
-   * verified again.
+   * Writes the bytes of a blob, or of a range of it (both ends inclusive), to `out`; does not end `out`. A whole blob
+   * is verified: if its bytes do not match the digest, its last bytes are not written. A blob that was verified
+   * within the last hour, in a file that has not changed since, is not verified again.
+   * Errors: DamagedBlobError, and the error of a connection that closes.
    */
-  read(digest: string, range?: { start: number; end: number }): Readable {
-    const path = this.#pathOf(digest);
-    if (range !== undefined || this.#isProven(digest))
-      return createReadStream(path, { ...range, highWaterMark: READ_BYTES });
+  async sendTo(out: Writable, digest: string, range?: { start: number; end: number }): Promise<void> {
     const algorithm = algorithmOf(digest);
-    const hash = createHash(algorithm);
-    const before = touchOf(path);
-    const prove = (): void => this.#prove(digest, before);
-    let held: Buffer | undefined;
-    const check = new Transform({
-      readableHighWaterMark: READ_BYTES,
-      writableHighWaterMark: READ_BYTES,
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        if (held !== undefined) this.push(held);
-        held = chunk;
-        done();
-      },
-      flush(done) {
-        if (`${algorithm}:${hash.digest("hex")}` !== digest)
-          return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
-        prove();
-        return done(null, held);
-      },
-    });
-    return createReadStream(path, { highWaterMark: READ_BYTES })
-      .on("error", (thrown) => check.destroy(thrown))
-      .pipe(check);
+    const { sendFile, ShortFileError } = await import("./send-file.ts"); // No first answer needs it.
+    const file = await open(this.#pathOf(digest));
+    try {
+      const stats = await file.stat({ bigint: true });
+      const [touch, size] = [touchOf(stats), Number(stats.size)];
+      if (range !== undefined || this.#isProven(digest, touch))
+        return await sendFile(file, out, range ?? { start: 0, end: size - 1 });
+      const hash = createHash(algorithm);
+      const check = (piece: Buffer, isLast: boolean): void => {
+        hash.update(piece);
+        if (isLast && `${algorithm}:${hash.digest("hex")}` !== digest) throw damagedBlob(digest);
+      };
+      if (size === 0) check(Buffer.alloc(0), true);
+      await sendFile(file, out, { start: 0, end: size - 1 }, check);
+      this.#prove(digest, touch);
+    } catch (thrown) {
+      throw thrown instanceof ShortFileError ? damagedBlob(digest, thrown) : thrown;
+    } finally {
+      await file.close();
+    }
   }
 
   async readAll(digest: string): Promise<Buffer> {
     const bytes = await readFile(this.#pathOf(digest));
-    if (digestOf(bytes, algorithmOf(digest)) !== digest)
-      throw new DamagedBlobError(`The blob ${digest} is damaged.`);
+    if (digestOf(bytes, algorithmOf(digest)) !== digest) throw damagedBlob(digest);
     return bytes;
   }
 
@@ -199,27 +193,23 @@ export class BlobStore {
   async #settle(path: string, digest: string): Promise<void> {
     const file = await open(path, "r");
     await file.sync();
+    const touch = touchOf(await file.stat({ bigint: true }));
     await file.close();
     const target = this.#pathOf(digest);
     mkdirSync(dirname(target), { recursive: true });
     await rename(path, target);
     await syncFolder(dirname(target));
-    this.#prove(digest, touchOf(target));
+    this.#prove(digest, touch);
   }
 
-  #prove(digest: string, touch: string | undefined): void {
-    if (touch === undefined) return;
+  #prove(digest: string, touch: string): void {
     if (this.#proven.size >= PROVEN_MAX) this.#proven.clear();
     this.#proven.set(digest, { touch, at: performance.now() });
   }
 
-  #isProven(digest: string): boolean {
+  #isProven(digest: string, touch: string): boolean {
     const proof = this.#proven.get(digest);
-    return (
-      proof !== undefined &&
-      performance.now() - proof.at < PROVEN_MS &&
-      proof.touch === touchOf(this.#pathOf(digest))
-    );
+    return proof !== undefined && performance.now() - proof.at < PROVEN_MS && proof.touch === touch;
   }
 
   #pathOf(digest: string): string {
@@ -268,10 +258,9 @@ async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer)
   }
 }
 
-/** The state of a file, which every write changes; undefined if there is no file. */
-function touchOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats && `${stats.ino}/${stats.size}/${stats.mtimeNs}`;
+/** The state of a file, which every write changes. */
+function touchOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `${ino}/${size}/${mtimeNs}`;
 }
 
 async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
@@ -279,6 +268,10 @@ async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }))
     hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
   return hash;
+}
+
+function damagedBlob(digest: string, cause?: unknown): DamagedBlobError {
+  return new DamagedBlobError(`The blob ${digest} is damaged.`, { cause });
 }
 
 export function digestOf(bytes: Uint8Array, algorithm: Algorithm = "sha256"): string {

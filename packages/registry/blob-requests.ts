@@ -23,7 +23,9 @@ export async function blob(deps: RegistryDeps, call: Call, digest: string): Prom
     throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
   const range = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
   if (range === null || (range[1] === "" && range[2] === ""))
-    return response.stream(200, { ...headers, "content-length": String(size) }, blobs.read(digest));
+    return response.stream(200, { ...headers, "content-length": String(size) }, (out) =>
+      blobs.sendTo(out, digest),
+    );
   const start = range[1] === "" ? Math.max(0, size - Number(range[2])) : Number(range[1]);
   const end = range[1] === "" || range[2] === "" ? size - 1 : Math.min(Number(range[2]), size - 1);
   if (start > end)
@@ -37,7 +39,7 @@ export async function blob(deps: RegistryDeps, call: Call, digest: string): Prom
       "content-length": String(end - start + 1),
       "content-range": `bytes ${start}-${end}/${size}`,
     },
-    blobs.read(digest, { start, end }),
+    (out) => blobs.sendTo(out, digest, { start, end }),
   );
 }
 

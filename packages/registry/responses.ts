@@ -1,6 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
 import { RegistryError } from "./registry-error.ts";
 
 /** Reads a body of at most `max` bytes. */
@@ -59,9 +58,15 @@ export class Responder {
     this.#response.end(body);
   }
 
-  async stream(status: number, headers: Record<string, string>, body: Readable): Promise<void> {
+  /** Sends a response whose body `write` writes. */
+  async stream(
+    status: number,
+    headers: Record<string, string>,
+    write: (out: Writable) => Promise<void>,
+  ): Promise<void> {
     await this.#settled();
     this.#response.writeHead(status, { ...VERSION, ...headers });
-    await pipeline(body, this.#response);
+    await write(this.#response);
+    this.#response.end();
   }
 }
