@@ -47,6 +47,7 @@ import type {
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type * as ecs from "./records/ecs.ts";
 import type * as instances from "./records/ec2-instances.ts";
+import type { LaunchTemplateRecord, LaunchTemplateVersionRecord } from "./records/launch-templates.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -137,6 +138,7 @@ export type * from "./records/elbv2.ts";
 export type * from "./records/events.ts";
 export type * from "./records/iam.ts";
 export type * from "./records/kms.ts";
+export type * from "./records/launch-templates.ts";
 export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
 export type * from "./records/platform-clock.ts";
@@ -186,6 +188,8 @@ export interface Records {
   readonly ec2Instance: instances.Ec2InstanceRecord;
   readonly instanceConsole: instances.InstanceConsoleRecord;
   readonly volume: instances.VolumeRecord;
+  readonly launchTemplate: LaunchTemplateRecord;
+  readonly launchTemplateVersion: LaunchTemplateVersionRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -314,6 +318,7 @@ const DECLARED: IndexesOf = {
   image: { repository: (image) => image.repositoryArn },
   layer: { repository: (layer) => layer.repositoryArn, digest: (layer) => layer.digest },
   taskDefinition: { family: (definition) => definition.family },
+  launchTemplateVersion: { template: (version) => version.templateId },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
   accessReport: { account: (report) => report.account },

@@ -23,6 +23,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   networkInterface:
     "Belongs to the task, load balancer, database, mount target or gateway that it is made for.",
   keyPair: "Its ARN has its name; its key is its id.",
+  launchTemplateVersion: "Belongs to the launch template; its key has the template's id.",
   serviceRevision: "Belongs to the service that is created or updated.",
   serviceDeployment: "Belongs to the service that is created or updated.",
   deploymentReport: "Comes and goes with its deployment.",

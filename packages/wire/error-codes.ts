@@ -141,6 +141,12 @@ export type Ec2Code =
   | "InvalidKeyPair.Duplicate"
   | "InvalidKeyPair.NotFound"
   | "InvalidUserData.Malformed"
+  | "InvalidLaunchTemplateId.Malformed"
+  | "InvalidLaunchTemplateId.NotFound"
+  | "InvalidLaunchTemplateId.VersionNotFound"
+  | "InvalidLaunchTemplateName.AlreadyExistsException"
+  | "InvalidLaunchTemplateName.MalformedException"
+  | "InvalidLaunchTemplateName.NotFoundException"
   | "InvalidVolume.NotFound"
   | "MissingInput"
   | "UnsupportedHibernationConfiguration"
@@ -204,6 +210,7 @@ export type Ec2Code =
   | "Resource.AlreadyAssociated"
   | "RouteAlreadyExists"
   | "RulesPerSecurityGroupLimitExceeded"
+  | "VersionLimitExceeded"
   | "VPCIdNotSpecified";
 
 /** The SDK has classes for few errors of S3. Source: Amazon S3 API Reference, "Error responses". */

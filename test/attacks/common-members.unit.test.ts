@@ -45,6 +45,7 @@ const MORE: Readonly<Record<string, object>> = {
     IpPermissions: [{ IpProtocol: "tcp", FromPort: 7, ToPort: 7, IpRanges: [{ CidrIp: "10.7.0.0/16" }] }],
   },
   CreateDhcpOptions: { DhcpConfigurations: [{ Key: "domain-name", Values: ["a.example"] }] },
+  CreateLaunchTemplate: { LaunchTemplateName: "web" },
   CreateManagedPrefixList: { AddressFamily: "IPv4", MaxEntries: 1 },
   CreateSubnet: { CidrBlock: "10.9.241.0/24" },
   DeleteKeyPair: { KeyName: "prod" },

@@ -66,6 +66,7 @@ const SINGLE: Readonly<Record<string, string>> = {
 /** Members that name what is listed, where the schema requires none. */
 const MORE: Readonly<Record<string, object>> = {
   "application-autoscaling DescribeScheduledActions": { ServiceNamespace: "ecs" },
+  "ec2 DescribeLaunchTemplateVersions": { Versions: ["$Latest"] },
   "ec2 GetManagedPrefixListAssociations": { PrefixListId: await listNamed("more") },
   "ec2 GetManagedPrefixListEntries": { PrefixListId: await listNamed("more") },
   "iam ListAccessKeys": { UserName: "prod" },

@@ -46,12 +46,12 @@ describe.skipIf(!canRunTerraform())("Terraform, with scaling, alarms and a dashb
     await terraform.apply();
     expect(await terraform.plan()).toContain("No changes");
     resources = await terraform.resources();
-    expect(resources).toHaveLength(7);
+    expect(resources).toHaveLength(8);
   });
 
   it("updates in place", async () => {
     const change = { maximum: "6" };
-    expect(await terraform.apply(change)).toContain("0 added, 7 changed, 0 destroyed");
+    expect(await terraform.apply(change)).toContain("0 added, 8 changed, 0 destroyed");
     expect(await terraform.plan(change)).toContain("No changes");
   });
 

@@ -67,6 +67,14 @@ export function refusing(
   );
 }
 
+/** The path of the first of the entries that the input has a value for; undefined where it has none. */
+export function refusedMember(
+  input: unknown,
+  entries: readonly (string | readonly string[])[],
+): string | undefined {
+  return entries.map(toRefused).find(({ segments, accepted }) => isGiven(input, segments, accepted))?.path;
+}
+
 /** The error for a parameter that has no effect in Gantry. */
 export function unsupported(code: ErrorCode, path: string, status?: number): ApiError {
   const message = `Gantry does not support the parameter ${path} yet: leave it out.`;

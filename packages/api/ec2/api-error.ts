@@ -1,6 +1,11 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import { ApiError as AnyApiError, type ApiErrorOf, type ErrorCodeOf, type Ec2Code } from "@gantry/wire";
-import { refusing as refusingAny, type Refusing } from "../common/members.ts";
+import {
+  refusing as refusingAny,
+  unsupported as unsupportedAny,
+  type Refusing,
+  type Unsupported,
+} from "../common/members.ts";
 import { refuseMembers as refuseMembersAny, type RefuseMembers } from "../common/refuse.ts";
 
 /** Codes that operations of EC2 return. */
@@ -15,3 +20,6 @@ export const refuseMembers: RefuseMembers<ErrorCode> = refuseMembersAny;
 
 /** As common/members.ts, with the codes of the service. */
 export const refusing: Refusing<ErrorCode> = refusingAny;
+
+/** As common/members.ts, with the codes of the service. */
+export const unsupported: Unsupported<ErrorCode> = unsupportedAny;

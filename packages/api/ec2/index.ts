@@ -34,6 +34,8 @@ import { instanceStateOperations } from "./instance-states.ts";
 import { instanceTypeOperations } from "./instance-types.ts";
 import { instanceOperations } from "./instances.ts";
 import { keyPairOperations } from "./key-pairs.ts";
+import { launchTemplateOperations } from "./launch-templates.ts";
+import { launchTemplateVersionOperations } from "./launch-template-versions.ts";
 import { newInstanceOperations } from "./new-instance.ts";
 import { volumeOperations } from "./volumes.ts";
 import { asRequests } from "./requests.ts";
@@ -69,6 +71,8 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...imageOperations(),
     ...instanceTypeOperations(),
     ...newInstanceOperations(deps),
+    ...launchTemplateOperations(deps),
+    ...launchTemplateVersionOperations(deps),
     ...instanceOperations(deps),
     ...instanceStateOperations(deps),
     ...instanceAttributeOperations(deps),

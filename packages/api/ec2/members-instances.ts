@@ -70,7 +70,7 @@ export const INSTANCE_REFUSED: RefusedMembers<typeof sdk> = {
     ...(["BlockDeviceMappings.Ebs.OutpostArn", "BlockDeviceMappings.Ebs.AvailabilityZoneId"] as const),
     ...(["Ipv6AddressCount", "Ipv6Addresses", "EnablePrimaryIpv6", "KernelId", "RamdiskId"] as const),
     ...(["ElasticGpuSpecification", "ElasticInferenceAccelerators", "InstanceMarketOptions"] as const),
-    ...(["LaunchTemplate", "LicenseSpecifications", "Operator", "SecondaryInterfaces"] as const),
+    ...(["LicenseSpecifications", "Operator", "SecondaryInterfaces"] as const),
     ...(["CpuOptions.AmdSevSnp", "CpuOptions.NestedVirtualization"] as const),
     "CapacityReservationSpecification.CapacityReservationTarget",
     ...(["Placement.HostId", "Placement.HostResourceGroupArn"] as const),

@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 import { INSTANCE_RECORDED, INSTANCE_REFUSED } from "./members-instances.ts";
+import { TEMPLATE_RECORDED, TEMPLATE_REFUSED } from "./members-templates.ts";
 import { NETWORK_RECORDED, NETWORK_REFUSED } from "./members-network.ts";
 
 const NO_NAMES = "addresses have no names";
@@ -14,6 +15,7 @@ const PAIR = {
 export const RECORDED: RecordedMembers<typeof sdk> = {
   ...NETWORK_RECORDED,
   ...INSTANCE_RECORDED,
+  ...TEMPLATE_RECORDED,
   CreateNatGateway: { ClientToken: "a request that is sent again makes another one" },
   CreateRouteTable: { ClientToken: "a request that is sent again makes another one" },
   DescribeAvailabilityZones: { AllAvailabilityZones: "an account has all zones" },
@@ -35,6 +37,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 export const REFUSED: RefusedMembers<typeof sdk> = {
   ...NETWORK_REFUSED,
   ...INSTANCE_REFUSED,
+  ...TEMPLATE_REFUSED,
   CreateVpc: [
     "Ipv4NetmaskLength",
     "Ipv6CidrBlockNetworkBorderGroup",

@@ -29,6 +29,7 @@ import { invalidValue } from "./missing.ts";
 import { RECORDED_SETTINGS } from "./members-instances.ts";
 import { rootVolumeOf } from "./root-volume.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
+import { launchInput } from "./template-launch.ts";
 
 /** Source: EC2 User Guide, "Amazon EC2 service quotas"; more at once is not useful on one machine. */
 const COUNT_MAX = 100;
@@ -58,7 +59,9 @@ function runInstances(
         "IdempotentParameterMismatch",
         `Client token '${input.ClientToken}' was used with a request whose parameters differ.`,
       );
-    return presentReservation(tx, known.length > 0 ? known : launch(tx, deps, context, { input, digest }));
+    if (known.length > 0) return presentReservation(tx, known);
+    const launched = launch(tx, deps, context, { input: launchInput(tx, context, input), digest });
+    return presentReservation(tx, launched);
   });
 }
 

@@ -6,6 +6,7 @@ import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { findKeyPair } from "./key-pairs.ts";
 import { defaultSecurityGroup, defaultVpcOf, securityGroupOf } from "./lookups.ts";
 import { creating, each, need, tagging } from "./needs.ts";
+import { namedLaunch } from "./template-launch.ts";
 
 type Given = string | undefined;
 
@@ -57,7 +58,9 @@ function keyPairNameOf(
   return named.id === undefined ? named.name : findKeyPair(store, place, named)?.name;
 }
 
-function runNeeds(store: Reader, input: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
+/** A launch template adds its own parameters: what they name needs the same permissions as in the request. */
+function runNeeds(store: Reader, given: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
+  const { input, template } = namedLaunch(store, place, given);
   const subnets = [input.SubnetId, ...(input.NetworkInterfaces ?? []).map((eni) => eni.SubnetId)];
   const known = subnets.filter((id) => id !== undefined);
   const vpcId = store.get("subnet", known[0])?.vpcId ?? defaultVpcOf(store, place)?.id;
@@ -76,9 +79,18 @@ function runNeeds(store: Reader, input: sdk.RunInstancesRequest, place: Caller):
     ...(known.length === 0 ? [need("subnet", undefined, place)] : each("subnet", known, place)),
     ...(groups.length === 0 ? [fallback] : groups).map((id) => need("security-group", id, place)),
     ...(input.KeyName === undefined ? [] : [need("key-pair", input.KeyName, place)]),
+    ...(given.LaunchTemplate === undefined ? [] : [need("launch-template", template?.id, place)]),
     ...passedRole(store, input.IamInstanceProfile, place),
-    ...tagging("RunInstances", input, place),
+    ...tagging("RunInstances", { TagSpecifications: ownTags(input) }, place),
   ];
+}
+
+/** The tags that the caller asks for: AWS's own on an instance of a launch template need no permission. */
+function ownTags({ TagSpecifications: given = [] }: sdk.RunInstancesRequest): sdk.TagSpecification[] {
+  return given.map((each) => ({
+    ...each,
+    Tags: (each.Tags ?? []).filter(({ Key = "" }) => !Key.startsWith("aws:ec2launchtemplate:")),
+  }));
 }
 
 /** Source: EC2 User Guide, "Grant permissions to attach an IAM role to an instance". */

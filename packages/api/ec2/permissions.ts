@@ -7,6 +7,7 @@ import { findKeyPair } from "./key-pairs.ts";
 import { creating, need, tagging, type WithTags } from "./needs.ts";
 import { connectionPermissions } from "./permissions-connections.ts";
 import { instancePermissions } from "./permissions-instances.ts";
+import { templatePermissions } from "./permissions-templates.ts";
 import { networkPermissions } from "./permissions-network.ts";
 import { RESOURCES } from "./resources.ts";
 
@@ -17,6 +18,7 @@ export function ec2Permissions(store: Reader) {
     ...networkPermissions(store),
     ...connectionPermissions(store),
     ...instancePermissions(store),
+    ...templatePermissions(store),
     ...subnetPermissions,
     ...gatewayPermissions,
     ...addressPermissions(store),

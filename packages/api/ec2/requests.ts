@@ -25,6 +25,13 @@ const LISTS = {
   },
   DescribeInstanceTypes: pagedBy(WORDS, "InstanceType"),
   DescribeInstances: pagedBy(WORDS, "ReservationId"),
+  DescribeLaunchTemplates: pagedBy(WORDS, "LaunchTemplateId"),
+  DescribeLaunchTemplateVersions: {
+    ...WORDS,
+    // The newest first.
+    keyOf: ({ LaunchTemplateId, VersionNumber }) =>
+      `${String(LaunchTemplateId)} ${String(1e9 - Number(VersionNumber))}`,
+  },
   DescribeVolumes: pagedBy(WORDS, "VolumeId"),
   DescribeDhcpOptions: pagedBy(WORDS, "DhcpOptionsId"),
   DescribeFlowLogs: pagedBy(WORDS, "FlowLogId"),

@@ -15,6 +15,7 @@ export const RESOURCES = {
   fl: { kind: "flowLog", type: "vpc-flow-log" },
   vpcbpa: { kind: "publicAccessExclusion", type: "vpc-block-public-access-exclusion" },
   key: { kind: "keyPair", type: "key-pair" },
+  lt: { kind: "launchTemplate", type: "launch-template" },
   i: { kind: "ec2Instance", type: "instance" },
   vol: { kind: "volume", type: "volume" },
   eni: { kind: "networkInterface", type: "network-interface" },

@@ -173,6 +173,11 @@ export const OTHERS: Listed = [
     /^ec2\.(?:CreateDhcpOptions\.DhcpConf|DetachNetworkInterface\.Att|ModifyNetwork\w+\.A)/,
     "An option, or none.",
   ],
+  [
+    /^ec2\.CreateLaunchTemplate(?:Version)?\.LaunchTemplateData\./,
+    "Recorded: RunInstances asks for what its launch template names.",
+  ],
+  [/^ec2\.(?:CreateLaunchTemplate\.LaunchTemplateName)$/, "The name of what is created."],
   [/^ec2\.(?:CreateKeyPair|ImportKeyPair)\.KeyName$/, "The name of what is created."],
   [/^ec2\.DescribeVolumes\.VolumeIds\[\]$/, "Asked for as all volumes."],
   [/^ec2\.(?:DescribeImages\.ImageIds\[\]|RunInstances\.ImageId)$/, "AWS's images."],
@@ -181,7 +186,7 @@ export const OTHERS: Listed = [
     "A device of the instance that is asked for, or recorded.",
   ],
   [
-    /^ec2\.RunInstances\.(?:KernelId|RamdiskId|LaunchTemplate|License|Capacity|Secondary|Monitoring|Placement)/,
+    /^ec2\.RunInstances\.(?:KernelId|RamdiskId|License|Capacity|Secondary|Monitoring|Placement)/,
     "Refused, or recorded.",
   ],
   [/^ec2\.RunInstances\.NetworkInterfaces\[\]\.NetworkInterfaceId$/, "Refused."],

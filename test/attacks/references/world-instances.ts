@@ -10,6 +10,9 @@ export async function createInstances(
   const ImageId = machineImages("eu-south-1")[0]?.id ?? "";
   const launch = { ImageId, InstanceType: "t3.micro", MinCount: 1, MaxCount: 1 };
   const { Instances } = await send("ec2", "RunInstances", launch);
+  const data = { LaunchTemplateName: "prod", LaunchTemplateData: { ImageId, InstanceType: "t3.micro" } };
+  const { LaunchTemplate } = await send("ec2", "CreateLaunchTemplate", data);
+  const { LaunchTemplateId: templateId } = LaunchTemplate as { LaunchTemplateId: string }; // As answered.
   const [instance] = Instances as { InstanceId: string }[]; // As answered.
   const id = instance?.InstanceId ?? "";
   return {
@@ -26,8 +29,19 @@ export async function createInstances(
         family: regional("ec2", "key-pair/*"),
         spellings: [kind === "keyPair" ? "prod" : String(pair["KeyPairId"])],
       })),
+      ...(["launchTemplate", "launchTemplateName"] as const).map((kind) => ({
+        kind,
+        arns: [regional("ec2", `launch-template/${templateId}`)],
+        family: regional("ec2", "launch-template/*"),
+        spellings: [kind === "launchTemplate" ? templateId : "prod"],
+      })),
     ],
     defaults: {
+      "ModifyLaunchTemplate.DefaultVersion": "1",
+      "DescribeLaunchTemplateVersions.Versions": ["$Latest"],
+      "DeleteLaunchTemplateVersions.Versions": ["9"],
+      "CreateLaunchTemplateVersion.LaunchTemplateData": { ImageId },
+      "CreateLaunchTemplate.LaunchTemplateData": { ImageId },
       "RunInstances.ImageId": ImageId,
       "RunInstances.InstanceType": "t3.micro",
       "RunInstances.MinCount": 1,

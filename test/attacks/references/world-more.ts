@@ -53,6 +53,8 @@ async function moreOfNetwork(send: Send, idOf: (kind: string) => string): Promis
     await make("CreateVpcBlockPublicAccessExclusion", mode);
     await make("CreateNetworkInterface", { SubnetId });
     const { AllocationId } = await make("AllocateAddress", {});
+    const template = { LaunchTemplateName: `more-${count}`, LaunchTemplateData: { KeyName: "prod" } };
+    await make("CreateLaunchTemplate", template);
     await make("CreateNatGateway", { SubnetId, AllocationId });
     await make("CreateFlowLogs", {
       ResourceIds: [SubnetId],
