@@ -34,6 +34,7 @@ it.each([
   "route53",
   "sns",
   "sqs",
+  "servicediscovery",
   "servicequotas",
   "ssm",
 ])("has an in-process test that calls every operation of %s", (service) => {

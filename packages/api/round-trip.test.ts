@@ -225,6 +225,7 @@ function openClient(name: keyof typeof DESCRIPTORS, protocol: typeof SmithyRpcV2
     destroy(): void;
   }; // All of a kind.
   return new Client({
+    disableHostPrefix: true,
     region: "eu-south-1",
     endpoint,
     credentials: KEY,

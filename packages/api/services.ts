@@ -171,6 +171,11 @@ export const DESCRIPTORS = {
     targetPrefix: "AWSDnsV20130401",
     xmlNamespace: "https://route53.amazonaws.com/doc/2013-04-01/",
   }),
+  servicediscovery: descriptor("servicediscovery", "servicediscovery", ["awsJson1_1"], {
+    version: "2017-03-14",
+    targetPrefix: "Route53AutoNaming_v20170314",
+    xmlNamespace: "",
+  }),
   s3: descriptor("s3", "s3", ["restXml"], {
     version: "2006-03-01",
     targetPrefix: "AmazonS3",
@@ -224,6 +229,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.ssm, async () => (await import("./ssm/index.ts")).ssmService(real));
   dispatcher.register(DESCRIPTORS.route53, async () =>
     (await import("./route53/index.ts")).route53Service(real),
+  );
+  dispatcher.register(DESCRIPTORS.servicediscovery, async () =>
+    (await import("./servicediscovery/index.ts")).serviceDiscoveryService(deps),
   );
   dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(real));
 }

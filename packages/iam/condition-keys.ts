@@ -181,6 +181,14 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
       "AssociateVPCWithHostedZone CreateHostedZone CreateVPCAssociationAuthorization " +
       "DeleteVPCAssociationAuthorization DisassociateVPCFromHostedZone ListHostedZonesByVPC",
   },
+  servicediscovery: {
+    "servicediscovery:NamespaceArn": "CreateService",
+    "servicediscovery:NamespaceName": "DiscoverInstances DiscoverInstancesRevision",
+    "servicediscovery:ServiceArn":
+      "DeregisterInstance GetInstance GetInstancesHealthStatus ListInstances RegisterInstance " +
+      "UpdateInstanceCustomHealthStatus",
+    "servicediscovery:ServiceName": "DiscoverInstances DiscoverInstancesRevision",
+  },
   sns: { "sns:Endpoint": "Subscribe", "sns:Protocol": "Subscribe" },
   kms: {
     "kms:CallerAccount": "*",

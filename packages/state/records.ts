@@ -6,6 +6,7 @@ import type {
   ScheduledActionRecord,
 } from "./records/auto-scaling.ts";
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
+import type * as cloudMap from "./records/cloud-map.ts";
 import type { Placed } from "./records/common.ts";
 import type {
   CodeDeployApplicationRecord,
@@ -101,21 +102,9 @@ import type {
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
-import type {
-  DnsChangeRecord,
-  DnsRecordSetRecord,
-  HostedZoneRecord,
-  ZoneCopyRecord,
-} from "./records/route53.ts";
+import type * as route53 from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
-import type {
-  TopicDeduplicationRecord,
-  TopicDeliveryRecord,
-  TopicMessageRecord,
-  TopicRecord,
-  TopicSignerRecord,
-  TopicSubscriptionRecord,
-} from "./records/sns.ts";
+import type * as sns from "./records/sns.ts";
 import type { QueueRecord } from "./records/sqs.ts";
 import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
 import type { ParameterRecord, ParameterVersionRecord } from "./records/ssm.ts";
@@ -123,6 +112,7 @@ import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 
 export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
+export type * from "./records/cloud-map.ts";
 export type * from "./records/cloudwatch.ts";
 export * from "./records/codedeploy.ts";
 export type * from "./records/common.ts";
@@ -258,16 +248,20 @@ export interface Records {
   readonly scheduleGroup: ScheduleGroupRecord;
   readonly schedule: ScheduleRecord;
   readonly queue: QueueRecord;
-  readonly topic: TopicRecord;
-  readonly topicSubscription: TopicSubscriptionRecord;
-  readonly topicMessage: TopicMessageRecord;
-  readonly topicDelivery: TopicDeliveryRecord;
-  readonly topicDeduplication: TopicDeduplicationRecord;
-  readonly topicSigner: TopicSignerRecord;
-  readonly hostedZone: HostedZoneRecord;
-  readonly dnsRecordSet: DnsRecordSetRecord;
-  readonly dnsChange: DnsChangeRecord;
-  readonly zoneCopy: ZoneCopyRecord;
+  readonly topic: sns.TopicRecord;
+  readonly topicSubscription: sns.TopicSubscriptionRecord;
+  readonly topicMessage: sns.TopicMessageRecord;
+  readonly topicDelivery: sns.TopicDeliveryRecord;
+  readonly topicDeduplication: sns.TopicDeduplicationRecord;
+  readonly topicSigner: sns.TopicSignerRecord;
+  readonly hostedZone: route53.HostedZoneRecord;
+  readonly dnsRecordSet: route53.DnsRecordSetRecord;
+  readonly dnsChange: route53.DnsChangeRecord;
+  readonly zoneCopy: route53.ZoneCopyRecord;
+  readonly discoveryNamespace: cloudMap.DiscoveryNamespaceRecord;
+  readonly discoveryService: cloudMap.DiscoveryServiceRecord;
+  readonly discoveryInstance: cloudMap.DiscoveryInstanceRecord;
+  readonly discoveryOperation: cloudMap.DiscoveryOperationRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -284,6 +278,7 @@ export function secretNameKey(place: Placed, name: string): string {
   return `${place.account}/${place.region}/${name}`;
 }
 
+const placeOf = ({ account, region }: Placed): string => `${account}/${region}`;
 const lastPartOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
 
 const DECLARED: IndexesOf = {
@@ -352,9 +347,19 @@ const DECLARED: IndexesOf = {
     zone: (set) => set.zoneArn,
     /** Record sets whose aliases lead out of the zone, by the target's name. */
     target: (set) => set.alias?.target,
+    /** Record sets of Cloud Map, by the ARN of their service. */
+    discoveryService: (set) => set.discoveryServiceArn,
   },
   dnsChange: { account: (change) => change.account },
   zoneCopy: { zone: (copy) => copy.zoneArn },
+  discoveryNamespace: { place: placeOf },
+  discoveryService: { namespace: (service) => service.namespaceArn, place: placeOf },
+  discoveryInstance: {
+    service: (instance) => instance.serviceArn,
+    /** Services with instances whose health is about to change, under the single value "waiting". */
+    changing: (instance) => (instance.nextHealth === undefined ? undefined : "waiting"),
+  },
+  discoveryOperation: { place: placeOf },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },
   codeDeployRevision: { application: (revision) => revision.applicationArn },
   codeDeployment: {

@@ -38,6 +38,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   userSession: "Belongs to the caller; its key is the access key's id.",
   mfaDevice: "Enabled for the user; its key is the serial number.",
   dnsChange: "Belongs to the zone; its key is the change's id.",
+  discoveryOperation: "Belongs to the call that it is of: its key has the account and region.",
   topicMessage: "Belongs to the topic; its key is the id.",
   topicDelivery: "As topicMessage.",
   topicSigner: "Belongs to the instance.",
@@ -53,6 +54,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
 
 /** Records that an operation writes in addition to the resource that it is authorized on, with the reason. */
 const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly reason: string }>> = {
+  CreateService: { kinds: ["discoveryService"], reason: "AWS authorizes on the namespace of Cloud Map." },
   CreateVpc: {
     kinds: ["routeTable", "securityGroup", "networkAcl"],
     reason: "The main route table, the default group and the default ACL come with the VPC.",

@@ -17,6 +17,7 @@ import * as route53 from "@aws-sdk/client-route-53";
 import * as s3 from "@aws-sdk/client-s3";
 import * as scheduler from "@aws-sdk/client-scheduler";
 import * as secretsmanager from "@aws-sdk/client-secrets-manager";
+import * as servicediscovery from "@aws-sdk/client-servicediscovery";
 import * as sns from "@aws-sdk/client-sns";
 import * as sqs from "@aws-sdk/client-sqs";
 import * as servicequotas from "@aws-sdk/client-service-quotas";
@@ -44,6 +45,7 @@ export const SDK_MODULES = {
   s3,
   scheduler,
   secretsmanager,
+  servicediscovery,
   sns,
   sqs,
   servicequotas,
@@ -72,6 +74,7 @@ export const SDK_CLIENTS = {
   s3: s3.S3Client,
   scheduler: scheduler.SchedulerClient,
   secretsmanager: secretsmanager.SecretsManagerClient,
+  servicediscovery: servicediscovery.ServiceDiscoveryClient,
   sns: sns.SNSClient,
   sqs: sqs.SQSClient,
   servicequotas: servicequotas.ServiceQuotasClient,

@@ -17,6 +17,7 @@ import type * as kms from "@aws-sdk/client-kms";
 import type * as scheduler from "@aws-sdk/client-scheduler";
 import type * as serviceQuotas from "@aws-sdk/client-service-quotas";
 import type * as secretsManager from "@aws-sdk/client-secrets-manager";
+import type * as serviceDiscovery from "@aws-sdk/client-servicediscovery";
 import type * as sns from "@aws-sdk/client-sns";
 import type * as sqs from "@aws-sdk/client-sqs";
 import type * as ssm from "@aws-sdk/client-ssm";
@@ -67,6 +68,7 @@ export type ErrorCode =
   | Modelled<typeof iam>
   | Modelled<typeof rds>
   | Modelled<typeof tagging>
+  | Modelled<typeof serviceDiscovery>
   | Modelled<typeof route53>
   | Modelled<typeof s3>
   | Modelled<typeof kms>

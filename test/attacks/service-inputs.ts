@@ -192,6 +192,17 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     ResourceId: "Z1",
     ResourceIds: ["Z1"],
   }),
+  servicediscovery: (operation) => ({
+    Name: "n",
+    Id: operation.includes("Namespace") ? "ns-1" : "srv-1",
+    NamespaceId: "ns-1",
+    ServiceId: "srv-1",
+    Vpc: "vpc-1",
+    NamespaceName: "n",
+    ServiceName: "s",
+    ResourceARN: arn("servicediscovery", "namespace/ns-1"),
+    Tags: operation.startsWith("Create") ? [{ Key: "a", Value: "b" }] : undefined,
+  }),
   secretsmanager: () => ({ Name: "s", SecretId: "s", Tags: [{ Key: "a", Value: "b" }] }),
   sns: () => ({
     Name: "t",

@@ -55,6 +55,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       "packages/api/secretsmanager/rotation.ts", // CancelRotateSecret leaves it out.
     ],
   },
+  "discoveryInstance.*": {
+    pattern: writesOf("discoveryInstance"),
+    writers: [`${TRANSACTIONS}discovery.ts`, "packages/api/servicediscovery/health.ts"],
+  },
   "zoneCopy.*": { pattern: writesOf("zoneCopy"), writers: [`${TRANSACTIONS}zones.ts`] },
   "topicMessage.*": {
     pattern: writesOf("topicMessage", "topicDelivery"),

@@ -65,6 +65,8 @@ export function environmentOf(
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_PAGER: "",
+    // An address takes no prefix: DiscoverInstances goes to `data-HOST` otherwise.
+    AWS_DISABLE_HOST_PREFIX_INJECTION: "true",
     ...(isTls ? { AWS_CA_BUNDLE: authority, NODE_EXTRA_CA_CERTS: authority } : {}),
   };
 }

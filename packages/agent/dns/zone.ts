@@ -16,7 +16,7 @@ const SERVICE_LABELS = new Set(
   (
     "ecs ecr elasticloadbalancing ec2 iam sts s3 elasticfilesystem rds logs monitoring acm ssm " +
     "secretsmanager kms codedeploy route53 application-autoscaling autoscaling servicediscovery events " +
-    "cloudformation sns sqs dynamodb lambda"
+    "data-servicediscovery cloudformation sns sqs dynamodb lambda"
   ).split(" "),
 );
 const NAME_TTL_SECONDS = 10;

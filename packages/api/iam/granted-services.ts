@@ -22,6 +22,7 @@ const SERVICES: Readonly<Record<string, string>> = {
   s3: "Amazon S3",
   scheduler: "Amazon EventBridge Scheduler",
   secretsmanager: "AWS Secrets Manager",
+  servicediscovery: "AWS Cloud Map",
   servicequotas: "Service Quotas",
   sns: "Amazon SNS",
   sqs: "Amazon SQS",

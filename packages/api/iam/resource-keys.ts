@@ -116,6 +116,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return store.get("kmsKey", resource)?.tags;
     case "route53":
       return store.get("hostedZone", resource)?.tags;
+    case "servicediscovery":
+      return (store.get("discoveryService", resource) ?? store.get("discoveryNamespace", resource))?.tags;
     case "secretsmanager":
       return store.get("secret", resource)?.tags;
     case "sns":

@@ -105,6 +105,11 @@ const WORDS: Readonly<Record<string, Words>> = {
   },
   scheduler: { service: "scheduler", ...TAG_RESOURCE, named: (ResourceArn) => ({ ResourceArn }) },
   secretsmanager: { service: "secretsmanager", ...TAG_RESOURCE, named: (SecretId) => ({ SecretId }) },
+  servicediscovery: {
+    service: "servicediscovery",
+    ...TAG_RESOURCE,
+    named: (ResourceARN) => ({ ResourceARN }),
+  },
   sqs: {
     service: "sqs",
     tag: "TagQueue",

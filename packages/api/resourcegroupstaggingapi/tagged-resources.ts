@@ -35,6 +35,8 @@ const WITH_ARN = [
   "rule",
   "scalableTarget",
   "scheduleGroup",
+  "discoveryNamespace",
+  "discoveryService",
   "secret",
   "service",
   "targetGroup",

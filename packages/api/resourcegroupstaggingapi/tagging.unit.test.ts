@@ -13,6 +13,7 @@ import * as rds from "@aws-sdk/client-rds";
 import * as sdk from "@aws-sdk/client-resource-groups-tagging-api";
 import * as s3 from "@aws-sdk/client-s3";
 import * as scheduler from "@aws-sdk/client-scheduler";
+import * as discovery from "@aws-sdk/client-servicediscovery";
 import * as secrets from "@aws-sdk/client-secrets-manager";
 import * as sqs from "@aws-sdk/client-sqs";
 import * as ssm from "@aws-sdk/client-ssm";
@@ -104,6 +105,10 @@ async function makeOthers(VpcId: string): Promise<void> {
     new scheduler.CreateScheduleGroupCommand({ Name: "g" }),
   );
   arns["scheduler"] = ScheduleGroupArn ?? "";
+  const maps = new discovery.ServiceDiscoveryClient(api.client());
+  await maps.send(new discovery.CreateHttpNamespaceCommand({ Name: "n" }));
+  const { Namespaces } = await maps.send(new discovery.ListNamespacesCommand({}));
+  arns["servicediscovery"] = Namespaces?.[0]?.Arn ?? "";
 }
 
 beforeAll(async () => {
@@ -132,7 +137,8 @@ const found = async (input: sdk.GetResourcesInput) => {
 };
 
 const SERVICES =
-  "acm cloudwatch codedeploy ec2 ecr ecs efs elbv2 events kms logs rds s3 scheduler secretsmanager sqs ssm";
+  "acm cloudwatch codedeploy ec2 ecr ecs efs elbv2 events kms logs rds s3 scheduler " +
+  "secretsmanager servicediscovery sqs ssm";
 
 describe("tags", () => {
   it.each(SERVICES.split(" "))("of %s are added, read and removed", async (service) => {

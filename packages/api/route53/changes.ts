@@ -7,7 +7,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
 import { applyBatch } from "./apply-batch.ts";
 import { newChangeId, presentChange } from "./hosted-zones.ts";
-import { findZone, invalidInput, nameOf, presentName } from "./lookups.ts";
+import { findChangeable, findZone, invalidInput, nameOf, presentName } from "./lookups.ts";
 import { presentRecordSet } from "./record-set.ts";
 
 const PAGE_MAX = 300;
@@ -18,7 +18,7 @@ export function changeOperations(deps: ApiDeps) {
   return {
     ChangeResourceRecordSets: (input, context) =>
       store.transact((tx) => {
-        const zone = findZone(tx, context, input.HostedZoneId);
+        const zone = findChangeable(tx, context, input.HostedZoneId);
         applyBatch(tx, zone, input.ChangeBatch?.Changes ?? []);
         const change = { id: newChangeId(ids), comment: input.ChangeBatch?.Comment, now: clock.now() };
         return { ChangeInfo: presentChange(tx, addZoneChange(tx, zone, change)) };

@@ -11,7 +11,7 @@ import {
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
-import { checkNoConflict, findVpc, findZone, nameOf, presentName } from "./lookups.ts";
+import { checkNoConflict, findChangeable, findVpc, findZone, nameOf, presentName } from "./lookups.ts";
 
 const NS_TTL_SECONDS = 172_800;
 const SOA_TTL_SECONDS = 900;
@@ -76,10 +76,11 @@ function createHostedZone(
         "TooManyHostedZones",
         `The account has ${ZONES_MAX} hosted zones, the most it can have.`,
       );
+    const vpcs = isPrivate ? [ownVpc(tx, account, input.VPC)] : undefined;
+    for (const vpc of vpcs ?? []) checkNoConflict(tx, { name, arn: undefined }, vpc);
     const { zone, change } = addZone(tx, deps, {
-      ...{ account, name, callerReference: input.CallerReference ?? "" },
+      ...{ account, name, callerReference: input.CallerReference ?? "", vpcs },
       comment: input.HostedZoneConfig?.Comment,
-      vpcs: isPrivate ? [ownVpc(tx, account, input.VPC)] : undefined,
     });
     return {
       HostedZone: presentZone(tx, zone),
@@ -99,11 +100,11 @@ function ownVpc(tx: Transaction, account: string, named: sdk.VPC | undefined): Z
   return { id, region };
 }
 
-/** Adds a zone with its SOA and NS records. */
+/** Adds a zone with its SOA and NS records. Its VPCs have no other zone of the name. */
 export function addZone(
   tx: Transaction,
   { ids, clock }: Pick<ApiDeps, "ids" | "clock">,
-  spec: Pick<HostedZoneRecord, "account" | "name" | "callerReference" | "comment" | "vpcs">,
+  spec: Pick<HostedZoneRecord, "account" | "name" | "callerReference" | "comment" | "vpcs" | "namespaceArn">,
 ): { zone: HostedZoneRecord; change: DnsChangeRecord } {
   const id = `Z${ids.upper(20)}`;
   const zone: HostedZoneRecord = {
@@ -112,7 +113,6 @@ export function addZone(
     nameServers: spec.vpcs === undefined ? newNameServers(tx, ids, spec.name) : nameServersAt([0, 0, 0, 0]),
     order: tx.next("hostedZone"),
   };
-  for (const vpc of spec.vpcs ?? []) checkNoConflict(tx, zone, vpc);
   const { account, arn: zoneArn, name, nameServers } = zone;
   const own = { account, zoneArn, name, alias: undefined, setIdentifier: undefined, routing: undefined };
   const soa = `${nameServers[0] ?? ""}. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400`;
@@ -151,7 +151,7 @@ function deleteHostedZone(
   context: RequestContext,
 ): sdk.DeleteHostedZoneResponse {
   return store.transact((tx) => {
-    const zone = findZone(tx, context, input.Id);
+    const zone = findChangeable(tx, context, input.Id);
     const sets = recordSetsOf(tx, zone.arn);
     const isOwn = (set: (typeof sets)[number]) =>
       set.name === zone.name && (set.type === "NS" || set.type === "SOA");
@@ -178,6 +178,14 @@ export function presentZone(reader: Reader, zone: HostedZoneRecord): sdk.HostedZ
       ...(zone.comment === undefined ? {} : { Comment: zone.comment }),
     },
     ResourceRecordSetCount: reader.countBy("dnsRecordSet", "zone", zone.arn),
+    ...(zone.namespaceArn === undefined
+      ? {}
+      : {
+          LinkedService: {
+            ServicePrincipal: "servicediscovery.amazonaws.com",
+            Description: zone.namespaceArn,
+          },
+        }),
   };
 }
 

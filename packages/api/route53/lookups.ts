@@ -21,6 +21,21 @@ export function findZone(reader: Reader, { account }: { account: string }, id: G
   return zone;
 }
 
+/**
+ * A zone of the caller's account whose records the caller may change: those of a Cloud Map namespace's zone follow
+ * the instances. Errors: NoSuchHostedZone, AccessDenied.
+ */
+export function findChangeable(reader: Reader, caller: { account: string }, id: Given): HostedZoneRecord {
+  const zone = findZone(reader, caller, id);
+  if (zone.namespaceArn !== undefined)
+    throw new ApiError(
+      "AccessDenied",
+      `The resource hostedzone/${zone.id} can only be managed through AWS Cloud Map (${zone.namespaceArn})`,
+      { status: 403 },
+    );
+  return zone;
+}
+
 export function noSuchZone(id: Given): ApiError {
   return new ApiError("NoSuchHostedZone", `No hosted zone found with ID: ${shortId(id)}`, { status: 404 });
 }
@@ -57,13 +72,17 @@ export function nameOf(text: Given): string {
 }
 
 /** A VPC has one private zone of a name. Errors: ConflictingDomainExists. */
-export function checkNoConflict(reader: Reader, zone: HostedZoneRecord, vpc: ZoneVpc): void {
+export function checkNoConflict(
+  reader: Reader,
+  zone: { readonly name: string; readonly arn: string | undefined },
+  vpc: ZoneVpc,
+): void {
   const others = reader.listBy("hostedZone", "name", zone.name);
   if (others.some((other) => other.arn !== zone.arn && other.vpcs?.some(({ id }) => id === vpc.id)))
     throw conflictingDomain(zone, vpc.id);
 }
 
-export function conflictingDomain(zone: HostedZoneRecord, vpcId: string): ApiError {
+export function conflictingDomain(zone: Pick<HostedZoneRecord, "name">, vpcId: string): ApiError {
   return new ApiError(
     "ConflictingDomainExists",
     `The VPC ${vpcId} has already been associated with a hosted zone with the domain name ${zone.name}.`,

@@ -18,6 +18,8 @@ export interface HostedZoneRecord {
   readonly order: number;
   /** Grows with each change. */
   readonly version: number;
+  /** The ARN of the Cloud Map namespace that created the zone, and alone changes it. */
+  readonly namespaceArn?: string | undefined;
   readonly tags: Tags;
   /** Ms since the epoch. */
   readonly createdAt: number;
@@ -42,6 +44,8 @@ export interface DnsRecordSetRecord {
     | undefined;
   readonly setIdentifier: string | undefined;
   readonly routing: DnsRouting | undefined;
+  /** The ARN of the Cloud Map service whose instance the record set is of. */
+  readonly discoveryServiceArn?: string | undefined;
 }
 
 /** A change of a zone. The key is `arn:aws:route53:::change/ID`. */

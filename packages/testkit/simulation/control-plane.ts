@@ -8,6 +8,7 @@ import {
   schedulerController,
   serviceController,
   targetController,
+  discoveryController,
   instanceController,
   taskController,
   warmPoolController,
@@ -150,6 +151,7 @@ function reconcilersOf(
     codeDeployController({ ...deps, permissions }),
     codeDeployHookController({ ...deps, permissions, callHook }),
     targetController(deps),
+    discoveryController(deps),
     drainingController(deps),
   ];
 }

@@ -77,6 +77,18 @@ export const MENTIONS: Listed = [
     "Route 53 asks for the zone; the operation checks who owns the VPC.",
   ],
   [/^route53\.\w+\.ChangeBatch\./, "Parts of the zone that is asked for."],
+  [
+    /^servicediscovery\.Create\w+\.(?:Name|DnsConfig\.NamespaceId)$/,
+    "Of what is created, or as NamespaceId.",
+  ],
+  [/^servicediscovery\.\w+\.(?:Creator|Updater)RequestId$/, "The caller's name for its request."],
+  [/^servicediscovery\.CreatePrivateDnsNamespace\.Vpc$/, "The operation checks who owns the VPC."],
+  [/^servicediscovery\.\w+\.(?:InstanceId|Instances\[\])$/, "An instance of the service that is asked for."],
+  [
+    /^servicediscovery\.\w+\.(?:NamespaceName|ServiceName|OwnerAccount)$/,
+    "Names of the caller's own account.",
+  ],
+  [/^servicediscovery\.GetOperation\.OperationId$/, "AWS knows no resource: an operation of the account."],
   [/^sns\.CreateTopic\.Name$/, "The name of what is created."],
   [/^sns\.ConfirmSubscription\.TopicArn$/, "The token confirms; whose it is was asked for by Subscribe."],
   [/^sns\.\w+\.SubscriptionArn$/, "AWS knows no resource: the operation checks who owns it."],

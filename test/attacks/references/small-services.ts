@@ -43,6 +43,36 @@ scheduler:ListTagsForResource schedule-group
 scheduler:TagResource schedule-group
 scheduler:UntagResource schedule-group
 scheduler:UpdateSchedule schedule*
+servicediscovery:CreateHttpNamespace
+servicediscovery:CreatePrivateDnsNamespace
+servicediscovery:CreatePublicDnsNamespace
+servicediscovery:CreateService namespace*
+servicediscovery:DeleteNamespace namespace*
+servicediscovery:DeleteService service*
+servicediscovery:DeleteServiceAttributes service*
+servicediscovery:DeregisterInstance service*
+servicediscovery:DiscoverInstances
+servicediscovery:DiscoverInstancesRevision
+servicediscovery:GetInstance service*
+servicediscovery:GetInstancesHealthStatus service*
+servicediscovery:GetNamespace namespace*
+servicediscovery:GetOperation
+servicediscovery:GetService service*
+servicediscovery:GetServiceAttributes service*
+servicediscovery:ListInstances service*
+servicediscovery:ListNamespaces
+servicediscovery:ListOperations
+servicediscovery:ListServices
+servicediscovery:ListTagsForResource namespace service
+servicediscovery:RegisterInstance service*
+servicediscovery:TagResource namespace service
+servicediscovery:UntagResource namespace service
+servicediscovery:UpdateHttpNamespace namespace*
+servicediscovery:UpdateInstanceCustomHealthStatus service*
+servicediscovery:UpdatePrivateDnsNamespace namespace*
+servicediscovery:UpdatePublicDnsNamespace namespace*
+servicediscovery:UpdateService service*
+servicediscovery:UpdateServiceAttributes service*
 servicequotas:GetAWSDefaultServiceQuota
 servicequotas:GetServiceQuota
 servicequotas:ListAWSDefaultServiceQuotas

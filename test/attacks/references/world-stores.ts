@@ -1,4 +1,5 @@
 import { createKey, createParameter, createSecret } from "./world-secrets.ts";
+import { createNamespace } from "./world-names.ts";
 import { createQueue, createTopic, createZone } from "./world-queues.ts";
 import { regional, type Defaults, type Send, type Target } from "./targets.ts";
 import type { Network } from "./world-network.ts";
@@ -13,6 +14,7 @@ type Stores =
   | "kms"
   | "route53"
   | "secretsmanager"
+  | "servicediscovery"
   | "sns"
   | "sqs"
   | "ssm";
@@ -39,6 +41,7 @@ export async function createStores(
     kms: await createKey(send),
     route53: await createZone(send),
     secretsmanager: await createSecret(send),
+    servicediscovery: await createNamespace(send),
     sns: await createTopic(send),
     sqs: await createQueue(send),
     ssm: await createParameter(send),
@@ -56,6 +59,7 @@ export async function createStores(
       kms: kms.defaults,
       route53: route53.defaults,
       secretsmanager: secretsmanager.defaults,
+      servicediscovery: made.servicediscovery.defaults,
       sns: sns.defaults,
       sqs: sqs.defaults,
       ssm: ssm.defaults,

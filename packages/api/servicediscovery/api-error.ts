@@ -1,0 +1,13 @@
+import type * as sdk from "@aws-sdk/client-servicediscovery";
+import { ApiError as AnyApiError, type ApiErrorOf, type ErrorCodeOf } from "@gantry/wire";
+import { refusing as refusingAny, type Refusing } from "../common/members.ts";
+
+/** Codes that operations of Cloud Map return. */
+export type ErrorCode = ErrorCodeOf<typeof sdk>;
+
+/** An error of Cloud Map: the code of another service does not compile. */
+export const ApiError: ApiErrorOf<ErrorCode> = AnyApiError;
+export type ApiError = AnyApiError;
+
+/** As common/members.ts, with the codes of the service. */
+export const refusing: Refusing<ErrorCode> = refusingAny;

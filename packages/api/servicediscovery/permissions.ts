@@ -1,0 +1,141 @@
+import type * as sdk from "@aws-sdk/client-servicediscovery";
+import type { Reader } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { within } from "../common/place.ts";
+import { namespaceArnIn, serviceArnIn } from "./lookups.ts";
+
+type Given = string | undefined;
+
+/**
+ * A DNS namespace changes a hosted zone on behalf of the caller, who needs Route 53's permissions too.
+ * Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Cloud Map"; AWS Cloud Map
+ * Developer Guide, "AWS Cloud Map API permissions".
+ */
+export function discoveryPermissions(store: Reader) {
+  return { ...ofNamespaces(store), ...ofServices(store), ...ofInstances(store), ...OTHERS };
+}
+
+function ofNamespaces(store: Reader) {
+  const namespace = ({ Id }: { readonly Id?: Given }, place: Caller): readonly Need[] =>
+    on(namespaceArnIn(place, Id));
+  return {
+    CreateHttpNamespace: ({ Tags }, place) => [{ resource: "*" }, ...tagging(Tags, place, "namespace/*")],
+    CreatePrivateDnsNamespace: ({ Tags, Vpc }, place) => [
+      { resource: "*" },
+      ...tagging(Tags, place, "namespace/*"),
+      { action: "ec2:DescribeVpcs", resource: "*" },
+      {
+        action: "route53:CreateHostedZone",
+        resource: "*",
+        conditions: { "route53:VPCs": [`VPCId=${Vpc ?? ""},VPCRegion=${place.region}`] },
+      },
+    ],
+    CreatePublicDnsNamespace: ({ Tags }, place) => [
+      { resource: "*" },
+      ...tagging(Tags, place, "namespace/*"),
+      { action: "route53:CreateHostedZone", resource: "*" },
+    ],
+    GetNamespace: namespace,
+    ListNamespaces: "*",
+    UpdateHttpNamespace: namespace,
+    UpdatePrivateDnsNamespace: (input, place) => [
+      ...namespace(input, place),
+      ...onZone(store, "route53:ChangeResourceRecordSets", namespaceArnIn(place, input.Id), place),
+    ],
+    UpdatePublicDnsNamespace: (input, place) => [
+      ...namespace(input, place),
+      ...onZone(store, "route53:ChangeResourceRecordSets", namespaceArnIn(place, input.Id), place),
+    ],
+    DeleteNamespace: (input, place) => [
+      ...namespace(input, place),
+      ...onZone(store, "route53:DeleteHostedZone", namespaceArnIn(place, input.Id), place),
+    ],
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The permission on the hosted zone of a namespace, where there is one. */
+function onZone(store: Reader, action: string, namespaceArn: string, place: Caller): readonly Need[] {
+  const zone = within(store.get("discoveryNamespace", namespaceArn), place)?.zoneArn;
+  return zone === undefined ? [] : [{ action, resource: zone }];
+}
+
+function tagging(tags: readonly sdk.Tag[] | undefined, place: Caller, path: string): readonly Need[] {
+  const resource = `arn:aws:servicediscovery:${place.region}:${place.account}:${path}`;
+  return tagOnCreate(tags, { action: "servicediscovery:TagResource", resource });
+}
+
+function ofServices(store: Reader) {
+  const service = ({ Id, ServiceId }: { readonly Id?: Given; readonly ServiceId?: Given }, place: Caller) =>
+    on(serviceArnIn(place, Id ?? ServiceId));
+  return {
+    CreateService: (input, place) => {
+      const arn = namespaceArnIn(place, input.NamespaceId ?? input.DnsConfig?.NamespaceId);
+      const conditions = { "servicediscovery:NamespaceArn": arn };
+      return [{ resource: arn, conditions }, ...tagging(input.Tags, place, "service/*")];
+    },
+    GetService: service,
+    ListServices: "*",
+    UpdateService: (input, place) => [
+      ...service(input, place),
+      ...onServiceZone(store, serviceArnIn(place, input.Id), place),
+    ],
+    DeleteService: service,
+    GetServiceAttributes: service,
+    UpdateServiceAttributes: service,
+    DeleteServiceAttributes: service,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The permission to change the records of a service that has any. */
+function onServiceZone(store: Reader, serviceArn: string, place: Caller): readonly Need[] {
+  const service = within(store.get("discoveryService", serviceArn), place);
+  return service?.dns === undefined
+    ? []
+    : onZone(store, "route53:ChangeResourceRecordSets", service.namespaceArn, place);
+}
+
+function ofInstances(store: Reader) {
+  const instance = ({ ServiceId }: { readonly ServiceId?: Given }, place: Caller): readonly Need[] => {
+    const resource = serviceArnIn(place, ServiceId);
+    return [{ resource, conditions: { "servicediscovery:ServiceArn": resource } }];
+  };
+  const withRecords = (input: { readonly ServiceId?: Given }, place: Caller): readonly Need[] => [
+    ...instance(input, place),
+    ...onServiceZone(store, serviceArnIn(place, input.ServiceId), place),
+  ];
+  const discovered = ({
+    NamespaceName,
+    ServiceName,
+  }: {
+    readonly NamespaceName?: Given;
+    readonly ServiceName?: Given;
+  }): readonly Need[] => [
+    {
+      resource: "*",
+      conditions: {
+        "servicediscovery:NamespaceName": NamespaceName ?? "",
+        "servicediscovery:ServiceName": ServiceName ?? "",
+      },
+    },
+  ];
+  return {
+    RegisterInstance: withRecords,
+    DeregisterInstance: withRecords,
+    GetInstance: instance,
+    ListInstances: instance,
+    GetInstancesHealthStatus: instance,
+    UpdateInstanceCustomHealthStatus: instance,
+    DiscoverInstances: discovered,
+    DiscoverInstancesRevision: discovered,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+const tagged = ({ ResourceARN }: { readonly ResourceARN?: Given }): readonly Need[] => on(ResourceARN ?? "*");
+
+const OTHERS = {
+  GetOperation: "*",
+  ListOperations: "*",
+  TagResource: tagged,
+  UntagResource: tagged,
+  ListTagsForResource: tagged,
+} satisfies PermissionTable<typeof sdk>;
