@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import type { KeyObject } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
@@ -121,6 +122,7 @@ export function openTerraform(
       }; // Terraform's documented form.
       return resourcesIn(state.values?.root_module ?? {}).filter(({ mode }) => mode === "managed");
     },
+    output: async (name: string) => (await terraform(["output", "-raw", name])).trim(),
     importAll,
     /** Takes resources out of the state and imports them. Returns what Terraform printed. */
     reimport: async (resources: readonly StateResource[], changes?: Readonly<Record<string, string>>) => {
@@ -129,6 +131,18 @@ export function openTerraform(
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** An Ed25519 key in the format of OpenSSH. Source: RFC 8709, section 4. */
+export function openSshKey(key: KeyObject): string {
+  const encoded = (bytes: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  };
+  const point = Buffer.from(key.export({ format: "jwk" }).x ?? "", "base64url");
+  const blob = Buffer.concat([encoded(Buffer.from("ssh-ed25519")), encoded(point)]);
+  return `ssh-ed25519 ${blob.toString("base64")}`;
 }
 
 /** The id that a resource is imported by. Source: "Import" of each resource's page in the provider's documentation. */

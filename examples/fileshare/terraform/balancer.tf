@@ -1,13 +1,3 @@
-resource "aws_acm_certificate" "main" {
-  domain_name               = var.domain
-  subject_alternative_names = ["www.${var.domain}"]
-  validation_method         = "DNS"
-
-  lifecycle {
-    create_before_destroy = true
-  }
-}
-
 resource "aws_lb" "main" {
   name               = var.name
   load_balancer_type = "application"
@@ -58,11 +48,34 @@ resource "aws_lb_listener" "https" {
   port              = 443
   protocol          = "HTTPS"
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-  certificate_arn   = aws_acm_certificate.main.arn
+  certificate_arn   = aws_acm_certificate_validation.main.certificate_arn
 
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.app["a"].arn
+  }
+
+  # A deployment moves the traffic to the other target group.
+  lifecycle {
+    ignore_changes = [default_action]
+  }
+}
+
+# The new version, before anyone else sees it.
+resource "aws_lb_listener" "test" {
+  load_balancer_arn = aws_lb.main.arn
+  port              = 8443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate_validation.main.certificate_arn
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.app["a"].arn
+  }
+
+  lifecycle {
+    ignore_changes = [default_action]
   }
 }
 

@@ -111,6 +111,18 @@ resource "aws_efs_access_point" "files" {
   tags = { Name = var.name }
 }
 
+# The task definition names the secret, so that nobody reads the password there.
+resource "aws_secretsmanager_secret" "database" {
+  name                    = "${var.name}-database"
+  description             = "Password of the website's database"
+  recovery_window_in_days = 0
+}
+
+resource "aws_secretsmanager_secret_version" "database" {
+  secret_id     = aws_secretsmanager_secret.database.id
+  secret_string = var.db_password
+}
+
 resource "aws_db_subnet_group" "main" {
   name        = var.name
   description = "The website's database"

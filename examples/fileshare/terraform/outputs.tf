@@ -17,3 +17,18 @@ output "bucket" {
   description = "The bucket of the files that users store in S3."
   value       = aws_s3_bucket.files.bucket
 }
+
+output "name_servers" {
+  description = "Name servers that the domain is to be delegated to."
+  value       = aws_route53_zone.main.name_servers
+}
+
+output "bastion" {
+  description = "Public address of the bastion."
+  value       = aws_eip.bastion.public_ip
+}
+
+output "task_definition" {
+  description = "The version that the AppSpec of a deployment names."
+  value       = aws_ecs_task_definition.app.arn
+}

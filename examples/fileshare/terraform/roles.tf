@@ -1,10 +1,16 @@
-data "aws_iam_policy_document" "tasks_assume" {
+locals {
+  managed_policies = "arn:${data.aws_partition.current.partition}:iam::aws:policy"
+}
+
+data "aws_iam_policy_document" "assume" {
+  for_each = toset(["codedeploy", "ec2", "ecs-tasks"])
+
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
+      identifiers = ["${each.value}.amazonaws.com"]
     }
   }
 }
@@ -12,18 +18,32 @@ data "aws_iam_policy_document" "tasks_assume" {
 resource "aws_iam_role" "execution" {
   name               = "${var.name}-execution"
   description        = "Pulls the website's image and writes its log"
-  assume_role_policy = data.aws_iam_policy_document.tasks_assume.json
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
 resource "aws_iam_role_policy_attachment" "execution" {
   role       = aws_iam_role.execution.name
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+  policy_arn = "${local.managed_policies}/service-role/AmazonECSTaskExecutionRolePolicy"
+}
+
+resource "aws_iam_role_policy" "database_password" {
+  name = "database-password"
+  role = aws_iam_role.execution.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = "secretsmanager:GetSecretValue"
+      Resource = aws_secretsmanager_secret.database.arn
+    }]
+  })
 }
 
 resource "aws_iam_role" "task" {
   name               = "${var.name}-task"
   description        = "What the website may do"
-  assume_role_policy = data.aws_iam_policy_document.tasks_assume.json
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
 data "aws_iam_policy_document" "files" {
@@ -63,4 +83,31 @@ resource "aws_iam_role_policy" "task_mount" {
       Resource = aws_efs_file_system.files.arn
     }]
   })
+}
+
+resource "aws_iam_role" "code_deploy" {
+  name               = "${var.name}-code-deploy"
+  description        = "Rolls new versions of the website out"
+  assume_role_policy = data.aws_iam_policy_document.assume["codedeploy"].json
+}
+
+resource "aws_iam_role_policy_attachment" "code_deploy" {
+  role       = aws_iam_role.code_deploy.name
+  policy_arn = "${local.managed_policies}/AWSCodeDeployRoleForECS"
+}
+
+resource "aws_iam_role" "bastion" {
+  name               = "${var.name}-bastion"
+  description        = "Pushes images of the website"
+  assume_role_policy = data.aws_iam_policy_document.assume["ec2"].json
+}
+
+resource "aws_iam_role_policy_attachment" "bastion" {
+  role       = aws_iam_role.bastion.name
+  policy_arn = "${local.managed_policies}/AmazonEC2ContainerRegistryPowerUser"
+}
+
+resource "aws_iam_instance_profile" "bastion" {
+  name = "${var.name}-bastion"
+  role = aws_iam_role.bastion.name
 }

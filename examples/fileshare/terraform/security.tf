@@ -1,4 +1,5 @@
-# Anyone to the load balancer, the load balancer to the website, the website to its database and files; nothing else.
+# Anyone to the load balancer, the load balancer to the website, the website to its database and files; administrators
+# to the bastion and to the next version, and the bastion to the database; nothing else.
 # The first group carries its rules inline, the others as resources of their own: both styles are in use.
 
 resource "aws_security_group" "balancer" {
@@ -20,6 +21,18 @@ resource "aws_security_group" "balancer" {
     to_port     = 443
     protocol    = "tcp"
     cidr_blocks = ["0.0.0.0/0"]
+  }
+
+  dynamic "ingress" {
+    for_each = length(var.administrators) == 0 ? [] : [sort(var.administrators)]
+
+    content {
+      description = "The next version"
+      from_port   = 8443
+      to_port     = 8443
+      protocol    = "tcp"
+      cidr_blocks = ingress.value
+    }
   }
 
   egress {
@@ -66,16 +79,13 @@ resource "aws_security_group_rule" "database_from_app" {
   to_port                  = 3306
 }
 
-resource "aws_security_group_rule" "database_from_administrators" {
-  for_each = var.administrators
-
-  type              = "ingress"
-  security_group_id = aws_security_group.database.id
-  description       = "Administrator"
-  cidr_blocks       = [each.value]
-  protocol          = "tcp"
-  from_port         = 3306
-  to_port           = 3306
+resource "aws_security_group_rule" "database_from_bastion" {
+  type                     = "ingress"
+  security_group_id        = aws_security_group.database.id
+  source_security_group_id = aws_security_group.bastion.id
+  protocol                 = "tcp"
+  from_port                = 3306
+  to_port                  = 3306
 }
 
 resource "aws_security_group" "files" {
@@ -90,4 +100,27 @@ resource "aws_vpc_security_group_ingress_rule" "files_from_app" {
   ip_protocol                  = "tcp"
   from_port                    = 2049
   to_port                      = 2049
+}
+
+resource "aws_security_group" "bastion" {
+  name        = "${var.name}-bastion"
+  description = "Administrators to the bastion"
+  vpc_id      = aws_vpc.main.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "bastion_from_administrators" {
+  for_each = var.administrators
+
+  security_group_id = aws_security_group.bastion.id
+  description       = "SSH"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = 22
+  to_port           = 22
+}
+
+resource "aws_vpc_security_group_egress_rule" "bastion_out" {
+  security_group_id = aws_security_group.bastion.id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "-1"
 }

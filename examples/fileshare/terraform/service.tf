@@ -55,11 +55,12 @@ resource "aws_ecs_task_definition" "app" {
       { name = "AWS_REGION", value = data.aws_region.current.name },
       { name = "DB_HOST", value = aws_db_instance.main.address },
       { name = "DB_NAME", value = aws_db_instance.main.db_name },
-      { name = "DB_PASSWORD", value = var.db_password },
       { name = "DB_USER", value = aws_db_instance.main.username },
       { name = "S3_BUCKET", value = aws_s3_bucket.files.bucket },
       { name = "USER_FILE_PATH", value = "/efs" },
     ]
+
+    secrets = [{ name = "DB_PASSWORD", valueFrom = aws_secretsmanager_secret_version.database.arn }]
 
     logConfiguration = {
       logDriver = "awslogs"
@@ -96,8 +97,9 @@ resource "aws_ecs_service" "app" {
   health_check_grace_period_seconds = 30
   propagate_tags                    = "SERVICE"
 
-  deployment_minimum_healthy_percent = 100
-  deployment_maximum_percent         = 200
+  deployment_controller {
+    type = "CODE_DEPLOY"
+  }
 
   network_configuration {
     subnets         = aws_subnet.private[*].id
@@ -110,5 +112,16 @@ resource "aws_ecs_service" "app" {
     container_port   = 8080
   }
 
-  depends_on = [aws_lb_listener.https, aws_efs_mount_target.files, aws_iam_role_policy_attachment.execution]
+  # CodeDeploy changes the version and the target group, auto scaling the count.
+  lifecycle {
+    ignore_changes = [desired_count, load_balancer, task_definition]
+  }
+
+  depends_on = [
+    aws_efs_mount_target.files,
+    aws_iam_role_policy.database_password,
+    aws_iam_role_policy_attachment.execution,
+    aws_lb_listener.https,
+    aws_lb_listener.test,
+  ]
 }

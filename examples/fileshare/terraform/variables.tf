@@ -17,7 +17,7 @@ variable "environment" {
 }
 
 variable "domain" {
-  description = "Name that the website's certificate is for."
+  description = "Domain of the website: it gets a hosted zone and a certificate."
   type        = string
   default     = "fileshare.example.com"
 }
@@ -35,15 +35,38 @@ variable "app_version" {
 }
 
 variable "desired_count" {
-  description = "How many copies of the website run."
+  description = "How many copies of the website run at least."
   type        = number
   default     = 2
 }
 
+variable "max_count" {
+  description = "How many copies of the website run at most."
+  type        = number
+  default     = 4
+}
+
+variable "deployment_config" {
+  description = "How CodeDeploy moves the traffic to a new version."
+  type        = string
+  default     = "CodeDeployDefault.ECSCanary10Percent5Minutes"
+}
+
+variable "keep_minutes" {
+  description = "Minutes for which the version before is kept after a deployment."
+  type        = number
+  default     = 5
+}
+
 variable "administrators" {
-  description = "Addresses that may reach the database besides the website."
+  description = "CIDR blocks that may reach the bastion by SSH, and the next version of the website."
   type        = set(string)
   default     = []
+}
+
+variable "bastion_public_key" {
+  description = "Public key that signs in to the bastion, in the format of OpenSSH."
+  type        = string
 }
 
 variable "db_password" {

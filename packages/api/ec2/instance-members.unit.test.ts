@@ -125,6 +125,8 @@ describe("RunInstances", () => {
   it("places an instance by its zone, address, interface and group's name", async () => {
     const zone = second.AvailabilityZone;
     expect((await launch({ Placement: { AvailabilityZone: zone } })).SubnetId).toBe(second.SubnetId);
+    const empty = { SubnetId: second.SubnetId, Placement: { AvailabilityZone: "" } };
+    expect((await launch(empty)).SubnetId).toBe(second.SubnetId);
     const SubnetId = first.SubnetId ?? "";
     const prefix = (first.CidrBlock ?? "").split(".").slice(0, 3).join(".");
     const ip = (last: number) => `${prefix}.${last}`;

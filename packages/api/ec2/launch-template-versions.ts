@@ -135,11 +135,11 @@ function describeVersions(
         }),
       );
   const fitting = applyFilters(
-    shown.map((each) => ({ ...each, tags: {} })),
+    shown.map((version) => ({ version, tags: {} })),
     input.Filters,
     FIELDS,
   );
-  return { LaunchTemplateVersions: fitting.map(({ tags: _, ...version }) => version) };
+  return { LaunchTemplateVersions: fitting.map(({ version }) => version) };
 }
 
 /** Errors: MissingParameter where versions of all templates are asked for by number. */

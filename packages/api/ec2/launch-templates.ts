@@ -16,7 +16,7 @@ import {
 } from "./launch-template-lookups.ts";
 import { checkedData } from "./launch-template-data.ts";
 
-/** Launch templates: the parameters of launches, by name and version. Source: API_CreateLaunchTemplate and following. */
+/** The parameters of launches, by name and version. Source: API_CreateLaunchTemplate and following. */
 export function launchTemplateOperations(deps: Ec2Deps) {
   return {
     CreateLaunchTemplate: (input, context) => createLaunchTemplate(deps, input, context),

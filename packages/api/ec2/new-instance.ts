@@ -153,7 +153,9 @@ function networkOf(tx: Transaction, place: Place, input: ec2.RunInstancesRequest
       "InvalidParameterCombination",
       "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
     );
-  const subnet = subnetOf(tx, place, given?.SubnetId ?? input.SubnetId, input.Placement?.AvailabilityZone);
+  // The AWS provider of Terraform sends an empty zone where only the subnet is given.
+  const zone = input.Placement?.AvailabilityZone || undefined;
+  const subnet = subnetOf(tx, place, given?.SubnetId ?? input.SubnetId, zone);
   const primary = given?.PrivateIpAddresses?.find((each) => each.Primary)?.PrivateIpAddress;
   return {
     subnet,
