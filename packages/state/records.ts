@@ -78,6 +78,7 @@ import type {
   RoleDeletionRecord,
   RoleRecord,
   SamlProviderRecord,
+  ServerCertificateRecord,
   SessionRecord,
   UserRecord,
   UserSessionRecord,
@@ -201,6 +202,7 @@ export interface Records {
   readonly iamAccount: IamAccountRecord;
   readonly oidcProvider: OidcProviderRecord;
   readonly samlProvider: SamlProviderRecord;
+  readonly serverCertificate: ServerCertificateRecord;
   readonly repository: RepositoryRecord;
   readonly image: ImageRecord;
   readonly layer: LayerRecord;

@@ -106,6 +106,7 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   },
   AddUserToGroup: { kinds: ["user"], reason: "AWS authorizes on the group; the user's record has the list." },
   RemoveUserFromGroup: { kinds: ["user"], reason: "As AddUserToGroup." },
+  UpdateServerCertificate: { kinds: ["listener"], reason: "Listeners follow the certificate's new ARN." },
   UpdateGroup: { kinds: ["user"], reason: "Members follow the group's new ARN." },
 };
 

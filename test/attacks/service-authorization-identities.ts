@@ -16,7 +16,16 @@ iam:DeleteLoginProfile user*
 iam:DeleteOpenIDConnectProvider oidc-provider*
 iam:DeleteSAMLProvider saml-provider*
 iam:DeleteSSHPublicKey user*
+iam:DeleteServerCertificate server-certificate*
 iam:DeleteSigningCertificate user*
+iam:GetServerCertificate server-certificate*
+iam:ListServerCertificateTags server-certificate*
+iam:ListServerCertificates
+iam:SetSecurityTokenServicePreferences
+iam:TagServerCertificate server-certificate*
+iam:UntagServerCertificate server-certificate*
+iam:UpdateServerCertificate server-certificate*
+iam:UploadServerCertificate server-certificate*
 iam:DeleteVirtualMFADevice mfa
 iam:EnableMFADevice user*
 iam:GenerateCredentialReport

@@ -22,7 +22,8 @@ import { algorithmOf, certificatesOf, listKeyOf, statusOf } from "./list-certifi
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
-import { checkImport, keyAlgorithmOf } from "./import-certificate.ts";
+import { keyAlgorithmOf } from "../common/import-certificate.ts";
+import { checkedImport } from "./checked-import.ts";
 import { presentTags, toTags, withoutPairs } from "../common/tags.ts";
 import { REFUSED } from "./members.ts";
 
@@ -227,7 +228,7 @@ function importCertificate(
   place: Place,
 ): sdk.ImportCertificateResponse {
   const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
-  const imported = checkImport(
+  const imported = checkedImport(
     {
       certificate: text(input.Certificate),
       key: text(input.PrivateKey),

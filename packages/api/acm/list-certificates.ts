@@ -5,7 +5,7 @@ import type { CertificateRecord, Reader } from "@gantry/state";
 import { isWaiting } from "@gantry/state/transactions/certificate-validation";
 import type { Place } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
-import { keyAlgorithmOf } from "./import-certificate.ts";
+import { keyAlgorithmOf } from "../common/import-certificate.ts";
 
 /** The key usages of every certificate, as DescribeCertificate shows them. */
 const KEY_USAGE = "DIGITAL_SIGNATURE";

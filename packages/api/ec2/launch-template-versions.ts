@@ -135,11 +135,11 @@ function describeVersions(
         }),
       );
   const fitting = applyFilters(
-    shown.map((version) => ({ version, tags: {} })),
+    shown.map((each) => ({ ...each, tags: {} })),
     input.Filters,
     FIELDS,
   );
-  return { LaunchTemplateVersions: fitting.map(({ version }) => version) };
+  return { LaunchTemplateVersions: fitting }; // Versions have no tags of their own, and none are sent.
 }
 
 /** Errors: MissingParameter where versions of all templates are asked for by number. */

@@ -71,8 +71,13 @@ export function missingGroup(): ApiError {
   return new ApiError("TargetGroupNotFound", "One or more target groups not found");
 }
 
-/** The ARN of an issued certificate. Errors: CertificateNotFound, UnsupportedCertificate. */
+/**
+ * The ARN of an issued certificate of ACM or of a server certificate of IAM.
+ * Errors: CertificateNotFound, UnsupportedCertificate.
+ */
 export function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
+  const uploaded = reader.get("serverCertificate", arn);
+  if (uploaded?.account === place.account) return uploaded.arn;
   const certificate = within(reader.get("certificate", arn), place);
   if (certificate === undefined)
     throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);

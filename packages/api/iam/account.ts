@@ -25,6 +25,8 @@ export function accountOperations({ store }: ApiDeps) {
       findPasswordPolicy(store, account);
       return changeAccount(store, account, { passwordPolicy: undefined });
     },
+    SetSecurityTokenServicePreferences: ({ GlobalEndpointTokenVersion: version }, { account }) =>
+      changeAccount(store, account, { globalEndpointTokenVersion: version === "v2Token" ? 2 : 1 }),
     GetAccountSummary: (_input, { account }) => ({ SummaryMap: summaryOf(store, account) }),
   } satisfies Implementation<typeof iam>;
 }
@@ -140,7 +142,8 @@ function summaryOf(reader: Reader, account: string): Record<string, number> {
       | "instanceProfile"
       | "mfaDevice"
       | "oidcProvider"
-      | "samlProvider",
+      | "samlProvider"
+      | "serverCertificate",
   ) => reader.list(kind).filter((each) => each.account === account).length;
   const devices = reader.list("mfaDevice").filter((each) => each.account === account);
   const versions = reader
@@ -157,7 +160,7 @@ function summaryOf(reader: Reader, account: string): Record<string, number> {
     Policies: count("policy"),
     InstanceProfiles: count("instanceProfile"),
     PolicyVersionsInUse: versions,
-    ServerCertificates: 0,
+    ServerCertificates: count("serverCertificate"),
     Providers: count("oidcProvider") + count("samlProvider"),
     MFADevices: devices.length,
     MFADevicesInUse: devices.filter(({ userId }) => userId !== undefined).length,
@@ -184,6 +187,6 @@ function summaryOf(reader: Reader, account: string): Record<string, number> {
     UserPolicySizeQuota: 2_048,
     GroupPolicySizeQuota: 5_120,
     RolePolicySizeQuota: 10_240,
-    GlobalEndpointTokenVersion: 1,
+    GlobalEndpointTokenVersion: reader.get("iamAccount", account)?.globalEndpointTokenVersion ?? 1,
   };
 }

@@ -27,6 +27,7 @@ import { iamPermissions } from "./permissions.ts";
 import { policyOperations } from "./policies.ts";
 import { roleOperations } from "./roles.ts";
 import { serviceLinkedRoleOperations } from "./service-linked-roles.ts";
+import { serverCertificateOperations } from "./server-certificates.ts";
 import { simulationOperations } from "./simulate.ts";
 import { userOperations } from "./users.ts";
 import { REFUSED } from "./members.ts";
@@ -47,6 +48,7 @@ export function iamService(deps: ApiDeps): ServiceModule {
     ...mfaDeviceOperations(deps),
     ...oidcProviderOperations(deps),
     ...samlProviderOperations(deps),
+    ...serverCertificateOperations(deps),
     ...lastUsedOperations(deps),
     ...credentialReportOperations(deps),
     ...authorizationDetailOperations(deps),
@@ -56,6 +58,8 @@ export function iamService(deps: ApiDeps): ServiceModule {
     sdk,
     operations: withManagedPolicies(refusing(operations, REFUSED, "InvalidInput")),
     constraints: CONSTRAINTS,
+    // A chain has at most 2,097,152 characters. Source: API_UploadServerCertificate.
+    bodyLimits: { UploadServerCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },
     permissions: permissionsBy("iam", operations, iamPermissions(deps.store)),
   };
 }

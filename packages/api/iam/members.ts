@@ -15,6 +15,9 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     MaxPasswordAge: SIGN_IN,
     PasswordReusePrevention: CHANGE,
   },
+  SetSecurityTokenServicePreferences: {
+    GlobalEndpointTokenVersion: "shown in the account summary: tokens are good in every region",
+  },
   ListAccountAliases: { Marker: ONE_ALIAS, MaxItems: ONE_ALIAS },
   ListServiceSpecificCredentials: {
     Marker: NO_CREDENTIALS,

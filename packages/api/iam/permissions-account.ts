@@ -3,6 +3,7 @@ import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
 import { namedOf, userNameOf } from "./lookups.ts";
 import { oidcProviderArn } from "./oidc-providers.ts";
+import { serverCertificateArn, serverCertificateNamed } from "./server-certificates.ts";
 
 type Given = string | undefined;
 
@@ -59,6 +60,7 @@ export function accountPermissions(store: Reader) {
       return input.UserName === undefined && record !== undefined ? on(record.arn) : user(input, caller);
     },
     ...PROVIDERS,
+    ...serverCertificates(store),
   } satisfies PermissionTable<typeof sdk>;
 }
 
@@ -78,12 +80,39 @@ const ON_EVERYTHING = {
   ListVirtualMFADevices: "*",
   ListOpenIDConnectProviders: "*",
   ListSAMLProviders: "*",
+  ListServerCertificates: "*",
+  SetSecurityTokenServicePreferences: "*",
 } satisfies PermissionTable<typeof sdk>;
 
 const created = (arn: string, tags: readonly unknown[] | undefined, action: string): readonly Need[] => [
   { resource: arn },
   ...tagOnCreate(tags, { action, resource: arn }),
 ];
+
+/** Requests name a certificate; only the record has the path. */
+function serverCertificates(store: Reader) {
+  const named = (input: { ServerCertificateName?: Given }, { account }: Caller): readonly Need[] => {
+    const name = input.ServerCertificateName ?? "";
+    const record = serverCertificateNamed(store, account, name);
+    return on(record?.arn ?? serverCertificateArn(account, "/", name));
+  };
+  return {
+    UploadServerCertificate: ({ ServerCertificateName = "", Path = "/", Tags }, { account }) =>
+      created(serverCertificateArn(account, Path, ServerCertificateName), Tags, "iam:TagServerCertificate"),
+    GetServerCertificate: named,
+    // A rename needs permission for both names. Source: IAM User Guide, "Rename a server certificate".
+    UpdateServerCertificate: (input, caller) => {
+      const name = input.ServerCertificateName ?? "";
+      const path = input.NewPath ?? serverCertificateNamed(store, caller.account, name)?.path ?? "/";
+      const renamed = serverCertificateArn(caller.account, path, input.NewServerCertificateName ?? name);
+      return [...named(input, caller), ...on(renamed)];
+    },
+    DeleteServerCertificate: named,
+    TagServerCertificate: named,
+    UntagServerCertificate: named,
+    ListServerCertificateTags: named,
+  } satisfies PermissionTable<typeof sdk>;
+}
 
 const oidc = (input: { OpenIDConnectProviderArn?: Given }): readonly Need[] =>
   on(input.OpenIDConnectProviderArn ?? "*");

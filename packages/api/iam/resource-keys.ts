@@ -71,6 +71,7 @@ const KEPT_BY_ARN = {
   "iam/user": "user",
   "iam/policy": "policy",
   "iam/instance-profile": "instanceProfile",
+  "iam/server-certificate": "serverCertificate",
 } as const;
 
 /** The tags of whatever has this ARN; undefined where nothing has. */

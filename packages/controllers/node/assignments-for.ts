@@ -42,6 +42,7 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "targetGroup",
   "target",
   "certificate",
+  "serverCertificate",
   "trustStore",
   // Their rules bind clients on the host.
   "securityGroup",

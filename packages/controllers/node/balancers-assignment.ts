@@ -237,14 +237,13 @@ type Certificates = BalancerListener["certificates"];
 
 function renderCertificate(reader: Reader, vault: Vault, arn: string): Certificates {
   const certificate = reader.get("certificate", arn);
-  if (certificate === undefined) return [];
-  return [
-    {
-      names: [...new Set([certificate.domainName, ...certificate.subjectAlternativeNames])],
-      pem: toPem(vault, certificate),
-      arn,
-    },
-  ];
+  if (certificate !== undefined) {
+    const { domainName, subjectAlternativeNames } = certificate;
+    const names = [...new Set([domainName, ...subjectAlternativeNames])];
+    return [{ names, pem: toPem(vault, certificate), arn }];
+  }
+  const uploaded = reader.get("serverCertificate", arn);
+  return uploaded === undefined ? [] : [{ names: uploaded.names, pem: toPem(vault, uploaded), arn }];
 }
 
 /**

@@ -52,6 +52,8 @@ export interface IamAccountRecord {
   readonly account: string;
   readonly alias?: string | undefined;
   readonly passwordPolicy?: PasswordPolicy | undefined;
+  /** Which session tokens the global endpoint of STS hands out; 1 unless it was set. */
+  readonly globalEndpointTokenVersion?: 1 | 2;
   /** When the credential report was generated last, and its text. */
   readonly credentialReport?: { readonly generatedAt: number; readonly content: string };
 }
@@ -91,6 +93,23 @@ export interface SamlProviderRecord {
   readonly metadata: string;
   readonly createdAt: number;
   readonly validUntil: number;
+  readonly tags: Tags;
+}
+
+/** A server certificate of an account. Key: its ARN, which changes with its name and path. Times in ms. */
+export interface ServerCertificateRecord {
+  readonly arn: string;
+  readonly account: string;
+  readonly name: string;
+  readonly path: string;
+  readonly id: string;
+  /** The domain names that it is for. */
+  readonly names: readonly string[];
+  readonly certificatePem: string;
+  readonly chainPem: string;
+  readonly sealedKey: string;
+  readonly notAfter: number;
+  readonly createdAt: number;
   readonly tags: Tags;
 }
 

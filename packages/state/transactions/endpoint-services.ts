@@ -37,6 +37,33 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   ssmmessages: ["ssmmessages"],
   sts: ["sts"],
 };
+/**
+ * Services that Gantry does not have, whose endpoints stacks make all the same. A request to one is answered as a
+ * request to an unknown service. The others below have a host of the endpoint's own name.
+ */
+const OTHER_HOSTS: Readonly<Record<string, readonly string[]>> = {
+  "codeartifact.api": ["codeartifact"],
+  "codeartifact.repositories": ["*.d.codeartifact"],
+  "execute-api": ["*.execute-api"],
+  "kinesis-firehose": ["firehose"],
+  "kinesis-streams": ["kinesis"],
+  "sagemaker.api": ["api.sagemaker"],
+  "sagemaker.runtime": ["runtime.sagemaker"],
+  servicediscovery: ["servicediscovery", "data-servicediscovery"],
+  states: ["states", "sync-states"],
+};
+const OTHERS = [
+  ...["access-analyzer", "acm-pca", "appmesh", "appmesh-envoy-management", "apprunner", "aps", "athena"],
+  ...["autoscaling", "autoscaling-plans", "backup", "batch", "bedrock", "bedrock-agent"],
+  ...["bedrock-agent-runtime", "bedrock-runtime", "cassandra", "cloudformation", "cloudtrail", "codebuild"],
+  ...["codecommit", "codepipeline", "comprehend", "config", "datasync", "dms", "ebs", "eks", "eks-auth"],
+  ...["elasticache", "elasticbeanstalk", "elasticmapreduce", "email-smtp", "emr-containers", "fsx"],
+  ...["git-codecommit", "glue", "guardduty-data", "imagebuilder", "inspector2", "lakeformation", "lambda"],
+  ...["license-manager", "macie2", "memory-db", "polly", "rds-data", "redshift", "redshift-data"],
+  ...["rekognition", "resource-groups", "rolesanywhere", "route53resolver", "scheduler", "securityhub"],
+  ...["servicecatalog", "storagegateway", "synthetics", "tagging", "textract", "transcribe", "transfer"],
+  ...["translate", "wafv2", "xray"],
+];
 
 /** The services of a region. Source: AWS PrivateLink Guide, "AWS services that integrate with AWS PrivateLink". */
 export function endpointServices(region: string): readonly EndpointService[] {
@@ -56,7 +83,10 @@ export function endpointServices(region: string): readonly EndpointService[] {
   };
   return [
     ...GATEWAYS.map((part) => service("Gateway", part, [])),
-    ...Object.entries(INTERFACES).map(([part, hosts]) => service("Interface", part, hosts)),
+    ...Object.entries({ ...INTERFACES, ...OTHER_HOSTS }).map(([part, hosts]) =>
+      service("Interface", part, hosts),
+    ),
+    ...OTHERS.map((part) => service("Interface", part, [part])),
   ];
 }
 

@@ -16,6 +16,7 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   userSession: true,
   mfaDevice: true,
   certificate: true,
+  serverCertificate: true,
   databaseInstance: true,
   loadBalancer: true,
   listener: true,

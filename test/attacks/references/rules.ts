@@ -82,6 +82,7 @@ export const TYPES = {
   identityArn: { types: ["user", "role", "group"], conditionKey: undefined },
   mfaDevice: { types: ["mfa"], conditionKey: undefined },
   oidcProvider: { types: ["oidc-provider"], conditionKey: undefined },
+  serverCertificate: { types: ["server-certificate"], conditionKey: undefined },
   samlProvider: { types: ["saml-provider"], conditionKey: undefined },
   assumedRole: { types: ["role"], conditionKey: undefined },
 
@@ -221,6 +222,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^iam\.(?:Delete|Tag|Untag|List)\w*MFA\w+\.SerialNumber$/, "mfaDevice"],
   [/^iam\.\w+\.OpenIDConnectProviderArn$/, "oidcProvider"],
   [/^iam\.\w+\.SAMLProviderArn$/, "samlProvider"],
+  [/^iam\.(?!Upload)\w+\.ServerCertificateName$/, "serverCertificate"],
   [/^sts\.AssumeRole\.RoleArn$/, "assumedRole"],
 
   [/^application-autoscaling\.(?!Describe)\w+\.ResourceId$/, "scalableTarget"],

@@ -1,5 +1,5 @@
 import { codeOf, seedOf } from "@gantry/api/iam/mfa-devices";
-import { newAuthority } from "@gantry/tls";
+import { newAuthority, openAuthority } from "@gantry/tls";
 import { global, type Defaults, type Send, type Target } from "./targets.ts";
 import type { ReferenceKind } from "./rules.ts";
 
@@ -63,10 +63,18 @@ export async function enableDevice(send: Send, name: string): Promise<void> {
   });
 }
 
-/** A provider of each kind. */
+/** A provider of each kind, and a server certificate. */
 async function createProviders(send: Send): Promise<void> {
   await send("iam", "CreateOpenIDConnectProvider", { Url: "https://prod.example" });
   await send("iam", "CreateSAMLProvider", { Name: "prod", SAMLMetadataDocument: METADATA });
+  await uploadServerCertificate(send, "prod");
+}
+
+/** A server certificate of this name. */
+export async function uploadServerCertificate(send: Send, ServerCertificateName: string): Promise<void> {
+  const issued = await openAuthority(await newAuthority(Date.now())).issue(["prod.example"], Date.now());
+  const pair = { CertificateBody: issued.certificatePem, PrivateKey: issued.keyPem };
+  await send("iam", "UploadServerCertificate", { ...pair, ServerCertificateName, Path });
 }
 
 /** A user, a role, a group, a profile and a policy, all below a path that only their records know. */
@@ -163,6 +171,7 @@ function targetsOf(policy: string): readonly Target[] {
     of("policy", "policy", [policy]),
     of("identityArn", "user", [global("user/team/prod")]),
     of("identityArn", "role", [global("role/team/prod")]),
+    of("serverCertificate", "server-certificate", ["prod"]),
     of("mfaDevice", "mfa", [global("mfa/team/prod")]),
     provider("oidcProvider", "oidc-provider/prod.example"),
     provider("samlProvider", "saml-provider/prod"),

@@ -1,7 +1,7 @@
 import { newAuthority } from "@gantry/tls";
 import type { ServiceName } from "../loaded-services.ts";
 import { global, type Send } from "./targets.ts";
-import { enableDevice, sshKey } from "./world-identities.ts";
+import { enableDevice, sshKey, uploadServerCertificate } from "./world-identities.ts";
 import type { World } from "./world.ts";
 
 /** EC2's pages have at least five items. */
@@ -100,6 +100,7 @@ async function moreOfIdentities(send: Send): Promise<void> {
       await make(`Attach${type}Policy`, { [`${type}Name`]: "prod", PolicyArn });
     }
     await make("CreateVirtualMFADevice", { VirtualMFADeviceName: name });
+    await uploadServerCertificate(send, name);
   }
   const policy = global("policy/team/prod");
   await make("CreatePolicyVersion", { PolicyArn: policy, PolicyDocument: DOCUMENT });
@@ -111,6 +112,7 @@ async function moreOfIdentities(send: Send): Promise<void> {
   await make("TagMFADevice", { SerialNumber: global("mfa/team/prod"), Tags: TAGS });
   const OpenIDConnectProviderArn = global("oidc-provider/prod.example");
   await make("TagOpenIDConnectProvider", { OpenIDConnectProviderArn, Tags: TAGS });
+  await make("TagServerCertificate", { ServerCertificateName: "prod", Tags: TAGS });
   await make("TagSAMLProvider", { SAMLProviderArn: global("saml-provider/prod"), Tags: TAGS });
 }
 

@@ -1,5 +1,15 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { ApiError } from "./api-error.ts";
+
+/** What is wrong with a certificate, its key or its chain, in ACM's words. Each service has its own code for it. */
+export class CertificateProblem extends Error {
+  /** Whether the key is the one of another certificate. */
+  readonly isKeyOfAnother: boolean;
+
+  constructor(message: string, isKeyOfAnother = false) {
+    super(message);
+    this.isKeyOfAnother = isKeyOfAnother;
+  }
+}
 
 /**
  * A certificate with its chain and key, each parsed and encoded again, so that none of the caller's text is
@@ -22,12 +32,18 @@ const CURVES: readonly (string | undefined)[] = ["prime256v1", "secp384r1", "sec
 const CHAIN_MAX = 10;
 
 /**
- * Checks what ImportCertificate is given. `now` is in ms since the epoch.
+ * Checks what ImportCertificate of ACM or UploadServerCertificate of IAM is given. `now` is in ms since the epoch.
  * Source: "Prerequisites for importing ACM certificates" and "Certificate import problems". Errors:
- * ValidationException.
+ * CertificateProblem.
  */
 export function checkImport(
-  given: { readonly certificate: string; readonly key: string; readonly chain: string },
+  given: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly chain: string;
+    /** Whether a certificate that did not sign itself must have a chain: true unless it is given. */
+    readonly needsChain?: boolean;
+  },
   now: number,
 ): ImportedCertificate {
   const parsed = parseOne(given.certificate);
@@ -36,9 +52,10 @@ export function checkImport(
   if (/md5|sha1(?![0-9])/i.test(parsed.signatureAlgorithm ?? ""))
     throw invalid(`The signature algorithm ${parsed.signatureAlgorithm} is not supported.`);
   const key = parseKey(given.key);
-  if (!parsed.checkPrivateKey(key)) throw invalid("The private key does not match the certificate.");
+  if (!parsed.checkPrivateKey(key))
+    throw new CertificateProblem("The private key does not match the certificate.", true);
   const chain = parseChain(given.chain);
-  checkChain(parsed, chain);
+  if (chain.length > 0 || given.needsChain !== false) checkChain(parsed, chain);
   const names = [...(parsed.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)]
     .map((match) => match[1] ?? "")
     .filter((name) => NAME.test(name));
@@ -134,6 +151,6 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   }
 }
 
-function invalid(message: string): ApiError {
-  return new ApiError("ValidationException", message, { status: 400 });
+function invalid(message: string): CertificateProblem {
+  return new CertificateProblem(message);
 }
