@@ -139,7 +139,7 @@ function describeVersions(
     input.Filters,
     FIELDS,
   );
-  return { LaunchTemplateVersions: fitting }; // Versions have no tags of their own, and none are sent.
+  return { LaunchTemplateVersions: [...fitting] }; // Versions have no tags of their own, and none are sent.
 }
 
 /** Errors: MissingParameter where versions of all templates are asked for by number. */
