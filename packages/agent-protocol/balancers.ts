@@ -26,6 +26,8 @@ export interface BalancerTargetGroup {
   };
   /** Targets are told the client's address by the proxy protocol, version 2. */
   readonly proxyProtocol?: boolean;
+  /** Connections to a target end when it becomes unhealthy. */
+  readonly endsUnhealthy?: boolean;
   /** Connections from one address go to one target. */
   readonly stickySource?: boolean;
   readonly algorithm: "round_robin" | "least_outstanding_requests" | "weighted_random";

@@ -8,7 +8,7 @@ import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { balancer, forward, group, listenerOn } from "../attacks/balancer-builders.ts";
-import { get, openRealProxy, statusOf } from "../attacks/real-proxy.ts";
+import { get, openRealProxy, statusOf, TARGET_ADDRESS } from "../attacks/real-proxy.ts";
 
 const PORT = 8_101;
 let proxy: Awaited<ReturnType<typeof openRealProxy>>;
@@ -86,6 +86,43 @@ describe("a network load balancer", () => {
     const [answer] = await proxy.request(get(PORT));
     expect(statusOf(answer)).toBe(400);
   });
+});
+
+/** A target on port 8084 that fails its check, on port 8085, two seconds after its first connection. */
+const FAILING_TARGET = `
+  const { createServer } = require("node:net");
+  const health = createServer((socket) => socket.destroy()).listen(8085);
+  createServer((socket) => {
+    socket.on("error", () => undefined).write("hello");
+    setTimeout(() => health.close(), 2000);
+  }).listen(8084);
+`;
+/** Connects, and says whether the connection was closed within 8 s. */
+const HOLDING_CLIENT = `
+  const socket = require("node:net").connect(${PORT}, "127.0.0.1");
+  const end = (word) => { console.log(word); process.exit(); };
+  socket.on("data", (data) => console.log(String(data)));
+  socket.on("close", () => end("closed")).on("error", () => end("closed"));
+  setTimeout(() => end("open"), 8000);
+`;
+
+// Source: "Target groups for your Network Load Balancers", connection termination for unhealthy targets.
+it.each([
+  { endsUnhealthy: true, word: "closed" },
+  { endsUnhealthy: false, word: "open" },
+])("leaves a connection to a target that becomes unhealthy $word", async ({ endsUnhealthy, word }) => {
+  await proxy.exec(
+    "sh",
+    "-c",
+    `node -e '${FAILING_TARGET}' >/dev/null 2>&1 & echo $! > ${proxy.folder}/failing`,
+  );
+  const target = { address: TARGET_ADDRESS, port: 8_084, isNew: false, draining: false };
+  const healthCheck = { ...tcp.healthCheck, port: "8085", intervalSeconds: 1, timeoutSeconds: 1 };
+  const own = { ...tcp, endsUnhealthy, targets: [target], healthCheck };
+  await serve(assign(listenerOn(PORT, { defaultAction: forward }), { isNetwork: true }, own));
+  const said = await proxy.exec("node", "-e", HOLDING_CLIENT);
+  await proxy.exec("sh", "-c", `kill $(cat ${proxy.folder}/failing)`);
+  expect(said).toBe(`hello\n${word}\n`);
 });
 
 /** Serves with logs, connects, and answers the lines that are written. */

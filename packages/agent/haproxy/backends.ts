@@ -237,6 +237,7 @@ function renderServerCheck(group: BalancerTargetGroup, isTls: boolean): string {
     ...(check.protocol === "HTTPS" ? ["check-ssl verify none"] : isTls ? ["no-check-ssl"] : []),
     // Source: "Target groups for your Network Load Balancers", proxy protocol: health checks have it as well.
     ...(group.proxyProtocol === true ? ["check-send-proxy"] : []),
+    ...(group.endsUnhealthy === true ? ["on-marked-down shutdown-sessions"] : []),
   ]
     .join(" ")
     .concat(renderCheckVersion(group));

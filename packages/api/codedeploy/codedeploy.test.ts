@@ -244,7 +244,7 @@ it("has the predefined configurations and stores others", async () => {
 it("begins one deployment of a group at a time, and shows, stops and lists it", async () => {
   const create = (revision: codedeploy.RevisionLocation | undefined) =>
     client.send(new codedeploy.CreateDeploymentCommand({ ...NAMES, revision }));
-  await expect(create(undefined)).rejects.toThrow("Revision is required");
+  await expect(create(undefined)).rejects.toThrow("The revision ID was not specified.");
   await expect(create(revisionOf("version: 0.0\nResources: []\n"))).rejects.toThrow("line 2: Resources");
   await expect(
     create({ revisionType: "String", string: { content: appSpec(), sha256: "0".repeat(64) } }),

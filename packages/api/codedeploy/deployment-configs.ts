@@ -78,14 +78,17 @@ function toRouting(given: sdk.TrafficRoutingConfig | undefined): CodeDeployRouti
       ? [given?.timeBasedCanary?.canaryPercentage, given?.timeBasedCanary?.canaryInterval]
       : [given?.timeBasedLinear?.linearPercentage, given?.timeBasedLinear?.linearInterval];
   if (percent === undefined || minutes === undefined || percent < 1 || percent > 99)
-    throw invalidRouting(`A percentage from 1 to 99 and an interval are required for ${type}.`);
+    throw invalidRouting(`${type} requires a percentage from 1 to 99 and an interval.`);
   if (minutes < 1 || minutes > MINUTES_MAX)
-    throw invalidRouting(`The interval of ${type} must be from 1 to ${MINUTES_MAX} minutes.`);
+    throw invalidRouting(`the interval of ${type} must be from 1 to ${MINUTES_MAX} minutes.`);
   return { type, percent, minutes };
 }
 
 function invalidRouting(message: string): ApiError {
-  return new ApiError("InvalidTrafficRoutingConfigurationException", message);
+  return new ApiError(
+    "InvalidTrafficRoutingConfigurationException",
+    `The configuration that specifies how traffic is routed during a deployment is invalid: ${message}`,
+  );
 }
 
 function listDeploymentConfigs(
@@ -115,7 +118,7 @@ function deleteDeploymentConfig(
   if (name.startsWith(PREDEFINED))
     throw new ApiError(
       "InvalidOperationException",
-      "A predefined deployment configuration cannot be deleted.",
+      `An invalid operation was detected: the predefined configuration ${name} cannot be deleted.`,
     );
   store.transact((tx) => {
     const arn = configArnOf(place, name);

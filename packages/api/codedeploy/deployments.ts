@@ -198,7 +198,7 @@ function stopDeployment(
     if (found.terminationSince !== undefined && (blue === undefined || blue.status === "DRAINING"))
       throw new ApiError(
         "DeploymentAlreadyCompletedException",
-        `The original task set of the deployment ${found.id} is being terminated: it can no longer be stopped.`,
+        `The deployment is already complete: the original task set of ${found.id} is being terminated.`,
       );
     const { enabled, events } = found.settings.autoRollback;
     const rollback = input.autoRollbackEnabled ?? (enabled && events.includes("DEPLOYMENT_STOP_ON_REQUEST"));
@@ -262,5 +262,5 @@ function putHookStatus(
 }
 
 function alreadyCompleted({ id }: CodeDeploymentRecord): ApiError {
-  return new ApiError("DeploymentAlreadyCompletedException", `The deployment ${id} has already completed.`);
+  return new ApiError("DeploymentAlreadyCompletedException", `The deployment is already complete: ${id}`);
 }

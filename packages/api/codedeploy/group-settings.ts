@@ -82,7 +82,7 @@ function toRole(
   { groupArn, now }: { groupArn: string; now: number },
 ): string {
   if (arn === undefined || arn === "")
-    throw new ApiError("RoleRequiredException", "The role ARN is required");
+    throw new ApiError("RoleRequiredException", "The role ID was not specified.");
   const role = reader.get("role", arn);
   const caller = {
     service: "codedeploy.amazonaws.com",
@@ -111,16 +111,13 @@ function toService(
 ): Pick<CodeDeploySettings, "clusterName" | "serviceName" | "serviceArn"> {
   const [given] = services;
   if (given === undefined || services.length !== 1)
-    throw new ApiError("InvalidECSServiceException", "A deployment group must have exactly one ECS service.");
+    throw invalidService("a deployment group has exactly one service");
   const { clusterName = "default", serviceName = "" } = given;
   const cluster = within(reader.get("cluster", clusterArnOf(place, clusterName)), place);
   const arn = formatArn("ecs", place, `service/${cluster?.name ?? ""}/${serviceName.split("/").at(-1)}`);
   const service = within(reader.get("service", arn), place);
   if (service?.status !== "ACTIVE")
-    throw new ApiError(
-      "InvalidECSServiceException",
-      `The ECS service ${serviceName} in the cluster ${clusterName} does not exist.`,
-    );
+    throw invalidService(`the cluster ${clusterName} has no service ${serviceName}`);
   if (service.spec.controller !== "CODE_DEPLOY")
     throw new ApiError(
       "InvalidECSServiceException",
@@ -158,10 +155,7 @@ function toBalancers(
   if (pair === undefined || pairs.length !== 1) throw invalid("must contain exactly one target group pair");
   const names = (pair.targetGroups ?? []).map(({ name = "" }) => name);
   if (names.length !== 2 || new Set(names).size !== 2)
-    throw new ApiError(
-      "InvalidTargetGroupPairException",
-      "Exactly two different target groups are required.",
-    );
+    throw invalidPair("it has exactly two different target groups");
   const notOne = (kind: string): ApiError =>
     new ApiError(
       "InvalidTrafficRoutingConfigurationException",
@@ -172,14 +166,13 @@ function toBalancers(
     if (arns.length > 1) throw notOne(kind);
     const [arn] = arns;
     if (arn !== undefined && within(reader.get("listener", arn), place) === undefined)
-      throw new ApiError("InvalidLoadBalancerInfoException", `The listener ${arn} does not exist.`);
+      throw invalid(`must contain existing listeners, not ${arn}`);
     return arn;
   };
   const production = listener(pair.prodTrafficRoute, "Production");
   if (production === undefined) throw notOne("Production");
   const test = listener(pair.testTrafficRoute, "Test");
-  if (test === production)
-    throw new ApiError("InvalidTargetGroupPairException", "The production and test listeners must differ.");
+  if (test === production) throw invalidPair("its production and test listeners differ");
   return { targetGroupNames: names, productionListenerArn: production, testListenerArn: test };
 }
 
@@ -199,20 +192,13 @@ function toWaits(
   const ready = given.deploymentReadyOption ?? {};
   const minutes = (value: number | undefined, most: number, name: string): number => {
     const wait = value ?? 0;
-    if (wait < 0 || wait > most)
-      throw new ApiError(
-        "InvalidBlueGreenDeploymentConfigurationException",
-        `${name} must be from 0 to ${most} minutes.`,
-      );
+    if (wait < 0 || wait > most) throw invalidWait(`${name} is from 0 to ${most} minutes`);
     return wait;
   };
   const action = ready.actionOnTimeout ?? "CONTINUE_DEPLOYMENT";
   const waitMinutes = minutes(ready.waitTimeInMinutes, READY_MINUTES_MAX, "waitTimeInMinutes");
   if (action === "CONTINUE_DEPLOYMENT" && waitMinutes > 0)
-    throw new ApiError(
-      "InvalidBlueGreenDeploymentConfigurationException",
-      "waitTimeInMinutes must be 0 where actionOnTimeout is CONTINUE_DEPLOYMENT.",
-    );
+    throw invalidWait("waitTimeInMinutes is 0 where actionOnTimeout is CONTINUE_DEPLOYMENT");
   return {
     termination: {
       action: termination.action ?? "TERMINATE",
@@ -224,6 +210,30 @@ function toWaits(
     },
     ready: { action, waitMinutes },
   };
+}
+
+/** The sentence of the API reference, and the cause. */
+function invalidService(cause: string): ApiError {
+  return new ApiError(
+    "InvalidECSServiceException",
+    `The Amazon ECS service identifier is not valid: ${cause}.`,
+  );
+}
+
+/** The sentence of the API reference, and the cause. */
+function invalidPair(cause: string): ApiError {
+  return new ApiError(
+    "InvalidTargetGroupPairException",
+    `A target group pair associated with this deployment is not valid: ${cause}.`,
+  );
+}
+
+/** The sentence of the API reference, and the cause. */
+function invalidWait(cause: string): ApiError {
+  return new ApiError(
+    "InvalidBlueGreenDeploymentConfigurationException",
+    `The configuration for the blue/green deployment group was provided in an invalid format: ${cause}.`,
+  );
 }
 
 /** Errors: InvalidAlarmConfigException, for each cause that its documentation in the SDK lists. */

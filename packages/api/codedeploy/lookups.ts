@@ -84,7 +84,7 @@ export function findDeployment(reader: Reader, place: Place, id: Given): CodeDep
   if (!/^d-[A-Za-z0-9]+$/.test(id))
     throw new ApiError(
       "InvalidDeploymentIdException",
-      `The specified deploymentId has an invalid format: ${id}`,
+      `At least one of the deployment IDs was specified in an invalid format: ${id}`,
     );
   const found = deploymentOf(reader, place, id);
   if (found === undefined)
@@ -108,8 +108,8 @@ export function taggedOf(
 }
 
 /**
- * Errors: ResourceArnRequiredException, InvalidArnException, ApplicationDoesNotExistException,
- * DeploymentGroupDoesNotExistException.
+ * Errors: ResourceArnRequiredException, InvalidArnException, ArnNotSupportedException,
+ * ApplicationDoesNotExistException, DeploymentGroupDoesNotExistException.
  */
 export function findTagged(
   reader: Reader,
@@ -117,7 +117,10 @@ export function findTagged(
   arn: Given,
 ): NonNullable<ReturnType<typeof taggedOf>> {
   if (arn === undefined || arn === "")
-    throw new ApiError("ResourceArnRequiredException", "The ARN of the resource is required");
+    throw new ApiError(
+      "ResourceArnRequiredException",
+      "The ARN of a resource is required, but was not found.",
+    );
   const found = taggedOf(reader, place, arn);
   if (found !== undefined) return found;
   const resource = parseArn(arn)?.resource ?? "";
@@ -125,7 +128,9 @@ export function findTagged(
     throw new ApiError("ApplicationDoesNotExistException", `No application found for ARN: ${arn}`);
   if (resource.startsWith("deploymentgroup:"))
     throw new ApiError("DeploymentGroupDoesNotExistException", `No Deployment Group found for ARN: ${arn}`);
-  throw new ApiError("InvalidArnException", `The specified ARN is not supported: ${arn}`);
+  if (parseArn(arn) === undefined)
+    throw new ApiError("InvalidArnException", `The specified ARN is not in a valid format: ${arn}`);
+  throw new ApiError("ArnNotSupportedException", `The specified ARN is not supported: ${arn}`);
 }
 
 export function invalidToken(): ApiError {

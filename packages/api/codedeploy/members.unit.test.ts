@@ -340,7 +340,7 @@ describe("a deployment of a revision", () => {
     ],
   ])("of the type %s has the digest of its content", async (_, revisionOf) => {
     expect((await deployed(revisionOf(sha256)))?.revision).toEqual(revisionOf(sha256));
-    await expect(deployed(revisionOf("0".repeat(64)))).rejects.toThrow("The SHA-256 digest");
+    await expect(deployed(revisionOf("0".repeat(64)))).rejects.toThrow("the SHA-256 digest");
   });
 
   it.each(["JSON", "YAML"] as const)("in S3 is the version of the given entity tag, in %s", async (type) => {

@@ -131,13 +131,14 @@ function batchGetApplicationRevisions(
 
 /** Errors: RevisionRequiredException, InvalidRevisionException. */
 export function toRevision(given: sdk.RevisionLocation | undefined): CodeDeployRevision {
-  if (given === undefined) throw new ApiError("RevisionRequiredException", "Revision is required");
+  if (given === undefined)
+    throw new ApiError("RevisionRequiredException", "The revision ID was not specified.");
   const { revisionType, s3Location, appSpecContent } = given;
   const raw = revisionType === "String" ? given.string : appSpecContent;
   switch (revisionType) {
     case "S3":
       if (s3Location?.bucket === undefined || s3Location.key === undefined)
-        throw invalidRevision("An S3 revision needs a bucket and a key.");
+        throw invalidRevision("an S3 revision needs a bucket and a key.");
       return {
         type: "S3",
         content: undefined,
@@ -153,10 +154,10 @@ export function toRevision(given: sdk.RevisionLocation | undefined): CodeDeployR
     case "String":
     case "AppSpecContent": {
       if (raw?.content === undefined)
-        throw invalidRevision(`A revision of the type ${revisionType} needs its content.`);
+        throw invalidRevision(`a revision of the type ${revisionType} needs its content.`);
       const sha256 = createHash("sha256").update(raw.content).digest("hex");
       if (raw.sha256 !== undefined && raw.sha256.toLowerCase() !== sha256)
-        throw invalidRevision("The SHA-256 digest is not that of the content.");
+        throw invalidRevision("the SHA-256 digest is not that of the content.");
       return { type: revisionType, content: raw.content, sha256: raw.sha256, s3: undefined };
     }
     default:
@@ -167,7 +168,10 @@ export function toRevision(given: sdk.RevisionLocation | undefined): CodeDeployR
 }
 
 function invalidRevision(message: string): ApiError {
-  return new ApiError("InvalidRevisionException", message);
+  return new ApiError(
+    "InvalidRevisionException",
+    `The revision was specified in an invalid format: ${message}`,
+  );
 }
 
 /** The AppSpec of a revision; one in S3 is read as the caller. Errors: InvalidRevisionException, and S3's refusals. */
@@ -179,15 +183,15 @@ export async function readRevision(
   const { s3 } = revision;
   if (s3 === undefined) return revision.content ?? "";
   if (s3.bundleType !== undefined && !["YAML", "JSON"].includes(s3.bundleType))
-    throw invalidRevision(`The bundle type of an ECS revision must be YAML or JSON, not ${s3.bundleType}.`);
+    throw invalidRevision(`the bundle type of an ECS revision must be YAML or JSON, not ${s3.bundleType}.`);
   const found = findAsCaller(deps, context, { ...s3, version: s3.version });
   if (found === undefined)
-    throw invalidRevision(`The object ${s3.key} of the bucket ${s3.bucket} does not exist.`);
+    throw invalidRevision(`the object ${s3.key} of the bucket ${s3.bucket} does not exist.`);
   const { meta } = found;
   if (s3.eTag !== undefined && s3.eTag.replaceAll('"', "") !== meta.etag.replaceAll('"', ""))
-    throw invalidRevision(`The object ${s3.key} does not have the ETag ${s3.eTag}.`);
+    throw invalidRevision(`the object ${s3.key} does not have the ETag ${s3.eTag}.`);
   if (meta.size > APP_SPEC_BYTES_MAX)
-    throw invalidRevision(`The AppSpec ${s3.key} is larger than ${APP_SPEC_BYTES_MAX} bytes.`);
+    throw invalidRevision(`the AppSpec ${s3.key} is larger than ${APP_SPEC_BYTES_MAX} bytes.`);
   return (await found.read()).toString("utf8");
 }
 

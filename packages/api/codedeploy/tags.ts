@@ -23,5 +23,8 @@ function taggedBy(reader: Reader, place: Place, arn: string | undefined): Tagged
 }
 
 function tooManyTags(): ApiError {
-  return new ApiError("InvalidTagsToAddException", `A resource can have at most ${TAGS_MAX} tags.`);
+  return new ApiError(
+    "InvalidTagsToAddException",
+    `The specified tags are not valid: a resource can have at most ${TAGS_MAX} tags.`,
+  );
 }

@@ -2,9 +2,9 @@ import { isIPv4, isIPv6 } from "node:net";
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { RuleConditionRecord } from "@gantry/state";
 import { toRegex } from "./regular-expressions.ts";
+import { QUOTAS } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
-const VALUES_MAX = 5;
 /** Source: API_HostHeaderConditionConfig, RegexValues. */
 const REGEX_LENGTH_MAX = 128;
 /** Source: API_RuleCondition, API_HostHeaderConditionConfig and its siblings, API_PathPatternConditionConfig. */
@@ -30,7 +30,8 @@ export function toConditions(
       regexesOf(condition).length,
     0,
   );
-  if (count > VALUES_MAX) throw validation(`A rule can only have '${VALUES_MAX}' condition values`);
+  if (count > QUOTAS.conditionValues)
+    throw validation(`A rule can only have '${QUOTAS.conditionValues}' condition values`);
   return conditions;
 }
 

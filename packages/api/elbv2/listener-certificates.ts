@@ -17,8 +17,8 @@ export function addListenerCertificates(
     const [byDefault, ...list] = listener.certificates;
     // The list may have the default certificate too. Source: API_DescribeListenerCertificates.
     const certificates = [...(byDefault === undefined ? [] : [byDefault]), ...new Set([...list, ...added])];
-    checkCertificateQuota(certificates);
     tx.put("listener", listener.arn, { ...listener, certificates });
+    checkCertificateQuota(tx, listener.loadBalancerArn);
   });
   return { Certificates: input.Certificates };
 }

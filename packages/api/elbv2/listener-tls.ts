@@ -30,7 +30,7 @@ function toProtocol(given: string | undefined, isNetwork: boolean): Protocol {
   throw validation(`Listener protocol '${given}' must be one of '${permitted.join(", ")}'`);
 }
 
-/** The ALPN policy of a TLS listener. Errors: ALPNPolicyNotSupported, ValidationError. */
+/** The ALPN policy of a TLS listener. Errors: ALPNPolicyNotSupportedException, whose code on the wire is ALPNPolicyNotFound; ValidationError. */
 export function toAlpn(
   given: readonly string[] | string | undefined,
   protocol: Protocol,
@@ -41,8 +41,8 @@ export function toAlpn(
   if (protocol !== "TLS") throw validation(`You cannot specify an ALPN policy for ${protocol} listeners`);
   if (policies.length > 1 || !ALPN_POLICIES.includes(policy))
     throw new ApiError(
-      "ALPNPolicyNotSupported",
-      `The ALPN policy '${policies.join(", ")}' must be one of '[${ALPN_POLICIES.join(", ")}]'`,
+      "ALPNPolicyNotSupportedException",
+      `The specified ALPN policy is not supported: '${policies.join(", ")}'`,
     );
   return policy;
 }

@@ -1,7 +1,6 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type ListenerRecord, type Reader, type Transaction, writeActions } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
-import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { authenticationOf, presentActions, toActions } from "./actions.ts";
 import { listenerAttributes, presentAttributes, withAttributes } from "./attributes.ts";
@@ -13,7 +12,8 @@ import {
 } from "./listener-certificates.ts";
 import { modifiedTls, presentMutual, toAlpn, toMutual, toTls } from "./listener-tls.ts";
 import { findListener, findLoadBalancer } from "./lookups.ts";
-import { checkListenerQuota } from "./quotas.ts";
+import { checkGroupQuota, checkListenerQuota, checkOneCertificate } from "./quotas.ts";
+import { newTags } from "./tags.ts";
 import { validation } from "./validation.ts";
 
 /** Listeners and their certificates. Source: API_CreateListener and following. */
@@ -43,6 +43,7 @@ function createListener(
     if (port < 1 || port > 65_535) throw validation(`The port '${port}' must be between 1 and 65535`);
     checkPortIsFree(tx, balancer.arn, { port, except: undefined });
     checkListenerQuota(tx, balancer);
+    checkOneCertificate(input.Certificates);
     const tls = toTls(tx, balancer, {
       isNetwork: balancer.type === "network",
       protocol: input.Protocol,
@@ -60,11 +61,12 @@ function createListener(
       alpnPolicy: toAlpn(input.AlpnPolicy, tls.protocol),
       mutual,
       defaultActions: [],
-      tags: toTags(input.Tags),
+      tags: newTags(input.Tags),
     };
     const actions = toActions(tx, input.DefaultActions, { balancer, listener, secrets: deps });
     tx.put("listener", listener.arn, listener);
     writeActions(tx, { kind: "listener", arn: listener.arn }, actions);
+    checkGroupQuota(tx, balancer);
     return { ...listener, defaultActions: actions };
   });
   return { Listeners: [presentListener(record)] };
@@ -80,6 +82,7 @@ function modifyListener(
     const port = input.Port ?? listener.port;
     checkPortIsFree(tx, listener.loadBalancerArn, { port, except: listener.arn });
     const balancer = findLoadBalancer(tx, context, listener.loadBalancerArn);
+    checkOneCertificate(input.Certificates);
     const tls = modifiedTls(tx, listener, { input, isNetwork: balancer.type === "network" });
     const next: ListenerRecord = {
       ...listener,
@@ -103,6 +106,7 @@ function modifyListener(
         former: authenticationOf(listener.defaultActions),
       });
       writeActions(tx, { kind: "listener", arn: listener.arn }, actions);
+      checkGroupQuota(tx, balancer);
     }
     return findListener(tx, context, listener.arn);
   });

@@ -270,6 +270,12 @@ function describeAccountLimits(): elb.DescribeAccountLimitsOutput {
         Name: "target-groups-per-action-on-application-load-balancer",
         Max: String(QUOTAS.groupsPerAction),
       },
+      { Name: "target-groups-per-application-load-balancer", Max: String(QUOTAS.groupsPerLoadBalancer) },
+      { Name: "condition-values-per-alb-rule", Max: String(QUOTAS.conditionValues) },
+      { Name: "network-load-balancers", Max: String(QUOTAS.loadBalancers) },
+      { Name: "listeners-per-network-load-balancer", Max: String(QUOTAS.listeners) },
+      { Name: "certificates-per-network-load-balancer", Max: String(QUOTAS.certificates) },
+      { Name: "target-groups-per-action-on-network-load-balancer", Max: String(QUOTAS.groupsPerAction) },
     ],
   };
 }

@@ -127,10 +127,30 @@ describe("target groups of network load balancers", () => {
       client.send(
         new elb.ModifyTargetGroupAttributesCommand({ TargetGroupArn, Attributes: [{ Key, Value }] }),
       );
+    await set("target_health_state.unhealthy.connection_termination.enabled", "false");
     await set("proxy_protocol_v2.enabled", "true");
     await set("stickiness.type", "source_ip");
     await expect(set("stickiness.type", "lb_cookie")).rejects.toMatchObject({ name: "ValidationError" });
     await expect(set("slow_start.duration_seconds", "30")).rejects.toThrow("is not recognized");
+  });
+
+  // Source: API_TargetGroupAttribute, preserve_client_ip.enabled.
+  it.each([
+    ["ip", "false"],
+    ["instance", "true"],
+    ["alb", "true"],
+  ] as const)("of type %s have preserve_client_ip.enabled=%s by default", async (TargetType, initial) => {
+    const { TargetGroupArn } = await newGroup(`client-of-${TargetType}`, { TargetType });
+    const shown = async () => {
+      const { Attributes = [] } = await client.send(
+        new elb.DescribeTargetGroupAttributesCommand({ TargetGroupArn }),
+      );
+      return Attributes.find(({ Key }) => Key === "preserve_client_ip.enabled")?.Value;
+    };
+    expect(await shown()).toBe(initial);
+    const Attributes = [{ Key: "preserve_client_ip.enabled", Value: initial === "true" ? "false" : "true" }];
+    await client.send(new elb.ModifyTargetGroupAttributesCommand({ TargetGroupArn, Attributes }));
+    expect(await shown()).toBe(Attributes[0]?.Value);
   });
 
   it("are of type instance by default; an id that no instance has is not valid", async () => {

@@ -13,11 +13,11 @@ import {
 } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
-import { QUOTAS } from "./quotas.ts";
+import { checkLoadBalancerQuota } from "./quotas.ts";
+import { newTags } from "./tags.ts";
 import { validation } from "./validation.ts";
 
 /** Writes a load balancer and its interfaces, one in each subnet. Errors: as API_CreateLoadBalancer lists. */
@@ -30,6 +30,7 @@ export function insertLoadBalancer(
   const { ids, clock } = deps;
   const name = input.Name ?? "";
   const isNetwork = input.Type === "network";
+  checkLoadBalancerQuota(tx, place, isNetwork ? "net" : "app");
   checkNameIsFree(tx, place, name);
   const subnets = toSubnets(tx, place, input, isNetwork);
   const { vpcId } = subnets[0];
@@ -64,7 +65,7 @@ export function insertLoadBalancer(
     state: "provisioning",
     hostPorts: {},
     createdAt: clock.now(),
-    tags: toTags(input.Tags),
+    tags: newTags(input.Tags),
   };
   const enis = subnets.map((subnet) => insertInterface(tx, deps, record, subnet));
   const made = { ...record, networkInterfaceIds: enis.map((eni) => eni.id) };
@@ -149,11 +150,9 @@ export function toMappings(
   );
 }
 
-/** Errors: TooManyLoadBalancers, DuplicateLoadBalancerName. */
+/** Errors: DuplicateLoadBalancerName. */
 function checkNameIsFree(reader: Reader, place: Place, name: string): void {
   const existing = reader.list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/"));
-  if (existing.length >= QUOTAS.loadBalancers)
-    throw new ApiError("TooManyLoadBalancers", "The maximum number of load balancers has been reached");
   if (existing.some((each) => each.name === name))
     throw new ApiError(
       "DuplicateLoadBalancerName",

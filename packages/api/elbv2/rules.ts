@@ -1,14 +1,20 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import { type ListenerRecord, type Reader, type RuleRecord, writeActions } from "@gantry/state";
+import {
+  type ListenerRecord,
+  type LoadBalancerRecord,
+  type Reader,
+  type RuleRecord,
+  writeActions,
+} from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
-import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { type ActionPlace, authenticationOf, presentActions, toActions } from "./actions.ts";
 import { presentConditions, toConditions } from "./conditions.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findListener, findLoadBalancer, findRule } from "./lookups.ts";
-import { checkRuleQuota } from "./quotas.ts";
+import { checkGroupQuota, checkRuleQuota } from "./quotas.ts";
 import { presentTransforms, toTransforms } from "./transforms.ts";
+import { newTags } from "./tags.ts";
 import { validation } from "./validation.ts";
 
 /** Rules of listeners. Source: API_CreateRule and following. */
@@ -42,11 +48,13 @@ function createRule(
       conditions: toConditions(input.Conditions),
       transforms: toTransforms(input.Transforms),
       actions: [],
-      tags: toTags(input.Tags),
+      tags: newTags(input.Tags),
     };
-    const actions = toActions(tx, input.Actions, placeOf(deps, tx, listener));
+    const place = placeOf(deps, tx, listener);
+    const actions = toActions(tx, input.Actions, place);
     tx.put("rule", rule.arn, rule);
     writeActions(tx, { kind: "rule", arn: rule.arn }, actions);
+    checkGroupQuota(tx, place.balancer);
     return { ...rule, actions };
   });
   return { Rules: [presentRule(record)] };
@@ -69,6 +77,7 @@ function modifyRule(
       const listener = findListener(tx, context, rule.listenerArn);
       const place = { ...placeOf(deps, tx, listener), former: authenticationOf(rule.actions) };
       writeActions(tx, { kind: "rule", arn: rule.arn }, toActions(tx, input.Actions, place));
+      checkGroupQuota(tx, place.balancer);
     }
     return findRule(tx, context, rule.arn);
   });
@@ -116,7 +125,11 @@ function deleteRule({ store }: Elbv2Deps, input: elb.DeleteRuleInput, context: R
   return {};
 }
 
-function placeOf(deps: Elbv2Deps, reader: Reader, listener: ListenerRecord): ActionPlace {
+function placeOf(
+  deps: Elbv2Deps,
+  reader: Reader,
+  listener: ListenerRecord,
+): ActionPlace & { readonly balancer: LoadBalancerRecord } {
   return { listener, balancer: findLoadBalancer(reader, listener, listener.loadBalancerArn), secrets: deps };
 }
 

@@ -10,13 +10,13 @@ import {
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { toTags } from "../common/tags.ts";
 import { ApiError, refuseMembers } from "./api-error.ts";
 import { presentAttributes, targetGroupAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { healthCheckDefaults, toHealthCheck } from "./health-checks.ts";
 import { balancersOf, findLoadBalancer, findTargetGroup, missingGroup, partOf } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
+import { newTags } from "./tags.ts";
 import { validation } from "./validation.ts";
 
 /** Target groups and their health checks. Source: API_CreateTargetGroup and following. */
@@ -96,7 +96,7 @@ function insertTargetGroup(
     healthCheck: toHealthCheck(input, healthCheckDefaults(checked, input.HealthCheckProtocol), checked),
     attributes: {},
     createdAt: clock.now(),
-    tags: toTags(input.Tags),
+    tags: newTags(input.Tags),
   };
   tx.put("targetGroup", group.arn, group);
   return group;
@@ -187,11 +187,11 @@ function modifyTargetGroupAttributes(
   return { Attributes: attributesOf(record) };
 }
 
-/** Instances keep the address of the client by default. Source: "Target groups for your Network Load Balancers". */
+/** Targets that are not addresses see the client's address by default. Source: API_TargetGroupAttribute. */
 function attributesOf(group: TargetGroupRecord): elb.TargetGroupAttribute[] {
   const isNetwork = group.protocol === "TCP" || group.protocol === "TLS";
   const initial: Readonly<Record<string, string>> =
-    isNetwork && group.targetType === "instance" ? { "preserve_client_ip.enabled": "true" } : {};
+    isNetwork && group.targetType !== "ip" ? { "preserve_client_ip.enabled": "true" } : {};
   return presentAttributes(targetGroupAttributes(group), { ...initial, ...group.attributes });
 }
 

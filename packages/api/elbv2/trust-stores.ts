@@ -2,11 +2,11 @@ import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
 import type { Reader, TrustStoreRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
-import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findTrustStore } from "./lookups.ts";
 import { parseBundle, parseRevocations, readFromS3 } from "./trust-store-files.ts";
+import { newTags } from "./tags.ts";
 import { validation } from "./validation.ts";
 
 /** Source: "Quotas for your Application Load Balancers". */
@@ -53,7 +53,7 @@ async function createTrustStore(
       certificateCount: bundle.count,
       revocations: {},
       createdAt: deps.clock.now(),
-      tags: toTags(input.Tags),
+      tags: newTags(input.Tags),
     };
     tx.put("trustStore", store.arn, store);
     return store;

@@ -131,6 +131,9 @@ function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly Balanc
   });
 }
 
+/** On where it is not set. Source: API_TargetGroupAttribute. */
+const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
+
 function renderGroup(
   reader: Reader,
   group: TargetGroupRecord,
@@ -159,6 +162,7 @@ function renderGroup(
       ? { stickyCookie: attributes["stickiness.app_cookie.cookie_name"] ?? "" }
       : {}),
     ...(isNetwork && isSticky ? { stickySource: true } : {}),
+    ...(isNetwork && attributes[UNHEALTHY_TERMINATION] !== "false" ? { endsUnhealthy: true } : {}),
     ...(attributes["proxy_protocol_v2.enabled"] === "true" ? { proxyProtocol: true } : {}),
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
