@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startApi } from "@gantry/testkit";
+import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSshKey } from "@gantry/api/iam/ssh-keys";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
@@ -9,6 +10,7 @@ import { canRunTerraform, openTerraform, type StateResource } from "../../tools/
 /** Resources that the provider cannot import whole: what they were made with is shown once. Source: each one's page. */
 const NOT_IMPORTED: ReadonlySet<string> = new Set([
   "aws_iam_access_key",
+  "aws_iam_security_token_service_preferences",
   "aws_iam_user_login_profile",
   "aws_iam_virtual_mfa_device",
   "aws_iam_user_group_membership",
@@ -26,6 +28,9 @@ describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
   mkdirSync(assets);
   writeFileSync(join(assets, "metadata.xml"), METADATA);
   writeFileSync(join(assets, "key.pub"), openSshKey(publicKey.export({ type: "spki", format: "pem" })));
+  const issued = await openAuthority(await newAuthority(Date.now())).issue(["shop.example"], Date.now());
+  writeFileSync(join(assets, "server.crt"), issued.certificatePem);
+  writeFileSync(join(assets, "server.key"), issued.keyPem);
   let resources: readonly StateResource[] = [];
   const change = { marker: "two", session_hours: "2" };
   beforeAll(() => terraform.init());
@@ -64,6 +69,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
       "mfaDevice",
       "oidcProvider",
       "samlProvider",
+      "serverCertificate",
     ] as const;
     for (const kind of kinds)
       expect(

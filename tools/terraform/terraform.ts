@@ -163,6 +163,8 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return text("vpc_id");
     case "aws_ec2_managed_prefix_list_entry":
       return `${text("prefix_list_id")},${text("cidr")}`;
+    case "aws_iam_server_certificate":
+      return text("name");
     case "aws_s3_object":
       return `${text("bucket")}/${text("key")}`;
     case "aws_kms_grant":

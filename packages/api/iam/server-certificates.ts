@@ -23,8 +23,9 @@ export function serverCertificateOperations(deps: ApiDeps) {
       return {
         ServerCertificate: {
           ServerCertificateMetadata: present(record),
-          CertificateBody: record.certificatePem,
-          CertificateChain: record.chainPem === "" ? undefined : record.chainPem,
+          // The provider compares them without white space around them.
+          CertificateBody: record.certificatePem.trim(),
+          CertificateChain: record.chainPem === "" ? undefined : record.chainPem.trim(),
           Tags: presentTags(record.tags),
         },
       };

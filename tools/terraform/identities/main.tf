@@ -182,6 +182,22 @@ resource "aws_iam_user_ssh_key" "ada" {
   status     = var.marker == "one" ? "Active" : "Inactive"
 }
 
+resource "aws_iam_server_certificate" "shop" {
+  name             = "shop"
+  path             = "/shop/"
+  certificate_body = file("${local.assets}/server.crt")
+  private_key      = file("${local.assets}/server.key")
+  tags             = { marker = var.marker }
+  lifecycle {
+    # A key is never returned, so that an import does not find it.
+    ignore_changes = [private_key]
+  }
+}
+
+resource "aws_iam_security_token_service_preferences" "this" {
+  global_endpoint_token_version = var.marker == "one" ? "v1Token" : "v2Token"
+}
+
 resource "aws_iam_virtual_mfa_device" "ada" {
   virtual_mfa_device_name = "ada"
   tags                    = { marker = var.marker }
