@@ -5,6 +5,7 @@ const UNIT = [
   "apps/**/*.test.ts",
   "examples/**/*.test.ts",
   "tools/**/*.test.ts",
+  "bench/**/*.test.ts",
   "test/attacks/**/*.unit.test.ts",
 ];
 /** Tests with a platform of their own: with its clock moved, killed, on another engine, released. */

@@ -24,8 +24,9 @@ import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
 import type { Answer, Bench, Question } from "./question.ts";
 import { runTask, serve } from "./serve.ts";
 
+/** Many short rounds: what disturbs the machine for some seconds then disturbs few of them. */
 const ROUNDS = 7;
-const SECONDS = 4;
+const SECONDS = 2;
 const CONNECTIONS = 32;
 const PLAIN_PORT = 14_999;
 const PLAIN_CERTIFICATE = "/tmp/plain.pem";

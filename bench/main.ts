@@ -10,6 +10,7 @@ import { takeDown } from "@gantry/cli/take-down";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { adopt } from "./adopt.ts";
 import { alarmRollback } from "./alarm-rollback.ts";
+import { askEach } from "./ask-each.ts";
 import { changeFeed } from "./change-feed.ts";
 import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
@@ -60,13 +61,16 @@ const PORT = 14_566;
 const clock = new SystemClock();
 const progress = new Progress(clock, (text) => process.stderr.write(text));
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const { status, isAbandoned } = await main(process.argv.slice(2));
+  process.exitCode = status;
+  // A question that took too long still runs.
+  if (isAbandoned) process.exit();
 } catch (thrown) {
   process.stderr.write(`gantry: ${messageOf(thrown)}\n`);
   process.exitCode = 1;
 }
 
-async function main(parameters: readonly string[]): Promise<number> {
+async function main(parameters: readonly string[]): Promise<{ status: number; isAbandoned: boolean }> {
   const json = parameters.includes("--json");
   const names = parameters.filter((parameter) => !parameter.startsWith("--"));
   const unknown = names.find((name) => !QUESTIONS.some((question) => question.name === name));
@@ -86,17 +90,20 @@ async function main(parameters: readonly string[]): Promise<number> {
   };
   let missed = 0;
   try {
-    for (const question of QUESTIONS.filter((each) => names.length === 0 || names.includes(each.name))) {
-      for (const answer of await progress.step(`Measuring ${question.name}`, () => question.ask(bench))) {
+    const chosen = QUESTIONS.filter((each) => names.length === 0 || names.includes(each.name));
+    const { failed, isAbandoned } = await askEach(chosen, bench, {
+      step: (name, work) => progress.step(name, work),
+      answer: (answer) => {
         if (!isMet(answer)) missed += 1;
         process.stdout.write(`${json ? JSON.stringify(asJson(answer)) : asLine(answer)}\n`);
-      }
-    }
+      },
+      failure: (sentence) => process.stderr.write(`gantry: ${sentence}\n`),
+    });
+    return { status: missed + failed === 0 ? 0 : 1, isAbandoned };
   } finally {
     await takeDown(deps, folder, true);
     rmSync(folder, { recursive: true, force: true });
   }
-  return missed === 0 ? 0 : 1;
 }
 
 function asJson(answer: Answer): object {

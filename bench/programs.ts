@@ -29,6 +29,8 @@ export async function withServer<T>(
 ): Promise<T> {
   const [program = "", ...parameters] = command;
   const server: ChildProcess = spawn(program, parameters, { stdio: "ignore" });
+  const end = (): void => void server.kill("SIGTERM");
+  process.once("exit", end);
   try {
     for (let tries = 0; ; tries += 1) {
       const up = await fetch(url).then(
@@ -41,6 +43,7 @@ export async function withServer<T>(
     }
     return await work();
   } finally {
-    server.kill("SIGTERM");
+    process.off("exit", end);
+    end();
   }
 }

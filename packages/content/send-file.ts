@@ -8,8 +8,8 @@ const PIECES = 2;
 const SPARE_PIECES_MAX = 8;
 
 /**
- * Free buffers. Pieces are read into buffers that are reused: new ones for every read make the garbage collector run
- * so often that it takes more processor time than reading and sending (docs/decisions/0032).
+ * Free buffers. Pieces are read into buffers that are reused: with a new buffer for each read, page faults and garbage
+ * collection take more processor time than reading and sending (docs/decisions/0032).
  */
 const spare: Buffer[] = [];
 

@@ -1,7 +1,13 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { GetDownloadUrlForLayerCommand } from "@aws-sdk/client-ecr";
 import { afterAll, describe, expect, it } from "vitest";
+import { jsonLogger, SystemClock } from "@gantry/kernel";
 import { digestOf, INDEX, OCI, startRegistry } from "@gantry/testkit/registry-client";
 
-const { api, call, newRepository, pushBlob, pushImage } = await startRegistry();
+const lines: string[] = [];
+const log = jsonLogger({ clock: new SystemClock(), level: "error", write: (line) => void lines.push(line) });
+const { api, ecr, call, newRepository, pushBlob, pushImage } = await startRegistry({ log });
 afterAll(() => api.close());
 
 describe("OCI distribution 1.1", () => {
@@ -71,6 +77,26 @@ describe("OCI distribution 1.1", () => {
     expect((await range("bytes=2-4")).headers.get("content-range")).toBe("bytes 2-4/10");
     expect((await range("bytes=10-")).status).toBe(416);
     expect((await call("GET", `${v2}/blobs/${digestOf("none")}`)).code()).toBe("BLOB_UNKNOWN");
+  });
+
+  it("closes the connection before the last byte of a damaged blob, and logs its digest", async () => {
+    const { v2, repositoryName } = await newRepository();
+    for (const size of [10, 3_000_000]) {
+      const digest = await pushBlob(v2, Buffer.alloc(size, size % 251));
+      const path = join(api.folder, "registry/blobs", digest.slice(7, 9), digest.slice(7));
+      const bytes = readFileSync(path);
+      bytes[size - 1] = 255;
+      writeFileSync(path, bytes);
+      const { downloadUrl = "" } = await ecr.send(
+        new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: digest }),
+      );
+      for (const url of [`${v2}/blobs/${digest}`, downloadUrl]) {
+        lines.length = 0;
+        await expect(call("GET", url)).rejects.toThrow(/terminated|fetch failed/);
+        expect(lines.join()).toContain(`The blob ${digest} is damaged.`);
+        expect(lines.join()).not.toContain("token");
+      }
+    }
   });
 
   it("separates the blobs of repositories, and mounts them if the caller may use both", async () => {

@@ -32,6 +32,8 @@ export class Registry {
       await this.#route(request, response);
     } catch (thrown) {
       if (response.hasBegun) {
+        // A client that has left is no failure. Damage is.
+        if (isDamage(thrown)) this.#logFailure(request, thrown);
         response.abort();
         return;
       }
@@ -41,8 +43,7 @@ export class Registry {
           : thrown instanceof DigestMismatchError
             ? new RegistryError(400, "DIGEST_INVALID", thrown.message)
             : storageError(thrown);
-      if (error === undefined || error.status >= 500)
-        this.#deps.log.error("Registry request failed", { path: request.url, reason: messageOf(thrown) });
+      if (error === undefined || error.status >= 500) this.#logFailure(request, thrown);
       const headers: Record<string, string> =
         error?.status === 401
           ? {
@@ -62,6 +63,12 @@ export class Registry {
       );
     }
     if (!request.complete) request.resume();
+  }
+
+  #logFailure({ url = "/" }: IncomingMessage, thrown: unknown): void {
+    // The query may hold a token.
+    const path = url.replace(/\?.*/s, "");
+    this.#deps.log.error("Registry request failed", { path, reason: messageOf(thrown) });
   }
 
   async #route(request: IncomingMessage, response: Responder): Promise<void> {
