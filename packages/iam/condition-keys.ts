@@ -187,6 +187,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "servicediscovery:ServiceArn":
       "DeregisterInstance GetInstance GetInstancesHealthStatus ListInstances RegisterInstance " +
       "UpdateInstanceCustomHealthStatus",
+    "servicediscovery:ServiceCreatedByAccount":
+      "DeleteService DeleteServiceAttributes DeregisterInstance RegisterInstance UpdateInstanceCustomHealthStatus " +
+      "UpdateService UpdateServiceAttributes",
     "servicediscovery:ServiceName": "DiscoverInstances DiscoverInstancesRevision",
   },
   sns: { "sns:Endpoint": "Subscribe", "sns:Protocol": "Subscribe" },

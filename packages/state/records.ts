@@ -35,16 +35,7 @@ import type {
   VpcEndpointRecord,
   VpcPeeringRecord,
 } from "./records/ec2-network.ts";
-import type {
-  EcrRegistryRecord,
-  ImageRecord,
-  ImageReplicationRecord,
-  LayerRecord,
-  LayerUploadRecord,
-  PullThroughRuleRecord,
-  RepositoryRecord,
-  RepositoryTemplateRecord,
-} from "./records/ecr.ts";
+import type * as ecr from "./records/ecr.ts";
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type * as ecs from "./records/ecs.ts";
 import type * as instances from "./records/ec2-instances.ts";
@@ -65,24 +56,7 @@ import type {
   TargetRecord,
   TrustStoreRecord,
 } from "./records/elbv2.ts";
-import type {
-  AccessKeyRecord,
-  AccessReportRecord,
-  GroupRecord,
-  IamAccountRecord,
-  IdentityUseRecord,
-  InstanceProfileRecord,
-  MfaDeviceRecord,
-  OidcProviderRecord,
-  PolicyRecord,
-  RoleDeletionRecord,
-  RoleRecord,
-  SamlProviderRecord,
-  ServerCertificateRecord,
-  SessionRecord,
-  UserRecord,
-  UserSessionRecord,
-} from "./records/iam.ts";
+import type * as iam from "./records/iam.ts";
 import type { KmsAliasRecord, KmsGrantRecord, KmsKeyRecord } from "./records/kms.ts";
 import type {
   EventBusRecord,
@@ -91,15 +65,7 @@ import type {
   ScheduleGroupRecord,
   ScheduleRecord,
 } from "./records/events.ts";
-import type {
-  LogDestinationRecord,
-  LogGroupRecord,
-  LogQueryDefinitionRecord,
-  LogQueryRecord,
-  LogResourcePolicyRecord,
-  MetricFilterRecord,
-  SubscriptionFilterRecord,
-} from "./records/logs.ts";
+import type * as logs from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
@@ -187,43 +153,43 @@ export interface Records {
   readonly targetGroup: TargetGroupRecord;
   readonly trustStore: TrustStoreRecord;
   readonly target: TargetRecord;
-  readonly user: UserRecord;
-  readonly accessKey: AccessKeyRecord;
-  readonly identityUse: IdentityUseRecord;
-  readonly accessReport: AccessReportRecord;
-  readonly role: RoleRecord;
-  readonly roleDeletion: RoleDeletionRecord;
-  readonly group: GroupRecord;
-  readonly instanceProfile: InstanceProfileRecord;
-  readonly policy: PolicyRecord;
-  readonly session: SessionRecord;
-  readonly userSession: UserSessionRecord;
-  readonly mfaDevice: MfaDeviceRecord;
-  readonly iamAccount: IamAccountRecord;
-  readonly oidcProvider: OidcProviderRecord;
-  readonly samlProvider: SamlProviderRecord;
-  readonly serverCertificate: ServerCertificateRecord;
-  readonly repository: RepositoryRecord;
-  readonly image: ImageRecord;
-  readonly layer: LayerRecord;
-  readonly layerUpload: LayerUploadRecord;
-  readonly ecrRegistry: EcrRegistryRecord;
-  readonly imageReplication: ImageReplicationRecord;
-  readonly pullThroughRule: PullThroughRuleRecord;
-  readonly repositoryTemplate: RepositoryTemplateRecord;
+  readonly user: iam.UserRecord;
+  readonly accessKey: iam.AccessKeyRecord;
+  readonly identityUse: iam.IdentityUseRecord;
+  readonly accessReport: iam.AccessReportRecord;
+  readonly role: iam.RoleRecord;
+  readonly roleDeletion: iam.RoleDeletionRecord;
+  readonly group: iam.GroupRecord;
+  readonly instanceProfile: iam.InstanceProfileRecord;
+  readonly policy: iam.PolicyRecord;
+  readonly session: iam.SessionRecord;
+  readonly userSession: iam.UserSessionRecord;
+  readonly mfaDevice: iam.MfaDeviceRecord;
+  readonly iamAccount: iam.IamAccountRecord;
+  readonly oidcProvider: iam.OidcProviderRecord;
+  readonly samlProvider: iam.SamlProviderRecord;
+  readonly serverCertificate: iam.ServerCertificateRecord;
+  readonly repository: ecr.RepositoryRecord;
+  readonly image: ecr.ImageRecord;
+  readonly layer: ecr.LayerRecord;
+  readonly layerUpload: ecr.LayerUploadRecord;
+  readonly ecrRegistry: ecr.EcrRegistryRecord;
+  readonly imageReplication: ecr.ImageReplicationRecord;
+  readonly pullThroughRule: ecr.PullThroughRuleRecord;
+  readonly repositoryTemplate: ecr.RepositoryTemplateRecord;
   readonly bucket: BucketRecord;
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;
   readonly databaseInstance: DatabaseInstanceRecord;
   readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
-  readonly logGroup: LogGroupRecord;
-  readonly metricFilter: MetricFilterRecord;
-  readonly subscriptionFilter: SubscriptionFilterRecord;
-  readonly logDestination: LogDestinationRecord;
-  readonly logResourcePolicy: LogResourcePolicyRecord;
-  readonly logQueryDefinition: LogQueryDefinitionRecord;
-  readonly logQuery: LogQueryRecord;
+  readonly logGroup: logs.LogGroupRecord;
+  readonly metricFilter: logs.MetricFilterRecord;
+  readonly subscriptionFilter: logs.SubscriptionFilterRecord;
+  readonly logDestination: logs.LogDestinationRecord;
+  readonly logResourcePolicy: logs.LogResourcePolicyRecord;
+  readonly logQueryDefinition: logs.LogQueryDefinitionRecord;
+  readonly logQuery: logs.LogQueryRecord;
   readonly certificate: CertificateRecord;
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;

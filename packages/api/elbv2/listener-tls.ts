@@ -30,7 +30,10 @@ function toProtocol(given: string | undefined, isNetwork: boolean): Protocol {
   throw validation(`Listener protocol '${given}' must be one of '${permitted.join(", ")}'`);
 }
 
-/** The ALPN policy of a TLS listener. Errors: ALPNPolicyNotSupportedException, whose code on the wire is ALPNPolicyNotFound; ValidationError. */
+/**
+ * The ALPN policy of a TLS listener. Errors: ALPNPolicyNotFound (of the exception
+ * ALPNPolicyNotSupportedException), ValidationError.
+ */
 export function toAlpn(
   given: readonly string[] | string | undefined,
   protocol: Protocol,

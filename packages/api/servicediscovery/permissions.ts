@@ -1,4 +1,5 @@
 import type * as sdk from "@aws-sdk/client-servicediscovery";
+import type { ConditionContext } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
 import { within } from "../common/place.ts";
@@ -64,9 +65,16 @@ function tagging(tags: readonly sdk.Tag[] | undefined, place: Caller, path: stri
   return tagOnCreate(tags, { action: "servicediscovery:TagResource", resource });
 }
 
+/** Namespaces are not shared between accounts: who creates a service in one is its owner. */
+function createdBy({ account }: Caller): ConditionContext {
+  return { "servicediscovery:ServiceCreatedByAccount": account };
+}
+
 function ofServices(store: Reader) {
   const service = ({ Id, ServiceId }: { readonly Id?: Given; readonly ServiceId?: Given }, place: Caller) =>
     on(serviceArnIn(place, Id ?? ServiceId));
+  const changed = (input: { readonly Id?: Given; readonly ServiceId?: Given }, place: Caller) =>
+    service(input, place).map((need) => ({ ...need, conditions: createdBy(place) }));
   return {
     CreateService: (input, place) => {
       const arn = namespaceArnIn(place, input.NamespaceId ?? input.DnsConfig?.NamespaceId);
@@ -76,13 +84,13 @@ function ofServices(store: Reader) {
     GetService: service,
     ListServices: "*",
     UpdateService: (input, place) => [
-      ...service(input, place),
+      ...changed(input, place),
       ...onServiceZone(store, serviceArnIn(place, input.Id), place),
     ],
-    DeleteService: service,
+    DeleteService: changed,
     GetServiceAttributes: service,
-    UpdateServiceAttributes: service,
-    DeleteServiceAttributes: service,
+    UpdateServiceAttributes: changed,
+    DeleteServiceAttributes: changed,
   } satisfies PermissionTable<typeof sdk>;
 }
 
@@ -99,8 +107,13 @@ function ofInstances(store: Reader) {
     const resource = serviceArnIn(place, ServiceId);
     return [{ resource, conditions: { "servicediscovery:ServiceArn": resource } }];
   };
+  const changed = (input: { readonly ServiceId?: Given }, place: Caller): readonly Need[] =>
+    instance(input, place).map((need) => ({
+      ...need,
+      conditions: { ...need.conditions, ...createdBy(place) },
+    }));
   const withRecords = (input: { readonly ServiceId?: Given }, place: Caller): readonly Need[] => [
-    ...instance(input, place),
+    ...changed(input, place),
     ...onServiceZone(store, serviceArnIn(place, input.ServiceId), place),
   ];
   const discovered = ({
@@ -124,7 +137,7 @@ function ofInstances(store: Reader) {
     GetInstance: instance,
     ListInstances: instance,
     GetInstancesHealthStatus: instance,
-    UpdateInstanceCustomHealthStatus: instance,
+    UpdateInstanceCustomHealthStatus: changed,
     DiscoverInstances: discovered,
     DiscoverInstancesRevision: discovered,
   } satisfies PermissionTable<typeof sdk>;

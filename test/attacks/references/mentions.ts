@@ -158,7 +158,8 @@ export const MENTIONS: Listed = [
  */
 export const OTHERS: Listed = [
   [/[tT]ags?\[?\]?(?:Set\[\])?\.[kK]ey$|TagSet\[\]\.Key$|Filter\.Tag\.Key$/, "The key of a tag."],
-  [/^ec2\.\w+\.Filters?\[\]|^rds\.\w+\.Filters\[\]/, "The name of a filter."],
+  [/^(?:ec2|rds|servicediscovery)\.\w+\.Filters?\[\]/, "The name of a filter."],
+  [/^iam\.U\w+\.(?:New)?ServerCertificateName$/, "The name of what is created, or its new one."],
   [/[kK]ms|KMS|SSEKMS/, "Keys of KMS, which Gantry does not have."],
   [/^ecs\.\w+\.(?:settings\[\]|configuration\.)/, "Settings."],
   [/[cC]apacityProvider/, "FARGATE and FARGATE_SPOT alone."],
