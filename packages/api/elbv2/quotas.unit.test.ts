@@ -131,7 +131,9 @@ describe("a quota that is reached is refused in ELB's words", () => {
       client.send(new elb.RegisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: [more] })),
     ).rejects.toMatchObject({
       name: "TooManyTargetsException",
-      message: `The maximum number of targets per target group '1000' has been reached on target group '${targetGroupArn}'`,
+      message:
+        "The maximum number of targets per target group '1000' has been reached on target group " +
+        `'${targetGroupArn}'`,
     });
     expect(api.store.listBy("target", "group", targetGroupArn)).toHaveLength(QUOTAS.targetsPerGroup);
   });
