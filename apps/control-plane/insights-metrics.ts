@@ -10,6 +10,7 @@ import { lastPartOf, MetricSet, once, type Measured } from "./metric-set.ts";
 import type { TaskUsage } from "./task-usage.ts";
 
 const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
 const CPU_UNITS = 1_024;
 /** A task is sampled three times a minute, so that each sample counts as a third. */
 const WEIGHT = 1 / 3;
@@ -75,6 +76,7 @@ function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] 
   const rate = (bytes: number): number => bytes / seconds;
   const cpuUsed = (sample.cpuSeconds / seconds) * CPU_UNITS;
   const memoryUsed = sample.memoryBytes / MIB;
+  const storedGiB = sample.ephemeralBytes === undefined ? undefined : sample.ephemeralBytes / GIB;
   // Byte counts are totals, so they are independent of the weight of their sample.
   const total = (name: string, value: number): Measured => ({ name, unit: "Bytes", value, weight: 1 });
   return [
@@ -83,6 +85,9 @@ function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] 
     { name: "MemoryUtilized", unit: "Megabytes", value: memoryUsed },
     { name: "MemoryReserved", unit: "Megabytes", value: memoryMiB },
     { name: "EphemeralStorageReserved", unit: "Gigabytes", value: ephemeralStorageGiB },
+    ...(storedGiB === undefined
+      ? []
+      : [{ name: "EphemeralStorageUtilized", unit: "Gigabytes", value: storedGiB }]),
     ...(sample.rxBytes === undefined
       ? []
       : [{ name: "NetworkRxBytes", unit: "Bytes/Second", value: rate(sample.rxBytes) }]),
@@ -96,6 +101,15 @@ function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] 
       : []),
     ...(isEnhanced && memoryMiB > 0
       ? [{ name: "TaskMemoryUtilization", unit: "Percent", value: (memoryUsed * 100) / memoryMiB }]
+      : []),
+    ...(isEnhanced && storedGiB !== undefined
+      ? [
+          {
+            name: "TaskEphemeralStorageUtilization",
+            unit: "Percent",
+            value: (storedGiB * 100) / ephemeralStorageGiB,
+          },
+        ]
       : []),
   ];
 }

@@ -152,7 +152,13 @@ it("serves other requests between the tasks of a large batch", async () => {
 
 describe("ECS/ContainerInsights", () => {
   const tasks = { a: { service: "web", cpu: 256 }, b: { service: "web", cpu: 256 } };
-  const counters = { rxBytes: 2_000, txBytes: 4_000, readBytes: 10, writeBytes: 30 };
+  const counters = {
+    rxBytes: 2_000,
+    txBytes: 4_000,
+    readBytes: 10,
+    writeBytes: 30,
+    ephemeralBytes: 512 * MIB,
+  };
   const usage = [sample("a", 0, 5, counters), sample("b", 0, 0, counters), sample("a", 20_000, 5, counters)];
   const namespace = "ECS/ContainerInsights";
 
@@ -168,6 +174,8 @@ describe("ECS/ContainerInsights", () => {
       "MemoryUtilized main": 128,
       "MemoryReserved main": 512,
       "EphemeralStorageReserved main": 20,
+      "EphemeralStorageUtilized main": 0.5,
+      "EphemeralStorageUtilized main web": 0.5,
       "NetworkRxBytes main": 100,
       "NetworkTxBytes main web": 200,
       "StorageReadBytes main": 10,
@@ -195,6 +203,8 @@ describe("ECS/ContainerInsights", () => {
         "TaskCpuUtilization main web a": 100,
         "TaskCpuUtilization main web b": 0,
         "TaskMemoryUtilization main web a": 25,
+        "EphemeralStorageUtilized main web a": 0.5,
+        "TaskEphemeralStorageUtilization main web a": 2.5,
       },
     );
   });

@@ -157,6 +157,8 @@ export interface PodAssignment {
   readonly containers: readonly ContainerAssignment[];
   /** Whether the usage of each container is measured too. Absent: of the pod alone. */
   readonly containerMetrics?: boolean;
+  /** Whether the ephemeral storage that the pod uses is measured. */
+  readonly storageMetrics?: boolean;
   readonly volumes: readonly VolumeAssignment[];
   /** Folders of the data volume to delete once the pod has stopped. */
   readonly purge: readonly string[];

@@ -79,6 +79,8 @@ export interface UsageSample {
    * of its pods.
    */
   readonly fileSystems?: readonly { readonly id: string; readonly storedBytes?: number }[];
+  /** Bytes of the task's ephemeral storage that are in use, at the end, where the assignment asks for it. */
+  readonly ephemeralBytes?: number;
   /** By container, where the assignment asks for it. */
   readonly containers?: readonly ContainerSample[];
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import { ensurePrivateFolder, randomIds, type Clock, type Logger } from "@gantry/kernel";
+import { ensurePrivateFolder, randomIds, realTimeOf, type Clock, type Logger } from "@gantry/kernel";
 import type { Zones } from "@gantry/kernel/dns/zones";
 import { openMemory, type AgentMemory } from "./agent-memory.ts";
 import { DnsServer } from "./dns/dns-server.ts";
@@ -21,6 +21,7 @@ import { METADATA_PORT } from "./network/transit.ts";
 import { OriginalTuples } from "./network/original-tuples.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
 import { interfaceCounters } from "./network/interface-counters.ts";
+import { EphemeralStorage } from "./stats/ephemeral-storage.ts";
 import { FileSystemSizes } from "./stats/file-system-sizes.ts";
 import { podUsage, type Usage } from "./stats/usage-reader.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
@@ -124,6 +125,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
   const ids = randomIds();
   const random = (): number => Number.parseInt(ids.hex(8), 16) / 2 ** 32;
   const sizes = new FileSystemSizes({ dataFolder, clock });
+  const ephemeral = new EphemeralStorage({ engine, naming, dataFolder, clock: realTimeOf(clock).clock });
   tightenFolders(dataFolder);
   return {
     dataPath,
@@ -147,7 +149,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         dataPath,
         ports,
       }),
-    usageOf: (pod, restartsOf) => podUsage(pod, { engine, naming, dataFolder, sizes, restartsOf }),
+    usageOf: (pod, restartsOf) => podUsage(pod, { engine, naming, dataFolder, sizes, ephemeral, restartsOf }),
     serveZones: (zones, port) =>
       new DnsServer({
         ...{ clock, log, address: "127.0.0.1", port, forwards: false },

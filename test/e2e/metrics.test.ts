@@ -72,6 +72,26 @@ async function enhancedInsights(ecs: ECSClient, value: "enhanced" | "disabled"):
   await ecs.send(new UpdateClusterSettingsCommand({ cluster: "fileshare", settings }));
 }
 
+const FILLED_BYTES = 64 * 1_024 * 1_024;
+
+/** A task that wrote a file stores what the engine counts of its one container: its image and what it wrote. */
+async function expectStoredBytes(container: string, minute: number): Promise<void> {
+  const [written = 0, all = 0] = (
+    await run("docker", ["inspect", "--size", "-f", "{{.SizeRw}} {{.SizeRootFs}}", container])
+  )
+    .split(" ")
+    .map(Number);
+  expect(written).toBeGreaterThanOrEqual(FILLED_BYTES);
+  const { Datapoints: [stored] = [] } = await cloudWatch.send(
+    new GetMetricStatisticsCommand({
+      ...{ Namespace: "ECS/ContainerInsights", MetricName: "EphemeralStorageUtilized", Dimensions },
+      ...{ StartTime: new Date(minute), EndTime: new Date(minute + MINUTE), Period: 60 },
+      Statistics: ["Maximum"],
+    }),
+  );
+  expectNear(stored?.Maximum, all / 1_024 ** 3);
+}
+
 /** The readings of the test and of the node are moments apart, in which the usage may change. */
 function expectNear(measured: number | undefined, expected: number): void {
   expect(Math.abs((measured ?? 0) / expected - 1), `${measured} and ${expected}`).toBeLessThan(0.02);
@@ -96,6 +116,15 @@ it.concurrent("measures a service's CPU by its control groups, and alarms soon a
   const cores = tasks.reduce((sum, task) => sum + Number(task.cpu) / 1_024, 0);
   const ids = taskArns.map((arn) => arn.split("/").at(-1) ?? "");
   const [container = ""] = await demo.taskContainers();
+  await run("docker", [
+    "exec",
+    "-u",
+    "0",
+    container,
+    "sh",
+    "-c",
+    `head -c ${FILLED_BYTES} /dev/zero > /filled`,
+  ]);
   await enhancedInsights(ecs, "enhanced");
   await cloudWatch.send(
     new PutMetricAlarmCommand({
@@ -132,6 +161,7 @@ it.concurrent("measures a service's CPU by its control groups, and alarms soon a
   });
   expectNear(cpu.Average, expected);
   await expectContainerUsage(tasks[0]?.containers?.[0]?.name ?? "", minute, (used / 60 / ids.length) * 1_024);
+  await expectStoredBytes(container, minute);
   await enhancedInsights(ecs, "disabled");
   const memory = await statistics("MemoryUtilization", minute);
   expect(memory?.Average).toBeGreaterThan(1);

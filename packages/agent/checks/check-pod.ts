@@ -236,6 +236,7 @@ export const checkPod: Check = object<PodAssignment>({
   memoryMiB: optional(count),
   containers: list(container),
   containerMetrics: optional(boolean),
+  storageMetrics: optional(boolean),
   volumes: list(volume),
   purge: list(relativePath),
   restart: boolean,

@@ -52,6 +52,16 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.stats("gantry-suite-none")).toBeUndefined();
     });
 
+    it("counts what a container stores, and nothing of a missing one", async () => {
+      const id = await engine.createContainer(spec("stored"));
+      await engine.startContainer(id);
+      const stored = await engine.storage("gantry-suite-stored");
+      expect(stored?.imageId).not.toBe("");
+      expect(stored?.imageBytes).toBeGreaterThan(0);
+      expect(stored?.writtenBytes).toBeGreaterThanOrEqual(0);
+      expect(await engine.storage("gantry-suite-none")).toBeUndefined();
+    });
+
     it("moves a container from created through running to exited", async () => {
       const id = await engine.createContainer(spec("life"));
       expect((await engine.inspect(id))?.state).toBe("created");

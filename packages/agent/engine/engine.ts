@@ -92,6 +92,15 @@ export interface EngineStats {
   readonly [member: string]: unknown;
 }
 
+/** What a container stores, in bytes. */
+export interface EngineStorage {
+  readonly imageId: string;
+  /** Of the image's layers, which containers of the image share. */
+  readonly imageBytes: number;
+  /** Of files that the container created or changed. */
+  readonly writtenBytes: number;
+}
+
 export interface EngineLogLine {
   /** Nanosecond timestamp as the engine writes it. */
   readonly at: string;
@@ -123,6 +132,8 @@ export interface Engine {
   inspect(idOrName: string): Promise<EngineContainer | undefined>;
   /** Takes one sample immediately; undefined where there is no such container. */
   stats(id: string): Promise<EngineStats | undefined>;
+  /** What a container stores; undefined where there is no such container. The engine counts its files. */
+  storage(id: string): Promise<EngineStorage | undefined>;
   list(label: string): Promise<readonly EngineContainer[]>;
   /** Lists the containers with the label and inspects one of them, a different one for each turn. */
   probe(label: string, turn: number): Promise<void>;

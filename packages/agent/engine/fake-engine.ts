@@ -7,6 +7,7 @@ import {
   type EngineImage,
   type EngineLogLine,
   type EngineStats,
+  type EngineStorage,
 } from "./engine.ts";
 
 interface FakeContainer {
@@ -44,6 +45,8 @@ export class FakeEngine implements Engine {
   isBuilt: (image: string) => boolean = () => false;
   /** Images whose digest was requested from a registry. */
   readonly resolved: string[] = [];
+  /** Bytes that a container has written. */
+  written: (name: string) => number = () => 0;
   /** Called at every start, with the container. */
   onStart: (container: EngineContainer) => void = () => {};
 
@@ -166,6 +169,16 @@ export class FakeEngine implements Engine {
     const read = new Date(this.#clock.now()).toISOString();
     const usage = { total_usage: this.#clock.now() };
     return { read, id: container.state.id, name: `/${container.spec.name}`, cpu_stats: { cpu_usage: usage } };
+  }
+
+  async storage(id: string): Promise<EngineStorage | undefined> {
+    const container = this.#find(id);
+    if (container === undefined) return undefined;
+    return {
+      imageId: container.spec.image,
+      imageBytes: 1_000_000,
+      writtenBytes: this.written(container.spec.name),
+    };
   }
 
   async list(label: string): Promise<readonly EngineContainer[]> {

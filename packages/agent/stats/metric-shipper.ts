@@ -129,7 +129,7 @@ export class MetricShipper {
 /** The usage between two readings. A counter that decreased, as that of a new interface does, is left out. */
 function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSample, "pod" | "from" | "until"> {
   const before = earlier.usage;
-  const { network, storage, connections, storedBytes, fileSystems, containers } = usage;
+  const { network, storage, connections, storedBytes, fileSystems, ephemeralBytes, containers } = usage;
   // The usage in real time is scaled to the time that passed on the platform's clock.
   const scale = realAt > earlier.realAt ? (at - earlier.at) / (realAt - earlier.realAt) : 1;
   return {
@@ -150,6 +150,7 @@ function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSampl
     ...(connections === undefined ? {} : { connections }),
     ...(storedBytes === undefined ? {} : { storedBytes }),
     ...(fileSystems === undefined ? {} : { fileSystems }),
+    ...(ephemeralBytes === undefined ? {} : { ephemeralBytes }),
     ...(containers === undefined
       ? {}
       : { containers: containerSamples(containers, before.containers ?? [], scale) }),

@@ -3,6 +3,7 @@ import type { PodAssignment } from "@gantry/agent-protocol";
 import { acceptedConnections } from "../network/accepted-connections.ts";
 import { interfaceCounters } from "../network/interface-counters.ts";
 import { podGroupOf } from "../pods/task-limits.ts";
+import type { EphemeralStorage } from "./ephemeral-storage.ts";
 import type { FileSystemSizes } from "./file-system-sizes.ts";
 import { containerUsages, type ContainerUsage, type ContainerUsageDeps } from "./container-usage.ts";
 import { engineUsage, groupUsage, type GroupUsage } from "./control-groups.ts";
@@ -18,6 +19,8 @@ export interface Usage extends GroupUsage {
   readonly storedBytes?: number;
   /** The file systems that the pod mounts, with their bytes where they were measured now. */
   readonly fileSystems?: readonly { readonly id: string; readonly storedBytes?: number }[];
+  /** Bytes of the task's ephemeral storage that are in use, where the assignment asks for it. */
+  readonly ephemeralBytes?: number;
   /** By container, where the assignment asks for it. */
   readonly containers?: readonly ContainerUsage[];
 }
@@ -25,6 +28,7 @@ export interface Usage extends GroupUsage {
 export interface UsageDeps extends ContainerUsageDeps {
   readonly dataFolder: string;
   readonly sizes: FileSystemSizes;
+  readonly ephemeral: EphemeralStorage;
 }
 
 /**
@@ -43,8 +47,17 @@ export async function podUsage(pod: PodAssignment, deps: UsageDeps): Promise<Usa
     network: { rxBytes: sum("rx_bytes"), txBytes: sum("tx_bytes") },
     ...(pod.role === "database" ? await databaseUsage(pod, pause.pid, deps.dataFolder) : {}),
     ...(await fileSystemUsage(pod, deps.sizes)),
+    ...(await ephemeralUsage(pod, deps.ephemeral)),
     ...(pod.containerMetrics === true ? { containers: await containerUsages(pod, deps) } : {}),
   };
+}
+
+async function ephemeralUsage(
+  pod: PodAssignment,
+  ephemeral: EphemeralStorage,
+): Promise<Pick<Usage, "ephemeralBytes">> {
+  const ephemeralBytes = pod.storageMetrics === true ? await ephemeral.measure(pod) : undefined;
+  return ephemeralBytes === undefined ? {} : { ephemeralBytes };
 }
 
 async function fileSystemUsage(

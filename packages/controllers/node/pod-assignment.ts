@@ -104,9 +104,7 @@ export function taskAssignment(
     containers: spec.containers.map((container) =>
       containerAssignment(deps, { task, definition, container, secrets, defaultLogMode }),
     ),
-    ...(containerInsightsOf(reader.get("cluster", task.clusterArn)) === "enhanced"
-      ? { containerMetrics: true }
-      : {}),
+    ...measuresOf(reader, task),
     volumes: definition.spec.volumes.map((volume) => volumeAssignment(reader, volume, task)),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
     restart: false,
@@ -114,6 +112,16 @@ export function taskAssignment(
     credentials: session === undefined ? [] : [taskCredentials(deps, task, session)],
     trustBundle: true,
   };
+}
+
+/** What is measured of a task beside its usage of CPU, memory and network. */
+function measuresOf(
+  reader: Reader,
+  task: TaskRecord,
+): Pick<PodAssignment, "containerMetrics" | "storageMetrics"> {
+  const insights = containerInsightsOf(reader.get("cluster", task.clusterArn));
+  if (insights === "disabled") return {};
+  return { storageMetrics: true, ...(insights === "enhanced" ? { containerMetrics: true } : {}) };
 }
 
 /** What the task metadata endpoint shows about a task. */

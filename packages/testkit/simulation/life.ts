@@ -141,6 +141,7 @@ export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate)
     removeContainer: (id) => change(() => engine.removeContainer(id)),
     inspect: (id) => read<EngineContainer | undefined>(engine.inspect(id)),
     stats: (id) => read(engine.stats(id)),
+    storage: (id) => read(engine.storage(id)),
     list: (label) => read(engine.list(label)),
     probe: (label, turn) => read(engine.probe(label, turn)),
     logs: (id, after, signal) => engine.logs(id, after, signal),

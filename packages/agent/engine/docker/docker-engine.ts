@@ -8,6 +8,7 @@ import {
   type EngineImage,
   type EngineLogLine,
   type EngineStats,
+  type EngineStorage,
 } from "../engine.ts";
 import { createBody } from "./create-body.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
@@ -28,6 +29,9 @@ interface InspectAnswer {
     readonly FinishedAt: string;
     readonly Health?: { readonly Status: string };
   };
+  /** Where sizes are asked for. */
+  readonly SizeRw?: number;
+  readonly SizeRootFs?: number;
 }
 
 const RECONNECT_MS = 500;
@@ -152,22 +156,28 @@ export class DockerEngine implements Engine {
   }
 
   async inspect(idOrName: string): Promise<EngineContainer | undefined> {
-    try {
-      const answer = (await this.#api.call(
-        "GET",
-        `/containers/${encodeURIComponent(idOrName)}/json`,
-      )) as InspectAnswer; // Docker's answer to inspect.
-      return present(answer, await this.#digestOf(answer.Image));
-    } catch (thrown) {
-      if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
-      throw new EngineError("CannotInspectContainerError", messageOf(thrown), { cause: thrown });
-    }
+    // Docker's answer to inspect.
+    const answer = (await this.#ofContainer(idOrName, "json")) as InspectAnswer | undefined;
+    return answer && present(answer, await this.#digestOf(answer.Image));
   }
 
   async stats(id: string): Promise<EngineStats | undefined> {
+    const answer = await this.#ofContainer(id, "stats?stream=false&one-shot=true");
+    return answer as EngineStats | undefined; // Docker's answer to stats.
+  }
+
+  async storage(id: string): Promise<EngineStorage | undefined> {
+    // Docker's answer to inspect.
+    const answer = (await this.#ofContainer(id, "json?size=true")) as InspectAnswer | undefined;
+    if (answer === undefined) return undefined;
+    const { Image: imageId, SizeRw: writtenBytes = 0, SizeRootFs: allBytes = 0 } = answer;
+    return { imageId, imageBytes: Math.max(0, allBytes - writtenBytes), writtenBytes };
+  }
+
+  /** What the engine says of a container; undefined where there is none. */
+  async #ofContainer(id: string, what: string): Promise<unknown> {
     try {
-      const path = `/containers/${encodeURIComponent(id)}/stats?stream=false&one-shot=true`;
-      return (await this.#api.call("GET", path)) as EngineStats; // Docker's answer to stats.
+      return await this.#api.call("GET", `/containers/${encodeURIComponent(id)}/${what}`);
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
       throw new EngineError("CannotInspectContainerError", messageOf(thrown), { cause: thrown });
