@@ -74,7 +74,7 @@ import type { BucketRecord } from "./records/s3.ts";
 import type * as sns from "./records/sns.ts";
 import type { QueueRecord } from "./records/sqs.ts";
 import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
-import type { ParameterRecord, ParameterVersionRecord } from "./records/ssm.ts";
+import type { SsmRecords } from "./records/ssm.ts";
 import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 
 export type * from "./records/acm.ts";
@@ -112,7 +112,7 @@ export type * from "./records/task-secrets.ts";
  * Every kind of record. Keys are ARNs where AWS has one, else ids; the record contains the region and
  * account.
  */
-export interface Records {
+export interface Records extends SsmRecords {
   readonly cluster: ecs.ClusterRecord;
   readonly accountSetting: ecs.AccountSettingRecord;
   readonly taskDefinition: ecs.TaskDefinitionRecord;
@@ -203,8 +203,6 @@ export interface Records {
   readonly kmsKey: KmsKeyRecord;
   readonly kmsAlias: KmsAliasRecord;
   readonly kmsGrant: KmsGrantRecord;
-  readonly parameter: ParameterRecord;
-  readonly parameterVersion: ParameterVersionRecord;
   readonly codeDeployApplication: CodeDeployApplicationRecord;
   readonly codeDeployGroup: CodeDeployGroupRecord;
   readonly codeDeployConfig: CodeDeployConfigRecord;
@@ -293,6 +291,7 @@ const DECLARED: IndexesOf = {
   secret: { name: (secret) => secretNameKey(secret, secret.name) },
   secretVersion: { secret: (version) => version.secretArn },
   parameterVersion: { parameter: (version) => version.parameterArn },
+  ssmDocumentVersion: { document: (version) => version.documentArn },
   codeDeployGroup: {
     application: (group) => group.applicationArn,
     service: (group) => group.settings.serviceArn,

@@ -54,6 +54,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "logs GetLogEvents": "its tokens are those of both directions, and never end",
   "rds DescribeDBEngineVersions": "there are fewer than the least page",
   "elbv2 DescribeTrustStoreRevocations": "the trust store has no revocation list",
+  "ssm DescribeDocumentPermission": "a document is shared with nobody",
   "sqs ListDeadLetterSourceQueues": "no queue sends to another",
   "route53 ListHostedZones": "there is one zone",
   "route53 ListHostedZonesByVPC": "the VPC is in one zone",

@@ -122,7 +122,19 @@ sqs:SendMessage queue*
 sqs:SetQueueAttributes queue*
 sqs:TagQueue queue*
 sqs:UntagQueue queue*
-ssm:AddTagsToResource parameter
+ssm:AddTagsToResource document parameter
+ssm:CreateDocument document*
+ssm:DeleteDocument document*
+ssm:DescribeDocument document*
+ssm:DescribeDocumentPermission document*
+ssm:GetDocument document*
+ssm:GetServiceSetting servicesetting*
+ssm:ListDocumentVersions document*
+ssm:ListDocuments
+ssm:ResetServiceSetting servicesetting*
+ssm:UpdateDocument document*
+ssm:UpdateDocumentDefaultVersion document*
+ssm:UpdateServiceSetting servicesetting*
 ssm:DeleteParameter parameter*
 ssm:DeleteParameters parameter*
 ssm:DescribeParameters
@@ -131,8 +143,8 @@ ssm:GetParameterHistory parameter*
 ssm:GetParameters parameter*
 ssm:GetParametersByPath parameter*
 ssm:LabelParameterVersion parameter*
-ssm:ListTagsForResource parameter
+ssm:ListTagsForResource document parameter
 ssm:PutParameter parameter*
-ssm:RemoveTagsFromResource parameter
+ssm:RemoveTagsFromResource document parameter
 ssm:UnlabelParameterVersion parameter*
 `;

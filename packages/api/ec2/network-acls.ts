@@ -18,6 +18,7 @@ import { findVpc } from "./lookups.ts";
 import { missingAcl } from "./missing.ts";
 import { aclAssociationOf, subnetsOfAcl } from "./acl-associations.ts";
 import { toEntry } from "./network-acl-entry.ts";
+import { checkNetworkAclQuota } from "./quotas.ts";
 
 /** Rules of one ACL and direction. Source: Amazon VPC User Guide, "Amazon VPC quotas". */
 export const ENTRIES_MAX = 20;
@@ -44,6 +45,7 @@ function createNetworkAcl(
 ): ec2.CreateNetworkAclResult {
   const acl = store.transact((tx) => {
     const vpc = findVpc(tx, context, input.VpcId);
+    checkNetworkAclQuota(tx, vpc.id);
     const record: NetworkAclRecord = {
       account: context.account,
       region: context.region,

@@ -20,6 +20,7 @@ import {
   missingNatGateway,
 } from "./lookups.ts";
 import { invalidValue, missingInterface, missingPeering, missingPrefixList } from "./missing.ts";
+import { checkRouteQuota, checkRouteTableQuota } from "./quotas.ts";
 
 /** Route tables, their routes and associations. */
 export function routeOperations(deps: Ec2Deps) {
@@ -43,6 +44,7 @@ function createRouteTable(
 ): ec2.CreateRouteTableResult {
   const table = store.transact((tx) => {
     const vpc = findVpc(tx, context, input.VpcId);
+    checkRouteTableQuota(tx, vpc.id);
     const record: RouteTableRecord = {
       account: context.account,
       region: context.region,
@@ -102,6 +104,7 @@ function createRoute(
         "RouteAlreadyExists",
         `The route identified by ${route.destination} already exists.`,
       );
+    checkRouteQuota(table.routes);
     tx.put("routeTable", table.id, { ...table, routes: [...table.routes, route] });
   });
   return { Return: true };

@@ -12,6 +12,7 @@ import { defaultVpcOf, findNamedGroup, findVpc } from "./lookups.ts";
 import { presentReference } from "./peer-groups.ts";
 import { RULES_MAX } from "./rule-peers-and-ports.ts";
 import { checkPeer, isSame, presentRule, toRules } from "./security-group-rule.ts";
+import { checkSecurityGroupQuota } from "./quotas.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
@@ -44,6 +45,7 @@ function createSecurityGroup(
         "InvalidGroup.Duplicate",
         `The security group '${name}' already exists for VPC '${vpc.id}'`,
       );
+    checkSecurityGroupQuota(tx, context, vpc.id);
     const everywhere: SecurityGroupRuleRecord = {
       id: `sgr-${ids.hex(17)}`,
       direction: "egress",

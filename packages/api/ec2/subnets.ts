@@ -12,6 +12,7 @@ import { defaultVpcOf, findSubnet, findVpc, subnetArnOf } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 import { defaultSubnet } from "./new-vpc.ts";
 import { zoneIdOf, zonesOf } from "./zones.ts";
+import { checkSubnetQuota } from "./quotas.ts";
 
 /** Subnets. Source: API_CreateSubnet and following. */
 export function subnetOperations(deps: Ec2Deps) {
@@ -60,6 +61,7 @@ function createSubnet(
         "InvalidSubnet.Conflict",
         `The CIDR '${input.CidrBlock}' conflicts with another subnet`,
       );
+    checkSubnetQuota(tx, vpc.id);
     const subnet: SubnetRecord = {
       id: `subnet-${ids.hex(17)}`,
       account: context.account,

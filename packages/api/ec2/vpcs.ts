@@ -12,6 +12,7 @@ import { defaultVpcOf, findVpc, isMain } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 import { insertDefaultVpc, insertVpc } from "./new-vpc.ts";
 import { toVpcBlock } from "./vpc-blocks.ts";
+import { checkVpcQuota } from "./quotas.ts";
 
 /** VPCs and their attributes. Source: API_CreateVpc and following. */
 export function vpcOperations(deps: Ec2Deps) {
@@ -38,14 +39,15 @@ function createVpc(deps: Ec2Deps, input: ec2.CreateVpcRequest, context: RequestC
   if (instanceTenancy !== "default" && instanceTenancy !== "dedicated")
     throw invalidValue(instanceTenancy, "instanceTenancy");
   toVpcBlock(input.CidrBlock);
-  const vpc = store.transact((tx) =>
-    insertVpc(tx, deps, context, {
+  const vpc = store.transact((tx) => {
+    checkVpcQuota(tx, context);
+    return insertVpc(tx, deps, context, {
       cidr: input.CidrBlock ?? "",
       isDefault: false,
       instanceTenancy,
       tags: tagsFor(input.TagSpecifications, "vpc"),
-    }),
-  );
+    });
+  });
   return { Vpc: presentVpc(vpc, store) };
 }
 

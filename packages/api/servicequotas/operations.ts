@@ -17,7 +17,7 @@ export function quotaOperations() {
     ListAWSDefaultServiceQuotas: (input, { region }) => {
       const service = findService(input.ServiceCode);
       const { items, nextToken } = pageOf(service.quotas, input);
-      const Quotas = items.map((quota) => present(service, quota, { region, account: "" }));
+      const Quotas = items.map((quota) => byDefault(service, quota, region));
       return { Quotas, NextToken: nextToken };
     },
     GetServiceQuota: (input, context) => {
@@ -26,7 +26,7 @@ export function quotaOperations() {
     },
     GetAWSDefaultServiceQuota: (input, { region }) => {
       const { service, quota } = findQuota(input);
-      return { Quota: present(service, quota, { region, account: "" }) };
+      return { Quota: byDefault(service, quota, region) };
     },
   } satisfies Implementation<typeof sdk>;
 }
@@ -78,6 +78,10 @@ function applied(service: QuotaService, quota: Quota, { account, region }: Place
 }
 
 /** A default quota is of no account. */
+function byDefault(service: QuotaService, quota: Quota, region: string): sdk.ServiceQuota {
+  return present(service, { ...quota, value: quota.byDefault ?? quota.value }, { region, account: "" });
+}
+
 function present(service: QuotaService, { code, name, value }: Quota, place: Place): sdk.ServiceQuota {
   return {
     ServiceCode: service.code,

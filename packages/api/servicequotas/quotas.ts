@@ -1,4 +1,5 @@
 import { ENTRIES_MAX } from "../ec2/network-acls.ts";
+import { QUOTAS as VPC_QUOTAS, VPCS_BY_DEFAULT } from "../ec2/quotas.ts";
 import { RULES_MAX as GROUP_RULES_MAX } from "../ec2/rule-peers-and-ports.ts";
 import { BLOCKS_MAX } from "../ec2/vpc-blocks.ts";
 import { DESIRED_COUNT_MAX } from "../ecs/service-input.ts";
@@ -11,6 +12,8 @@ export interface Quota {
   readonly code: string;
   readonly name: string;
   readonly value: number;
+  /** AWS's default, where the value counts as raised. */
+  readonly byDefault?: number;
 }
 
 export interface QuotaService {
@@ -55,7 +58,22 @@ export const SERVICES: readonly QuotaService[] = [
     quotas: [
       { code: "L-0EA8095F", name: "Inbound or outbound rules per security group", value: GROUP_RULES_MAX },
       { code: "L-2AEEBF1A", name: "Rules per network ACL", value: ENTRIES_MAX },
+      { code: "L-407747CB", name: "Subnets per VPC", value: VPC_QUOTAS.subnetsPerVpc },
+      { code: "L-589F43AA", name: "Route tables per VPC", value: VPC_QUOTAS.routeTablesPerVpc },
       { code: "L-83CA0A9D", name: "IPv4 CIDR blocks per VPC", value: BLOCKS_MAX },
+      { code: "L-93826ACB", name: "Routes per route table", value: VPC_QUOTAS.routesPerTable },
+      { code: "L-B4A6D682", name: "Network ACLs per VPC", value: VPC_QUOTAS.networkAclsPerVpc },
+      {
+        code: "L-E79EC296",
+        name: "VPC security groups per Region",
+        value: VPC_QUOTAS.securityGroupsPerRegion,
+      },
+      {
+        code: "L-F678F1CE",
+        name: "VPCs per Region",
+        value: VPC_QUOTAS.vpcsPerRegion,
+        byDefault: VPCS_BY_DEFAULT,
+      },
     ],
   },
 ];

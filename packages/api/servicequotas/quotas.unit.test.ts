@@ -47,7 +47,10 @@ it("lists the quotas of a service", async () => {
     const found = await client.send(new sdk.ListServiceQuotasCommand({ ServiceCode, ...more }));
     return { codes: (found.Quotas ?? []).map(({ QuotaCode }) => QuotaCode), next: found.NextToken };
   };
-  const all = ["L-0EA8095F", "L-2AEEBF1A", "L-83CA0A9D"];
+  const all = [
+    ...["L-0EA8095F", "L-2AEEBF1A", "L-407747CB", "L-589F43AA", "L-83CA0A9D", "L-93826ACB"],
+    ...["L-B4A6D682", "L-E79EC296", "L-F678F1CE"],
+  ];
   expect((await list({})).codes).toEqual(all);
   expect((await list({ QuotaAppliedAtLevel: "ACCOUNT" })).codes).toEqual(all);
   expect((await list({ QuotaAppliedAtLevel: "ALL" })).codes).toEqual(all);
@@ -93,4 +96,84 @@ it("shows the number of rules that a security group takes", async () => {
     );
   await add(1, Quota?.Value ?? 0);
   await expect(add(1_000, 1)).rejects.toThrow(/maximum number of rules/);
+});
+
+it("shows the number of VPCs as raised, and AWS's default", async () => {
+  const quota = { ServiceCode: "vpc", QuotaCode: "L-F678F1CE" };
+  const { Quota } = await client.send(new sdk.GetServiceQuotaCommand(quota));
+  const byDefault = await client.send(new sdk.GetAWSDefaultServiceQuotaCommand(quota));
+  expect([Quota?.Value, byDefault.Quota?.Value]).toEqual([100, 5]);
+});
+
+it("holds what a VPC and a region have within the quotas", async () => {
+  const network = new ec2.EC2Client(api.client());
+  const valueOf = async (QuotaCode: string) =>
+    (await client.send(new sdk.GetServiceQuotaCommand({ ServiceCode: "vpc", QuotaCode }))).Quota?.Value ?? 0;
+  const { Vpc } = await network.send(new ec2.CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
+  const VpcId = Vpc?.VpcId;
+  const third = (index: number) => `${Math.floor(index / 16)}.${(index % 16) * 16}`;
+  const ways: readonly (readonly [string, string, number, (index: number) => Promise<unknown>])[] = [
+    [
+      "L-407747CB",
+      "SubnetLimitExceeded",
+      0,
+      (index) => network.send(new ec2.CreateSubnetCommand({ VpcId, CidrBlock: `10.0.${third(index)}/28` })),
+    ],
+    // The main table and the default ACL count.
+    [
+      "L-589F43AA",
+      "RouteTableLimitExceeded",
+      1,
+      () => network.send(new ec2.CreateRouteTableCommand({ VpcId })),
+    ],
+    [
+      "L-B4A6D682",
+      "NetworkAclLimitExceeded",
+      1,
+      () => network.send(new ec2.CreateNetworkAclCommand({ VpcId })),
+    ],
+  ];
+  for (const [code, name, before, make] of ways) {
+    const most = await valueOf(code);
+    expect(most).toBe(200);
+    for (let index = before; index < most; index++) await make(index);
+    await expect(make(most)).rejects.toMatchObject({ name });
+  }
+  const { Vpcs = [] } = await network.send(new ec2.DescribeVpcsCommand({}));
+  const more = () => network.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16" }));
+  for (let count = Vpcs.length; count < (await valueOf("L-F678F1CE")); count++) await more();
+  await expect(more()).rejects.toMatchObject({
+    name: "VpcLimitExceeded",
+    message: "The maximum number of VPCs has been reached.",
+  });
+});
+
+it("holds routes and security groups within the quotas", async () => {
+  const network = new ec2.EC2Client(api.client());
+  const { RouteTables } = await network.send(new ec2.DescribeRouteTablesCommand({}));
+  const table = api.store.get("routeTable", RouteTables?.[0]?.RouteTableId ?? "");
+  const { SecurityGroups } = await network.send(new ec2.DescribeSecurityGroupsCommand({}));
+  const group = api.store.get("securityGroup", SecurityGroups?.[0]?.GroupId ?? "");
+  if (table === undefined || group === undefined) throw new Error("The default VPC has both.");
+  const target = { type: "internet-gateway", id: "igw-1" } as const;
+  const routes = Array.from({ length: 500 }, (_, index) => ({
+    destination: `11.${Math.floor(index / 256)}.${index % 256}.0/24`,
+    target,
+  }));
+  api.store.transact((tx) => {
+    tx.put("routeTable", table.id, { ...table, routes });
+    for (let count = tx.list("securityGroup").length; count < 2_500; count++)
+      tx.put("securityGroup", `sg-${count}`, { ...group, id: `sg-${count}`, name: `g${count}` });
+  });
+  const { InternetGateways } = await network.send(new ec2.DescribeInternetGatewaysCommand({}));
+  const route = network.send(
+    new ec2.CreateRouteCommand({
+      RouteTableId: table.id,
+      DestinationCidrBlock: "12.0.0.0/8",
+      GatewayId: InternetGateways?.[0]?.InternetGatewayId,
+    }),
+  );
+  await expect(route).rejects.toMatchObject({ name: "RouteLimitExceeded" });
+  const made = network.send(new ec2.CreateSecurityGroupCommand({ GroupName: "last", Description: "d" }));
+  await expect(made).rejects.toMatchObject({ name: "SecurityGroupLimitExceeded" });
 });

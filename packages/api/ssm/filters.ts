@@ -16,6 +16,13 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** Filters in the form that DescribeParameters had first: names and key ids are prefixes. */
 export function oldFilters(filters: readonly ParametersFilter[]): readonly ParameterStringFilter[] {
+  const index = filters.findIndex(({ Key = "" }) => !["Name", "Type", "KeyId"].includes(Key));
+  if (index >= 0)
+    throw new ApiError(
+      "ValidationException",
+      `1 validation error detected: Value '${filters[index]?.Key ?? ""}' at 'filters.${index + 1}.member.key' ` +
+        "failed to satisfy constraint: Member must satisfy enum value set: [Name, Type, KeyId]",
+    );
   return filters.map(({ Key, Values }) => ({
     Key,
     Option: Key === "Type" ? "Equals" : "BeginsWith",

@@ -5,7 +5,6 @@ import { removeParameter } from "@gantry/state/transactions/parameters";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
-import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { matchesFilters, oldFilters } from "./filters.ts";
 import {
@@ -38,9 +37,6 @@ export function parameterOperations(deps: ApiDeps) {
     GetParameterHistory: (input, context) => getParameterHistory(deps, input, context),
     DeleteParameter: (input, context) => deleteParameter(deps, input, context),
     DeleteParameters: (input, context) => deleteParameters(deps, input, context),
-    AddTagsToResource: (input, context) => addTagsToResource(deps, input, context),
-    RemoveTagsFromResource: (input, context) => removeTagsFromResource(deps, input, context),
-    ListTagsForResource: (input, context) => listTagsForResource(deps, input, context),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -238,62 +234,4 @@ function deleteParameters(
     }
   });
   return { DeletedParameters: deleted, InvalidParameters: missing };
-}
-
-function addTagsToResource(
-  deps: ApiDeps,
-  input: sdk.AddTagsToResourceRequest,
-  context: RequestContext,
-): object {
-  return changeTags(deps, input, context, (tags) => ({ ...tags, ...toTags(input.Tags) }));
-}
-
-function removeTagsFromResource(
-  deps: ApiDeps,
-  input: sdk.RemoveTagsFromResourceRequest,
-  context: RequestContext,
-): object {
-  return changeTags(deps, input, context, (tags) => withoutTags(tags, input.TagKeys ?? []));
-}
-
-function changeTags(
-  { store }: ApiDeps,
-  input: { ResourceType: string | undefined; ResourceId: string | undefined },
-  context: RequestContext,
-  apply: (tags: ParameterRecord["tags"]) => ParameterRecord["tags"],
-): object {
-  store.transact((tx) => {
-    const parameter = findTagged(tx, input, context);
-    tx.put("parameter", parameter.arn, {
-      ...parameter,
-      tags: apply(parameter.tags),
-    });
-  });
-  return {};
-}
-
-function listTagsForResource(
-  { store }: ApiDeps,
-  input: sdk.ListTagsForResourceRequest,
-  context: RequestContext,
-): sdk.ListTagsForResourceResult {
-  return { TagList: presentTags(findTagged(store, input, context).tags) };
-}
-
-/** Errors: InvalidResourceType, InvalidResourceId. */
-function findTagged(
-  reader: Parameters<typeof findParameter>[0],
-  input: { ResourceType: string | undefined; ResourceId: string | undefined },
-  context: RequestContext,
-): ParameterRecord {
-  if (input.ResourceType !== "Parameter")
-    throw new ApiError("InvalidResourceType", `Gantry has parameters, but no ${input.ResourceType}.`);
-  const { ResourceId: name } = input;
-  const found = name === undefined ? undefined : reader.get("parameter", parameterArn(context, name));
-  if (found === undefined || found.name !== name)
-    throw new ApiError(
-      "InvalidResourceId",
-      "The resource ID isn't valid. Verify that you entered the correct ID and try again.",
-    );
-  return found;
 }

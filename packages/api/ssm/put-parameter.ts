@@ -13,12 +13,15 @@ import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { invalid, versionsOf } from "./lookups.ts";
 import { policiesOf } from "./parameter-policies.ts";
+import { defaultTier } from "./service-settings.ts";
 
 /** Source: Systems Manager User Guide, "Managing parameter tiers" and "Working with parameter versions". */
 const STANDARD_MAX_BYTES = 4_096;
 const ADVANCED_MAX_BYTES = 8_192;
 const VERSIONS_MAX = 100;
 const DEPTH_MAX = 15;
+/** The characters of a parameter's ARN. Source: API_PutParameter, Name. */
+const ARN_MAX = 1_011;
 export const DEFAULT_KEY = "alias/aws/ssm";
 
 /** Creates a parameter or, with Overwrite, a version of it. Source: API_PutParameter. */
@@ -30,6 +33,10 @@ export function putParameter(
   const name = input.Name ?? "";
   checkName(name);
   const key = parameterArn(context, name);
+  if (key.length > ARN_MAX)
+    throw invalid(
+      `The parameter name is too long: with the full length of its ARN it has at most ${ARN_MAX} characters.`,
+    );
   return deps.store.transact((tx) => {
     const there = tx.get("parameter", key);
     const before = there && tx.get("parameterVersion", `${key}:${there.version}`);
@@ -78,7 +85,8 @@ function newVersion(
   const type = input.Type ?? before?.type;
   if (type === undefined) throw invalid("A parameter type is required when you create a parameter.");
   const value = input.Value ?? "";
-  const tier = tierOf(input.Tier, value, before?.tier);
+  const asked = input.Tier ?? (before === undefined ? defaultTier(tx, context) : undefined);
+  const tier = tierOf(asked, value, before?.tier);
   checkValue(value, type, input.AllowedPattern);
   const isSecret = type === "SecureString";
   if (input.KeyId !== undefined && !isSecret)

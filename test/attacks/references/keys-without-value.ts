@@ -145,8 +145,8 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "secretsmanager:resource/Type": "There are no managed external secrets.",
   },
   ssm: {
-    "ssm:DocumentCategories": "There are no documents.",
-    "ssm:DocumentType": "There are no documents.",
+    "ssm:DocumentCategories": "Documents have no categories.",
+    "ssm:DocumentType": "Documents are kept and not run.",
     "ssm:Policies": "There are no parameter policies.",
   },
   logs: {

@@ -243,6 +243,10 @@ export const OTHERS: Listed = [
   [/^kms\.\w+\.PolicyName$/, "A key has one policy."],
   [/^secretsmanager\.RotateSecret\.ExternalSecret/, "Refused."],
   [/^ssm\.PutParameter\.KeyId$/, "Keys of KMS."],
+  [
+    /^ssm\.\w+\.SettingId$/,
+    "The name of a setting that every account has; another account's ARN is not found.",
+  ],
   [/^(?:ssm|secretsmanager)\.\w+\.(?:Parameter)?Filters\[\]\.Key$/, "The name of a filter."],
   [/^codedeploy\.\w+\.(?:ec2|onPremises|autoScaling|targetInstances|triggerConf|zonal)/, "Not had."],
   [/^codedeploy\.\w+\.(?:new\w+Name|externalId|lifecycleEventHookExecutionId)$/, "New names, or ids."],

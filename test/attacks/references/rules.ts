@@ -83,6 +83,7 @@ export const TYPES = {
   mfaDevice: { types: ["mfa"], conditionKey: undefined },
   oidcProvider: { types: ["oidc-provider"], conditionKey: undefined },
   serverCertificate: { types: ["server-certificate"], conditionKey: undefined },
+  ssmDocument: { types: ["document"], conditionKey: undefined },
   samlProvider: { types: ["saml-provider"], conditionKey: undefined },
   assumedRole: { types: ["role"], conditionKey: undefined },
 
@@ -255,6 +256,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
     /^ssm\.(?:PutParameter|DeleteParameter)\.Name$|^ssm\.DeleteParameters\.Names\[\]$|^ssm\.\w+\.ResourceId$/,
     "parameterName",
   ],
+  [/^ssm\.(?!Create)\w+Document\w*\.Name$/, "ssmDocument"],
   [/^ssm\.\w+\.(?:Name|Names\[\])$/, "parameter"],
   [
     /^codedeploy\.(?:(?!\w*DeploymentGroup\.|CreateDeployment\.|ListDeployments\.|BatchGetDeploymentGroups\.)\w+\.applicationName|\w+\.applicationNames\[\])$/,

@@ -198,6 +198,8 @@ async function moreOfStores(send: Send, idOf: (kind: string) => string, defaults
     await send("secretsmanager", "PutSecretValue", { SecretId: "prod", SecretString: name });
     await send("ssm", "PutParameter", { Name: `/prod/${name}`, Value: "x", Type: "String" });
     await send("ssm", "PutParameter", { Name: "/prod/a", Value: name, Overwrite: true });
+    const Content = JSON.stringify({ schemaVersion: "2.2", description: name });
+    await send("ssm", "CreateDocument", { Name: name, Content });
     const key = valueIn(await send("kms", "CreateKey", {}), "KeyMetadata", "KeyId");
     await send("kms", "CreateAlias", { AliasName: `alias/${name}`, TargetKeyId: key });
     const grant = { GranteePrincipal: global("user/team/prod"), RetiringPrincipal: global("user/spare") };

@@ -31,6 +31,12 @@ export async function createParameter(send: Send): Promise<Made> {
   const arn = regional("ssm", "parameter/prod/a");
   const parameter = { arns: [arn], family: regional("ssm", "parameter/*") };
   const spellings = ["/prod/a", arn];
+  const document = regional("ssm", "document/prod-document");
+  for (const number of [1, 2])
+    await send("ssm", number === 1 ? "CreateDocument" : "UpdateDocument", {
+      Name: "prod-document",
+      Content: JSON.stringify({ schemaVersion: "2.2", description: String(number), mainSteps: [] }),
+    });
   return {
     targets: [
       {
@@ -39,11 +45,21 @@ export async function createParameter(send: Send): Promise<Made> {
         spellings: [...spellings, ...spellings.flatMap((name) => [`${name}:1`, `${name}:live`])],
       },
       { kind: "parameterName", ...parameter, spellings: ["/prod/a"] },
+      {
+        kind: "ssmDocument",
+        arns: [document],
+        family: regional("ssm", "document/*"),
+        spellings: ["prod-document", document],
+      },
     ],
     defaults: {
       Value: "y",
       "PutParameter.Overwrite": true,
       "PutParameter.Type": "String",
+      Content: '{"schemaVersion":"2.2","description":"another"}',
+      DocumentVersion: "1",
+      PermissionType: "Share",
+      SettingValue: "true",
       ResourceType: "Parameter",
       Labels: ["l"],
       ParameterVersion: 1,
