@@ -99,7 +99,11 @@ import type {
 } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
-import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
+import type {
+  DatabaseInstanceRecord,
+  DatabaseParameterGroupRecord,
+  DatabaseSubnetGroupRecord,
+} from "./records/rds.ts";
 import type {
   DnsChangeRecord,
   DnsRecordSetRecord,
@@ -221,6 +225,7 @@ export interface Records {
   readonly accessPoint: AccessPointRecord;
   readonly databaseInstance: DatabaseInstanceRecord;
   readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
+  readonly databaseParameterGroup: DatabaseParameterGroupRecord;
   readonly logGroup: LogGroupRecord;
   readonly metricFilter: MetricFilterRecord;
   readonly subscriptionFilter: SubscriptionFilterRecord;
