@@ -175,7 +175,7 @@ function folderOf(name: string, from: string | URL): string {
 
 const DATABASE_START = `#!/bin/sh
 # Starts the server on /var/lib/mysql; a first start lays out the tables, every start lets the given user in by the password
-# whose hash the platform mounts.
+# whose hash the platform mounts. The options and settings of the parameter group are files beside it.
 set -eu
 mkdir -p /run/mysqld /tmp
 chown 101:101 /run/mysqld /var/lib/mysql
@@ -185,22 +185,43 @@ if [ ! -e /var/lib/mysql/.gantry-ready ]; then
   chown -R 101:101 /var/lib/mysql
   touch /var/lib/mysql/.gantry-ready
 fi
+rm -f /tmp/applied.sql
 printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY PASSWORD '$(cat /run/secrets/password-hash)';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
 if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
+if [ -e /run/secrets/settings ]; then cat /run/secrets/settings >> /tmp/init.sql; fi
 chown 101 /tmp/init.sql
-set -- --init-file=/tmp/init.sql
-exec /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 \\
-  --skip-name-resolve --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4 "$@"
+set -- --init-file=/tmp/init.sql --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4
+if [ -e /run/secrets/options ]; then while read -r option; do set -- "$@" "$option"; done < /run/secrets/options; fi
+exec /usr/sbin/mariadbd "$@" --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 --skip-name-resolve
+`;
+
+const DATABASE_CHECK = `#!/bin/sh
+# Applies the settings of the parameter group where they have changed, and says whether the server answers. Its root user
+# needs no password here. A setting that the server refuses stops no other.
+run() { /usr/bin/mariadb --no-defaults --socket=/run/mysqld/mysqld.sock -u root "$@"; }
+if [ -e /run/secrets/settings ]; then
+  cat /run/secrets/settings > /tmp/wanted.sql
+  if [ "$(cat /tmp/wanted.sql)" != "$(cat /tmp/applied.sql 2>/dev/null)" ]; then
+    run -e "select 1" >/dev/null || exit 1
+    { echo "SET SESSION sql_mode = '';"; cat /tmp/wanted.sql; } | run --force || true
+    mv /tmp/wanted.sql /tmp/applied.sql
+  fi
+fi
+run -e "select 1"
 `;
 
 /** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
 export const databaseRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/mariadb:4",
+  tag: "gantry/mariadb:5",
   upstream: undefined,
   packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
   without: ["openssl", "debconf", "perl-base", "perl"],
-  files: { ...BASE_FILES, "/usr/local/bin/gantry-database": DATABASE_START },
+  files: {
+    ...BASE_FILES,
+    "/usr/local/bin/gantry-database": DATABASE_START,
+    "/usr/local/bin/gantry-database-check": DATABASE_CHECK,
+  },
   folders: [...NOTHING.folders, "/run/mysqld", "/run/secrets", "/var/lib/mysql", "/usr/share/gantry"],
   changes: [
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",

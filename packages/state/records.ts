@@ -68,7 +68,7 @@ import type {
 import type * as logs from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
-import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
+import type * as rds from "./records/rds.ts";
 import type * as route53 from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
 import type * as sns from "./records/sns.ts";
@@ -181,8 +181,9 @@ export interface Records extends SsmRecords {
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;
-  readonly databaseInstance: DatabaseInstanceRecord;
-  readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
+  readonly databaseInstance: rds.DatabaseInstanceRecord;
+  readonly databaseSubnetGroup: rds.DatabaseSubnetGroupRecord;
+  readonly databaseParameterGroup: rds.DatabaseParameterGroupRecord;
   readonly logGroup: logs.LogGroupRecord;
   readonly metricFilter: logs.MetricFilterRecord;
   readonly subscriptionFilter: logs.SubscriptionFilterRecord;

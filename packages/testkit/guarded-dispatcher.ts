@@ -96,6 +96,11 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     reason: "They go with their load balancer, and addresses are disassociated by ELB's own role.",
   },
   DeleteListener: { kinds: ["rule"], reason: "Rules go with their listener." },
+  ModifyDBParameterGroup: {
+    kinds: ["databaseInstance"],
+    reason: "The servers of the group run with its values.",
+  },
+  ResetDBParameterGroup: { kinds: ["databaseInstance"], reason: "As ModifyDBParameterGroup." },
   CreateAccessPoint: { kinds: ["accessPoint"], reason: "AWS authorizes on the file system." },
   DeleteFileSystem: { kinds: ["accessPoint"], reason: "They go with their file system." },
   DeleteScalingPolicy: { kinds: ["alarm"], reason: "The alarms of a policy go with it." },

@@ -53,6 +53,9 @@ const SINGLE: Readonly<Record<string, string>> = {
   "logs GetQueryResults": "nobody has started a query",
   "logs GetLogEvents": "its tokens are those of both directions, and never end",
   "rds DescribeDBEngineVersions": "there are fewer than the least page",
+  "rds DescribeDBParameters":
+    "a page without a size has 100 of more; packages/api/rds/parameters.unit.test.ts",
+  "rds DescribeEngineDefaultParameters": "as DescribeDBParameters",
   "elbv2 DescribeTrustStoreRevocations": "the trust store has no revocation list",
   "ssm DescribeDocumentPermission": "a document is shared with nobody",
   "sqs ListDeadLetterSourceQueues": "no queue sends to another",

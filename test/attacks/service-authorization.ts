@@ -258,18 +258,29 @@ logs:PutLogEvents log-stream*
 logs:PutRetentionPolicy log-group*
 logs:TagResource log-group
 logs:UntagResource log-group
-rds:AddTagsToResource cluster db subgrp
-rds:CreateDBInstance cluster db* subgrp
+rds:AddTagsToResource cluster db pg subgrp
+rds:CopyDBParameterGroup pg*
+rds:CreateDBInstance cluster db* pg subgrp
+rds:CreateDBParameterGroup pg*
 rds:CreateDBSubnetGroup subgrp*
 rds:DeleteDBInstance db*
+rds:DeleteDBParameterGroup pg*
 rds:DeleteDBSubnetGroup subgrp*
 rds:DescribeDBEngineVersions
 rds:DescribeDBInstances db
+rds:DescribeDBParameterGroups pg
+rds:DescribeDBParameters pg*
 rds:DescribeDBSubnetGroups subgrp
-rds:ListTagsForResource cluster db subgrp
-rds:ModifyDBInstance db* subgrp
+rds:DescribeEngineDefaultParameters
+rds:ListTagsForResource cluster db pg subgrp
+rds:ModifyDBInstance db* pg subgrp
+rds:ModifyDBParameterGroup pg*
 rds:ModifyDBSubnetGroup subgrp*
-rds:RemoveTagsFromResource cluster db subgrp
+rds:RebootDBInstance db*
+rds:RemoveTagsFromResource cluster db pg subgrp
+rds:ResetDBParameterGroup pg*
+rds:StartDBInstance db*
+rds:StopDBInstance db*
 sts:AssumeRole role*
 sts:GetCallerIdentity
 `;

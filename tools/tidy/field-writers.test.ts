@@ -159,6 +159,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("databaseInstance"),
     writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
   },
+  "databaseInstance.parameters": {
+    pattern: /"databaseInstance", [\w.]+, \{ [^}]*\bparameters\b|\bparameters: parametersAtStart/,
+    writers: ["packages/api/rds/"],
+  },
   "flowLog.deliveryError": {
     pattern: /\bdeliveryError \}/,
     writers: ["apps/control-plane/flow-log-delivery.ts"],

@@ -34,6 +34,8 @@ interface PodMemory {
   /** Why the program of an exited container with secrets was not executed, by the container's id; undefined: it was. */
   readonly startProblems: Map<string, string | undefined>;
   reported: string;
+  /** The volumes of a database whose files were written last; undefined: unknown. */
+  files: string | undefined;
 }
 
 /** Stores the reasons why pods cannot start; `set` resolves when the reason is written. */
@@ -101,7 +103,10 @@ export class PodController {
       }
       const steps = planPod(pod, view);
       this.#report(pod, view, memory);
-      if (steps.length === 0) return lookAgainIn(pod, view);
+      if (steps.length === 0) {
+        await this.#refreshFiles(pod, memory);
+        return lookAgainIn(pod, view);
+      }
       try {
         await allOf(
           steps.map((step) =>
@@ -162,6 +167,7 @@ export class PodController {
           lostImages: new Set(),
           startProblems: new Map(),
           reported: "",
+          files: undefined,
         }),
       );
     return memory;
@@ -272,6 +278,15 @@ export class PodController {
       await this.#deps.problems.set(pod.key, problem);
       throw thrown;
     }
+  }
+
+  /** Writes the files of a running database whose settings changed: it reads them while it runs. */
+  async #refreshFiles(pod: PodAssignment, memory: PodMemory): Promise<void> {
+    if (pod.role !== "database" || pod.desired !== "RUNNING") return;
+    const files = JSON.stringify(pod.volumes);
+    if (files === memory.files) return;
+    await this.#deps.host.volumes.prepare(pod);
+    memory.files = files;
   }
 
   async #pull(container: ContainerAssignment, pod: PodAssignment, memory: PodMemory): Promise<void> {

@@ -102,9 +102,9 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
     case "elasticfilesystem":
       return type === "access-point" ? store.get("accessPoint", id)?.tags : store.get("fileSystem", id)?.tags;
     case "rds":
-      return path.startsWith("subgrp:")
-        ? store.get("databaseSubnetGroup", resource)?.tags
-        : store.get("databaseInstance", resource)?.tags;
+      if (path.startsWith("subgrp:")) return store.get("databaseSubnetGroup", resource)?.tags;
+      if (path.startsWith("pg:")) return store.get("databaseParameterGroup", resource)?.tags;
+      return store.get("databaseInstance", resource)?.tags;
     case "cloudwatch":
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
     case "application-autoscaling":

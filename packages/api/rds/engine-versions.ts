@@ -53,6 +53,15 @@ export function parameterGroupFamily(engine: string, version: string): string {
   return `${engine}${familyOf(version)}`;
 }
 
+/** The name of the parameter group of an instance. */
+export function parameterGroupNameOf({
+  parameterGroupName,
+  engine,
+  engineVersion,
+}: Pick<DatabaseInstanceRecord, "parameterGroupName" | "engine" | "engineVersion">): string {
+  return parameterGroupName ?? `default.${parameterGroupFamily(engine, engineVersion)}`;
+}
+
 function familyOf(version: string): string {
   return version.split(".").slice(0, 2).join(".");
 }

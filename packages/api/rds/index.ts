@@ -15,7 +15,10 @@ import { ApiError, refusing } from "./api-error.ts";
 import { instanceOperations } from "./instances.ts";
 import { taggedOf } from "./lookups.ts";
 import { REFUSED } from "./members.ts";
+import { parameterGroupOperations } from "./parameter-groups.ts";
+import { parameterOperations } from "./parameters.ts";
 import { rdsPermissions } from "./permissions.ts";
+import { restartOperations } from "./restarts.ts";
 import { subnetGroupOperations } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
@@ -23,6 +26,9 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
   const operations = {
     ...instanceOperations(deps),
     ...subnetGroupOperations(deps),
+    ...parameterGroupOperations(deps),
+    ...parameterOperations(deps),
+    ...restartOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
@@ -42,6 +48,8 @@ function tagOperations(deps: ApiDeps) {
   const find = (reader: Reader, place: Place, arn: string | undefined) => {
     const found = taggedOf(reader, place, arn);
     if (found !== undefined) return found;
+    if (arn?.includes(":pg:") === true)
+      throw new ApiError("DBParameterGroupNotFound", `DBParameterGroup not found: ${arn}`);
     throw arn?.includes(":subgrp:")
       ? new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group ${arn} not found.`)
       : new ApiError("DBInstanceNotFound", `DBInstance ${arn} not found.`);

@@ -21,12 +21,14 @@ import {
   engineVersionOf,
   parameterGroupFamily,
 } from "./engine-versions.ts";
-import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
+import { findInstance, findParameterGroup, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
 import { checkPassword, checkUsername, toIdentifier } from "./names.ts";
 import { pageOfRecords } from "./page-of-records.ts";
-import { defaultSubnetGroup, presentSubnetGroup } from "./subnet-groups.ts";
-import { instanceTags } from "./system-tags.ts";
+import { isDefaultGroup } from "./parameter-groups.ts";
+import { presentInstance } from "./present-instance.ts";
+import { parametersAtStart } from "./restarts.ts";
+import { defaultSubnetGroup } from "./subnet-groups.ts";
 
 /** Database instances. Source: API_CreateDBInstance and following. */
 export function instanceOperations(deps: ApiDeps) {
@@ -86,24 +88,61 @@ function modifyDBInstance(
     if (input.VpcSecurityGroupIds !== undefined)
       checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
+    const engineVersion = changedVersion(found, input.EngineVersion);
     const eni = tx.get("networkInterface", found.networkInterfaceId);
     if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: groups });
     const next: DatabaseInstanceRecord = {
       ...found,
       securityGroups: groups,
-      engineVersion: changedVersion(found, input.EngineVersion),
+      engineVersion,
       instanceClass: input.DBInstanceClass ?? found.instanceClass,
       multiAz: input.MultiAZ ?? found.multiAz,
       publiclyAccessible: input.PubliclyAccessible ?? found.publiclyAccessible,
       settings: { ...found.settings, ...settingsOf(input) },
       allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
+      ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newPassword(found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
     return next;
   });
   return { DBInstance: presentInstance(record, store) };
+}
+
+/**
+ * The group that an instance gets; its server runs with the parameters of the group before until it is
+ * rebooted. Errors: DBParameterGroupNotFound, InvalidParameterCombination.
+ */
+function newParameterGroup(
+  reader: Reader,
+  instance: Pick<DatabaseInstanceRecord, "account" | "region" | "engine" | "engineVersion">,
+  name: string | undefined,
+): Pick<DatabaseInstanceRecord, "parameterGroupName"> {
+  if (name === undefined) return {};
+  const group = findParameterGroup(reader, instance, name);
+  const family = parameterGroupFamily(instance.engine, instance.engineVersion);
+  if (group.family !== family)
+    throw new ApiError(
+      "InvalidParameterCombination",
+      `The Parameter Group ${group.name} with DBParameterGroupFamily ${group.family} can't be used for this ` +
+        `instance. Please use a Parameter Group with DBParameterGroupFamily ${family}`,
+    );
+  return { parameterGroupName: isDefaultGroup(group.name) ? undefined : group.name };
+}
+
+/** The parameter group of a new instance, and what its server runs with. Errors: as newParameterGroup. */
+function firstParameters(
+  reader: Reader,
+  instance: Parameters<typeof newParameterGroup>[1],
+  name: string | undefined,
+): Pick<DatabaseInstanceRecord, "parameterGroupName" | "parameters"> {
+  const { parameterGroupName: own } = newParameterGroup(reader, instance, name);
+  if (own === undefined) return {};
+  return {
+    parameterGroupName: own,
+    parameters: parametersAtStart(findParameterGroup(reader, instance, own)),
+  };
 }
 
 function deleteDBInstance(
@@ -224,6 +263,7 @@ function createInstance(
     throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
   const { engine, username, password } = toServer(input);
   const { group, subnet, securityGroups: groups } = toNetwork(tx, place, input);
+  const engineVersion = engineVersionOf(engine, input.EngineVersion);
   const now = clock.now();
   const resourceId = `db-${ids.upper(26)}`;
   const nodeId = chooseHost(tx, [subnet.availabilityZone]);
@@ -240,7 +280,8 @@ function createInstance(
     resourceId,
     nodeId,
     engine,
-    engineVersion: engineVersionOf(engine, input.EngineVersion),
+    engineVersion,
+    ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,
@@ -330,59 +371,4 @@ function checkSecurityGroups(reader: Reader, vpcId: string, groups: readonly str
         "InvalidParameterCombination",
         `The security group ${id} and the DB subnet group are in different VPCs.`,
       );
-}
-
-function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DBInstance {
-  const group = reader.get(
-    "databaseSubnetGroup",
-    formatArn("rds", record, `subgrp:${record.subnetGroupName}`),
-  );
-  return {
-    DBInstanceIdentifier: record.identifier,
-    DBInstanceArn: record.arn,
-    DbiResourceId: record.resourceId,
-    DBInstanceClass: record.instanceClass,
-    DBInstanceStatus: record.status,
-    Engine: record.engine,
-    EngineVersion: record.engineVersion,
-    MasterUsername: record.masterUsername,
-    DBName: record.databaseName,
-    Endpoint:
-      record.status === "creating"
-        ? undefined
-        : { Address: record.endpointName, Port: record.port, HostedZoneId: "Z2R2ITUGPM61AM" },
-    AllocatedStorage: record.allocatedStorageGiB,
-    InstanceCreateTime: new Date(record.createdAt),
-    BackupRetentionPeriod: 0,
-    VpcSecurityGroups: record.securityGroups.map((VpcSecurityGroupId) => ({
-      VpcSecurityGroupId,
-      Status: "active",
-    })),
-    DBSecurityGroups: [],
-    DBParameterGroups: [
-      {
-        DBParameterGroupName: `default.${parameterGroupFamily(record.engine, record.engineVersion)}`,
-        ParameterApplyStatus: "in-sync",
-      },
-    ],
-    AvailabilityZone: record.availabilityZone,
-    DBSubnetGroup: group === undefined ? undefined : presentSubnetGroup(group, reader),
-    MultiAZ: record.multiAz,
-    PubliclyAccessible: record.publiclyAccessible,
-    StorageType: "gp2",
-    StorageEncrypted: record.storageEncrypted,
-    DeletionProtection: record.deletionProtection,
-    CACertificateIdentifier: "rds-ca-rsa2048-g1",
-    PreferredBackupWindow: "03:00-03:30",
-    PreferredMaintenanceWindow: "mon:04:00-mon:04:30",
-    AutoMinorVersionUpgrade: true,
-    CopyTagsToSnapshot: false,
-    MonitoringInterval: 0,
-    IAMDatabaseAuthenticationEnabled: false,
-    PerformanceInsightsEnabled: false,
-    LicenseModel: "general-public-license",
-    NetworkType: "IPV4",
-    TagList: instanceTags(record),
-    ...record.settings,
-  };
 }

@@ -1,5 +1,11 @@
 import { formatArn } from "@gantry/kernel";
-import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord, Reader } from "@gantry/state";
+import type {
+  DatabaseInstanceRecord,
+  DatabaseParameterGroupRecord,
+  DatabaseSubnetGroupRecord,
+  Reader,
+} from "@gantry/state";
+import { isParameterFamily } from "@gantry/state/database-parameters/catalog";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
@@ -37,17 +43,44 @@ export function findSubnetGroup(
   return record;
 }
 
+/** The ARN that a parameter group's name, in any case, or its ARN stands for. */
+export function parameterGroupArnOf(place: Place, given: string | undefined): string {
+  return arnOf(place, "pg", given);
+}
+
+/** A group of the caller's, or a default one. Errors: DBParameterGroupNotFound. */
+export function findParameterGroup(
+  reader: Reader,
+  place: Place,
+  given: string | undefined,
+): DatabaseParameterGroupRecord {
+  const arn = parameterGroupArnOf(place, given);
+  const record = within(reader.get("databaseParameterGroup", arn), place);
+  if (record !== undefined) return record;
+  const name = arn.slice(arn.lastIndexOf(":") + 1);
+  const family = name.startsWith("default.") ? name.slice("default.".length) : undefined;
+  if (isParameterFamily(family))
+    return {
+      ...{ account: place.account, region: place.region, arn, name, family },
+      description: `Default parameter group for ${family}`,
+      ...{ parameters: {}, tags: {} },
+    };
+  throw new ApiError("DBParameterGroupNotFound", `DBParameterGroup not found: ${given}`);
+}
+
 /** A resource that can be tagged, by its ARN. */
 export function taggedOf(reader: Reader, place: Place, arn: string | undefined) {
   if (arn === undefined) return undefined;
   const instance = within(reader.get("databaseInstance", arn), place);
   if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance };
+  const parameters = within(reader.get("databaseParameterGroup", arn), place);
+  if (parameters !== undefined) return { kind: "databaseParameterGroup" as const, record: parameters };
   const group = within(reader.get("databaseSubnetGroup", arn), place);
   return group && { kind: "databaseSubnetGroup" as const, record: group };
 }
 
 /** RDS keeps identifiers in lower case, however they are given. Source: API_CreateDBInstance, DBInstanceIdentifier. */
-function arnOf(place: Place, type: "db" | "subgrp", given = ""): string {
+function arnOf(place: Place, type: "db" | "subgrp" | "pg", given = ""): string {
   const prefix = formatArn("rds", place, `${type}:`);
   const name = given.startsWith(prefix) ? given.slice(prefix.length) : given;
   return `${prefix}${name.toLowerCase()}`;

@@ -42,6 +42,18 @@ const SETTINGS = {
   NetworkType: "addresses are IPv4",
 };
 
+const DESCRIBED = "describes the parameter, as DescribeDBParameters does";
+const PARAMETER = {
+  "Parameters.Description": DESCRIBED,
+  "Parameters.Source": DESCRIBED,
+  "Parameters.ApplyType": DESCRIBED,
+  "Parameters.DataType": DESCRIBED,
+  "Parameters.AllowedValues": DESCRIBED,
+  "Parameters.IsModifiable": DESCRIBED,
+  "Parameters.MinimumEngineVersion": DESCRIBED,
+  "Parameters.SupportedEngineModes": DESCRIBED,
+};
+
 export const RECORDED: RecordedMembers<typeof sdk> = {
   CreateDBInstance: { ...SETTINGS, StorageEncrypted: STORAGE },
   ModifyDBInstance: {
@@ -50,6 +62,8 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     AllowMajorVersionUpgrade: MAINTENANCE,
     CertificateRotationRestart: "the server has no certificate",
   },
+  ModifyDBParameterGroup: PARAMETER,
+  ResetDBParameterGroup: { ...PARAMETER, "Parameters.ParameterValue": "the parameter gets its default" },
   DeleteDBInstance: { DeleteAutomatedBackups: BACKUPS },
   DescribeDBEngineVersions: {
     ListSupportedCharacterSets: "character sets are not listed",
@@ -61,7 +75,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 const REFUSED_OF_BOTH = [
   "AdditionalStorageVolumes",
   "DBCapacityReservationIdentifier",
-  "DBParameterGroupName",
   "DBSecurityGroups",
   ["DatabaseInsightsMode", "standard"],
   "DedicatedLogVolume",
@@ -117,6 +130,11 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "RotateMasterUserPassword",
     "UseDefaultProcessorFeatures",
   ],
+  StartDBInstance: ["DBCapacityReservationIdentifier"],
+  StopDBInstance: ["DBSnapshotIdentifier", "DetachFromDBCapacityReservation"],
+  DescribeDBParameterGroups: ["Filters"],
+  DescribeDBParameters: ["Filters"],
+  DescribeEngineDefaultParameters: ["Filters"],
   DescribeDBSubnetGroups: ["Filters"],
   ListTagsForResource: ["Filters"],
 };

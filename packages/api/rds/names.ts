@@ -32,3 +32,15 @@ export function checkPassword(password = ""): string {
       "'/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
   );
 }
+
+/** The name of a group, in lower case. Errors: InvalidParameterValue. */
+export function toGroupName(member: string, given = ""): string {
+  const name = given.toLowerCase();
+  if (/^[a-z](?:[a-z0-9.]|-(?!-)){0,254}$/.test(name) && !name.endsWith("-") && !name.startsWith("default."))
+    return name;
+  throw new ApiError(
+    "InvalidParameterValue",
+    `The parameter ${member} is not a valid identifier. Identifiers must begin with a letter; must contain ` +
+      "only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
+  );
+}

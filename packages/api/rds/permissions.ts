@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
-import { instanceArnOf, subnetGroupArnOf, taggedOf } from "./lookups.ts";
+import { instanceArnOf, parameterGroupArnOf, subnetGroupArnOf, taggedOf } from "./lookups.ts";
 
 type Given = string | undefined;
 
@@ -13,11 +13,15 @@ export function rdsPermissions(store: Reader) {
     CreateDBInstance: (input, place) => [
       ...ofInstance(input, place),
       ...on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "default")),
+      ...namedGroup(input, place),
       ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
     ],
     DescribeDBInstances: ofInstance,
-    ModifyDBInstance: ofInstance,
+    ModifyDBInstance: (input, place) => [...ofInstance(input, place), ...namedGroup(input, place)],
     DeleteDBInstance: ofInstance,
+    RebootDBInstance: ofInstance,
+    StopDBInstance: ofInstance,
+    StartDBInstance: ofInstance,
     DescribeDBEngineVersions: "*",
 
     CreateDBSubnetGroup: (input, place) => [
@@ -27,6 +31,22 @@ export function rdsPermissions(store: Reader) {
     DescribeDBSubnetGroups: ofSubnetGroup,
     ModifyDBSubnetGroup: ofSubnetGroup,
     DeleteDBSubnetGroup: ofSubnetGroup,
+
+    CreateDBParameterGroup: (input, place) => [
+      ...ofParameterGroup(input, place),
+      ...tagging(input.Tags, parameterGroupArnOf(place, input.DBParameterGroupName)),
+    ],
+    CopyDBParameterGroup: (input, place) => {
+      const target = parameterGroupArnOf(place, input.TargetDBParameterGroupIdentifier);
+      const source = parameterGroupArnOf(place, input.SourceDBParameterGroupIdentifier);
+      return [...on(source), ...on(target), ...tagging(input.Tags, target)];
+    },
+    DescribeDBParameterGroups: ofParameterGroup,
+    DescribeDBParameters: ofParameterGroup,
+    DescribeEngineDefaultParameters: "*",
+    ModifyDBParameterGroup: ofParameterGroup,
+    ResetDBParameterGroup: ofParameterGroup,
+    DeleteDBParameterGroup: ofParameterGroup,
 
     AddTagsToResource: tagged,
     RemoveTagsFromResource: tagged,
@@ -39,8 +59,18 @@ function ofInstance(input: { DBInstanceIdentifier?: Given }, place: Caller): rea
   return on(instanceArnOf(place, input.DBInstanceIdentifier ?? "*"));
 }
 
+/** The parameter group that a request gives an instance. */
+function namedGroup(input: { DBParameterGroupName?: Given }, place: Caller): readonly Need[] {
+  const { DBParameterGroupName: name } = input;
+  return name === undefined ? [] : on(parameterGroupArnOf(place, name));
+}
+
 function ofSubnetGroup(input: { DBSubnetGroupName?: Given }, place: Caller): readonly Need[] {
   return on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "*"));
+}
+
+function ofParameterGroup(input: { DBParameterGroupName?: Given }, place: Caller): readonly Need[] {
+  return on(parameterGroupArnOf(place, input.DBParameterGroupName ?? "*"));
 }
 
 function tagging(tags: readonly unknown[] | undefined, resource: string): readonly Need[] {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@gantry/agent-protocol";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
+import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 /** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
@@ -17,14 +19,18 @@ export function databaseAssignment(
     kind: "pod",
     key: `pod/${database.resourceId}`,
     role: "database",
-    desired: database.deleting ? "STOPPED" : "RUNNING",
+    desired: isToRun(database) ? "RUNNING" : "STOPPED",
     interface: interfaceAssignment(reader, eni),
     cpuUnits: undefined,
     memoryMiB: undefined,
     containers: [databaseContainer(deps, database, passwordHash)],
     volumes: [
       { type: "folder", id: "data", path },
-      { type: "secrets", id: "secrets", files: { "password-hash": passwordHash } },
+      {
+        type: "secrets",
+        id: "secrets",
+        files: { "password-hash": passwordHash, ...parameterFiles(database) },
+      },
     ],
     purge: database.deleting ? [path] : [],
     restart: true,
@@ -32,6 +38,17 @@ export function databaseAssignment(
     credentials: [],
     trustBundle: false,
   };
+}
+
+function isToRun({ deleting, status }: DatabaseInstanceRecord): boolean {
+  return !deleting && status !== "stopping" && status !== "stopped";
+}
+
+/** The server's options, read when it starts, and its settings, which are also applied while it runs. */
+function parameterFiles(database: DatabaseInstanceRecord): { options: string; settings: string } {
+  const { engine, engineVersion, parameters } = database;
+  const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
+  return renderParameters(family, parameters?.values ?? {}, databaseSize(database));
 }
 
 function databaseContainer(
@@ -64,16 +81,8 @@ function databaseContainer(
     pidHost: false,
     dependsOn: [],
     healthCheck: {
-      // The server answers once it has run its initial statements. Its root user needs no password here.
-      command: [
-        "CMD",
-        "/usr/bin/mariadb",
-        "--socket=/run/mysqld/mysqld.sock",
-        "-u",
-        "root",
-        "-e",
-        "select 1",
-      ],
+      // The server answers once it has run its initial statements. Changed settings are applied first.
+      command: ["CMD", "/usr/bin/busybox", "sh", "/usr/local/bin/gantry-database-check"],
       intervalSeconds: 1,
       timeoutSeconds: 5,
       retries: 10,
@@ -89,7 +98,7 @@ function databaseContainer(
     capabilitiesDrop: [],
     ulimits: [],
     sysctls: {},
-    labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}`) },
+    labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}/${database.restarts ?? 0}`) },
     logs: undefined,
     arn: database.arn,
   };

@@ -9,21 +9,34 @@ export function recordDatabase(
 ): void {
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
   if (database === undefined || hostOf(tx, database) !== nodeId) return;
-  // A pod that its node refused has no containers.
-  const healthy =
-    observation.containers.length > 0 &&
-    observation.containers.every(
-      (container) => container.status === "RUNNING" && container.health === "HEALTHY",
-    );
-  const status: DatabaseInstanceRecord["status"] = database.deleting
-    ? "deleting"
-    : healthy
-      ? "available"
-      : database.status;
-  if (database.deleting && observation.phase === "stopped") {
+  const next = observed(database, observation);
+  if (JSON.stringify(next) !== JSON.stringify(database)) tx.put("databaseInstance", database.arn, next);
+}
+
+function observed(database: DatabaseInstanceRecord, observation: PodObservation): DatabaseInstanceRecord {
+  // A pod that its node refused has no containers, and neither runs nor has stopped.
+  const [server] = observation.containers;
+  const isStopped = observation.phase === "stopped" && server !== undefined;
+  if (database.deleting)
     // The record is deleted once its node has removed the data (NodeGateway, "removed").
-    tx.put("databaseInstance", database.arn, { ...database, status: "deleting", stopped: true });
-    return;
+    return { ...database, status: "deleting", stopped: observation.phase === "stopped" || database.stopped };
+  switch (database.status) {
+    case "stopping":
+      return isStopped ? { ...database, status: "stopped" } : database;
+    case "stopped":
+    case "deleting":
+      return database;
+    case "creating":
+    case "available":
+    case "rebooting":
+    case "starting":
+    case "resetting-master-credentials": {
+      if (server?.status !== "RUNNING" || server.health !== "HEALTHY") return database;
+      // The container from before the restart may still be seen.
+      const restarts = database.status === "rebooting" || database.status === "resetting-master-credentials";
+      return restarts && server.runtimeId === database.serverId
+        ? database
+        : { ...database, status: "available", serverId: server.runtimeId };
+    }
   }
-  if (status !== database.status) tx.put("databaseInstance", database.arn, { ...database, status });
 }

@@ -9,6 +9,30 @@ export interface DatabaseSubnetGroupRecord extends Placed {
   readonly tags: Tags;
 }
 
+/** A group of parameters that its owner made; the default groups have no records. */
+export interface DatabaseParameterGroupRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  /** `mysql8.0` */
+  readonly family: string;
+  readonly description: string;
+  /** The parameters that were set, by name; values as they were given. */
+  readonly parameters: Readonly<
+    Record<string, { readonly value: string; readonly applyMethod: "immediate" | "pending-reboot" }>
+  >;
+  readonly tags: Tags;
+}
+
+export type DatabaseStatus =
+  | "creating"
+  | "available"
+  | "rebooting"
+  | "stopping"
+  | "stopped"
+  | "starting"
+  | "resetting-master-credentials"
+  | "deleting";
+
 export interface DatabaseInstanceRecord extends Placed {
   readonly arn: string;
   readonly identifier: string;
@@ -39,7 +63,23 @@ export interface DatabaseInstanceRecord extends Placed {
   /** ← the database controller: the server has ended; only its data remains to be removed. */
   readonly stopped: boolean;
   /** ← the database controller: the status that the server itself reports. */
-  readonly status: "creating" | "available" | "resetting-master-credentials" | "deleting";
+  readonly status: DatabaseStatus;
+  /** ← the node's report: the container of the server that was available last. */
+  readonly serverId?: string | undefined;
+  /** How often the server was asked to start anew. */
+  readonly restarts?: number;
+  /** The parameter group; absent: the default one of its family. */
+  readonly parameterGroupName?: string | undefined;
+  /**
+   * What the server runs with: the values of its group at its last start, and what was applied since. Null
+   * stands for a parameter that was reset since the start. Absent: the engine's defaults.
+   */
+  readonly parameters?: {
+    readonly groupName: string;
+    readonly values: Readonly<Record<string, string | null>>;
+  };
+  /** The option group; absent: the default one of its version. */
+  readonly optionGroupName?: string | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
 }

@@ -65,7 +65,8 @@ export const TYPES = {
 
   database: { types: ["db"], conditionKey: undefined },
   subnetGroup: { types: ["subgrp"], conditionKey: undefined },
-  rdsArn: { types: ["db", "subgrp"], conditionKey: undefined },
+  parameterGroup: { types: ["pg"], conditionKey: undefined },
+  rdsArn: { types: ["db", "pg", "subgrp"], conditionKey: undefined },
 
   // A policy on a group covers its streams: `log-group:NAME:*`.
   logGroupName: { types: ["log-group", "log-stream"], conditionKey: undefined },
@@ -204,6 +205,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
 
   [/^rds\.\w+\.DBInstanceIdentifier$/, "database"],
   [/^rds\.(?!ModifyDBInstance)\w+\.DBSubnetGroupName$/, "subnetGroup"],
+  [/^rds\.\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],

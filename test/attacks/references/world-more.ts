@@ -227,6 +227,8 @@ async function moreOfStores(send: Send, idOf: (kind: string) => string, defaults
     await send("rds", "CreateDBSubnetGroup", { DBSubnetGroupName: `more-${count}`, ...group });
     const database = inputFor(defaults, "rds", "CreateDBInstance", { DBInstanceIdentifier: `more-${count}` });
     await send("rds", "CreateDBInstance", database);
+    const parameters = { DBParameterGroupFamily: "mysql8.0", Description: "d" };
+    await send("rds", "CreateDBParameterGroup", { DBParameterGroupName: `more-${count}`, ...parameters });
   }
 }
 

@@ -112,6 +112,8 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
     MasterUserPassword: "password1",
   };
   await send("rds", "CreateDBInstance", { DBInstanceIdentifier: "prod", ...settings });
+  const parameters = { DBParameterGroupFamily: "mysql8.0", Description: "d" };
+  await send("rds", "CreateDBParameterGroup", { DBParameterGroupName: "prod", ...parameters });
   const [database, subnetGroup] = [regional("rds", "db:prod"), regional("rds", "subgrp:prod")];
   const [databases, subnetGroups] = [regional("rds", "db:*"), regional("rds", "subgrp:*")];
   const create = Object.entries(settings).map(
@@ -127,6 +129,12 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
       },
       { kind: "subnetGroup", arns: [subnetGroup], family: subnetGroups, spellings: ["prod", "Prod"] },
       { kind: "rdsArn", arns: [database], family: databases, spellings: [database] },
+      {
+        kind: "parameterGroup",
+        arns: [regional("rds", "pg:prod")],
+        family: regional("rds", "pg:*"),
+        spellings: ["prod", "Prod", regional("rds", "pg:prod")],
+      },
       { kind: "rdsArn", arns: [subnetGroup], family: subnetGroups, spellings: [subnetGroup] },
     ],
     defaults: {
@@ -135,6 +143,11 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
       "ModifyDBInstance.AllocatedStorage": 30,
       "DeleteDBInstance.SkipFinalSnapshot": true,
       ...group,
+      ...parameters,
+      TargetDBParameterGroupIdentifier: "copied",
+      TargetDBParameterGroupDescription: "d",
+      Parameters: [{ ParameterName: "max_connections", ParameterValue: "99", ApplyMethod: "immediate" }],
+      "RebootDBInstance.ForceFailover": false,
       Tags: [{ Key: "a", Value: "b" }],
       TagKeys: ["a"],
     },

@@ -1,0 +1,68 @@
+import type * as sdk from "@aws-sdk/client-rds";
+import type { DatabaseInstanceRecord, DatabaseParameterGroupRecord } from "@gantry/state";
+import type { Implementation, RequestContext } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { ApiError } from "./api-error.ts";
+import { parameterGroupNameOf } from "./engine-versions.ts";
+import { findInstance, findParameterGroup } from "./lookups.ts";
+import { presentInstance } from "./present-instance.ts";
+
+/** Reboot, stop and start of instances. Source: API_RebootDBInstance and following. */
+export function restartOperations(deps: ApiDeps) {
+  return {
+    RebootDBInstance: (input, context) => {
+      if (input.ForceFailover === true)
+        throw new ApiError(
+          "InvalidParameterCombination",
+          "Cannot force failover of an instance that runs in one zone: Gantry runs one server.",
+        );
+      return change(deps, input.DBInstanceIdentifier, context, { from: "available", to: "rebooting" });
+    },
+    StopDBInstance: (input, context) =>
+      change(deps, input.DBInstanceIdentifier, context, { from: "available", to: "stopping" }),
+    StartDBInstance: (input, context) =>
+      change(deps, input.DBInstanceIdentifier, context, { from: "stopped", to: "starting" }),
+  } satisfies Implementation<typeof sdk>;
+}
+
+type Status = DatabaseInstanceRecord["status"];
+
+/** Errors: DBInstanceNotFound, InvalidDBInstanceState. */
+function change(
+  { store }: ApiDeps,
+  identifier: string | undefined,
+  context: RequestContext,
+  { from, to }: { readonly from: Status; readonly to: Status },
+): { DBInstance: sdk.DBInstance } {
+  const record = store.transact((tx) => {
+    const found = findInstance(tx, context, identifier);
+    if (found.status !== from)
+      throw new ApiError("InvalidDBInstanceState", `Instance ${found.identifier} is not in ${from} state.`);
+    const begins = to !== "stopping";
+    const next: DatabaseInstanceRecord = {
+      ...found,
+      status: to,
+      ...(begins ? begun(found, findParameterGroup(tx, found, parameterGroupNameOf(found))) : {}),
+    };
+    tx.put("databaseInstance", next.arn, next);
+    return next;
+  });
+  return { DBInstance: presentInstance(record, store) };
+}
+
+/** What changes where a server starts anew: it runs with its group as that is now. */
+function begun(
+  found: DatabaseInstanceRecord,
+  group: DatabaseParameterGroupRecord,
+): Partial<DatabaseInstanceRecord> {
+  return { restarts: (found.restarts ?? 0) + 1, parameters: parametersAtStart(group) };
+}
+
+/** What a server that starts now runs with. */
+export function parametersAtStart({
+  name,
+  parameters,
+}: DatabaseParameterGroupRecord): NonNullable<DatabaseInstanceRecord["parameters"]> {
+  const values = Object.entries(parameters).map(([each, { value }]) => [each, value] as const);
+  return { groupName: name, values: Object.fromEntries(values) };
+}
