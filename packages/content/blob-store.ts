@@ -191,15 +191,17 @@ export class BlobStore {
   }
 
   async #settle(path: string, digest: string): Promise<void> {
-    const file = await open(path, "r");
-    await file.sync();
-    const touch = touchOf(await file.stat({ bigint: true }));
-    await file.close();
     const target = this.#pathOf(digest);
-    mkdirSync(dirname(target), { recursive: true });
-    await rename(path, target);
-    await syncFolder(dirname(target));
-    this.#prove(digest, touch);
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+      mkdirSync(dirname(target), { recursive: true });
+      await rename(path, target);
+      await syncFolder(dirname(target));
+      this.#prove(digest, touchOf(await file.stat({ bigint: true })));
+    } finally {
+      await file.close();
+    }
   }
 
   #prove(digest: string, touch: string): void {
@@ -258,9 +260,12 @@ async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer)
   }
 }
 
-/** The state of a file, which every write changes. */
-function touchOf({ ino, size, mtimeNs }: BigIntStats): string {
-  return `${ino}/${size}/${mtimeNs}`;
+/**
+ * The state of a file, which every write changes. A program can set the modification time back, but not the time of
+ * the change. Source: inode(7).
+ */
+function touchOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${ino}/${size}/${mtimeNs}/${ctimeNs}`;
 }
 
 async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
