@@ -159,6 +159,10 @@ export const MENTIONS: Listed = [
 export const OTHERS: Listed = [
   [/[tT]ags?\[?\]?(?:Set\[\])?\.[kK]ey$|TagSet\[\]\.Key$|Filter\.Tag\.Key$/, "The key of a tag."],
   [/^(?:ec2|rds|servicediscovery)\.\w+\.Filters?\[\]/, "The name of a filter."],
+  [
+    /^ssm\.\w+Documents?\.(?:DisplayName|VersionName|Requires\[\]|Attachments\[\]|DocumentFilterList\[\])/,
+    "A name in the document itself, or of a filter.",
+  ],
   [/^iam\.U\w+\.(?:New)?ServerCertificateName$/, "The name of what is created, or its new one."],
   [/[kK]ms|KMS|SSEKMS/, "Keys of KMS, which Gantry does not have."],
   [/^ecs\.\w+\.(?:settings\[\]|configuration\.)/, "Settings."],
