@@ -67,7 +67,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with load balancers", async () =
     await tf().apply();
     expect(await tf().plan()).toContain("No changes");
     resources = await tf().resources();
-    expect(resources).toHaveLength(14);
+    expect(resources).toHaveLength(16);
   });
 
   it("updates in place", async () => {

@@ -55,7 +55,7 @@ const TRACKING_SPEED = 30;
  * more than one client with pauses.
  */
 const REQUESTS_PER_TARGET = 30;
-const PAUSE_MS = 250;
+const RESTING_PER_SECOND = 4;
 /** A task uses all of its CPU until it is told to rest. */
 const CONTAINER = "burner";
 const BURN = "while [ ! -e /tmp/rest ]; do :; done; exec sleep 3600";
@@ -248,7 +248,7 @@ it("tracks the requests per target that the proxy counts, out under load and in 
   await demo.instance.gantry("clock", "speed", String(TRACKING_SPEED));
   await untilCount(4, WEB_SERVICE);
   await asking.stop();
-  const resting = startAsking(demo, HOST, { clients: 1, pauseMs: PAUSE_MS });
+  const resting = startAsking(demo, HOST, { perSecond: RESTING_PER_SECOND });
   await untilCount(2, WEB_SERVICE);
   await resting.stop();
   // No task is stopped before its requests have ended.

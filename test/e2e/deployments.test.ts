@@ -8,6 +8,7 @@ import {
 import {
   DescribeRulesCommand,
   ElasticLoadBalancingV2Client,
+  ModifyRuleCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
@@ -59,7 +60,7 @@ it("moves from one version to the next without a failed request, also while the 
   await new Promise((done) => setTimeout(done, 1_000));
   const { perSecond } = await asking.stop();
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
-  expect(perSecond).toBeGreaterThan(PER_SECOND_MIN);
+  expect(perSecond).toBeGreaterThanOrEqual(PER_SECOND_MIN);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
   const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [...(setUp?.rules ?? [])] }));
@@ -69,7 +70,31 @@ it("moves from one version to the next without a failed request, also while the 
     ]);
 });
 
-it("gives a canary its share, and returns all traffic when the deployment is stopped", async () => {
+const productionAction = async () => {
+  const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [setUp?.rules[0] ?? ""] }));
+  return Rules?.[0]?.Actions?.[0]?.ForwardConfig;
+};
+const STICKINESS = { Enabled: true, DurationSeconds: 600 };
+
+/** Clients that keep the cookie of target group stickiness which they got from a version. */
+const cookies = new Map<string, string>();
+async function askWith(cookie?: string): Promise<string> {
+  const headers = { host: HOST, ...(cookie === undefined ? {} : { cookie: `AWSALBTG=${cookie}` }) };
+  const answer = await get(url, { path: "/", headers });
+  const version = answer.body.trim();
+  const set = /AWSALBTG=([^;]+)/.exec(String(answer.headers["set-cookie"]))?.[1];
+  if (set !== undefined) cookies.set(version, set);
+  return version;
+}
+const askManyWith = async (cookie: string | undefined) =>
+  new Set(await Promise.all(Array.from({ length: 30 }, () => askWith(cookie))));
+
+it("gives a canary its share, keeps clients by cookie, and returns all traffic when it is stopped", async () => {
+  const before = await productionAction();
+  const ForwardConfig = { ...before, TargetGroupStickinessConfig: STICKINESS };
+  await elb.send(
+    new ModifyRuleCommand({ RuleArn: setUp?.rules[0], Actions: [{ Type: "forward", ForwardConfig }] }),
+  );
   const asking = startAsking(demo, HOST);
   await update(await registerVersion(demo, SERVICE, "v3"), {
     strategy: "CANARY",
@@ -91,12 +116,22 @@ it("gives a canary its share, and returns all traffic when the deployment is sto
   await new Promise((done) => setTimeout(done, 8_000));
   const measured = asking.answers.slice(from);
   expectShare(measured.filter(({ version }) => version === "v3").length, measured.length, 0.2);
+  // A client with a cookie stays with its version, whatever the weights are, as long as they are not zero.
+  await eventually(async () => {
+    await askManyWith(undefined);
+    expect([...cookies.keys()].toSorted()).toEqual(["v2", "v3"]);
+  });
+  for (const version of ["v2", "v3"])
+    expect(await askManyWith(cookies.get(version))).toEqual(new Set([version]));
+  expect((await productionAction())?.TargetGroupStickinessConfig).toEqual(STICKINESS);
   const serviceDeploymentArn = deployment?.serviceDeploymentArn;
   await ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
   await untilEnded("ROLLBACK_SUCCESSFUL");
+  expect(await askManyWith(cookies.get("v3"))).toEqual(new Set(["v2"]));
+  expect((await productionAction())?.TargetGroupStickinessConfig).toEqual(STICKINESS);
   const after = asking.answers.length;
   await new Promise((done) => setTimeout(done, 1_000));
-  await asking.stop();
+  expect((await asking.stop()).perSecond).toBeGreaterThanOrEqual(PER_SECOND_MIN);
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
   expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v2"]));
 });
@@ -108,7 +143,7 @@ it("sends no request to an unhealthy version, and rolls its deployment back", as
     bakeTimeInMinutes: 0,
   });
   await untilEnded("ROLLBACK_SUCCESSFUL");
-  await asking.stop();
+  expect((await asking.stop()).perSecond).toBeGreaterThanOrEqual(PER_SECOND_MIN);
   expect((await newestDeployment())?.deploymentCircuitBreaker?.status).toBe("TRIGGERED");
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v2"]));

@@ -112,39 +112,51 @@ export async function createServiceRole(
 /** Stops the clients of a test before that failed. */
 let stopAsking: (() => void) | undefined;
 
-/**
- * Answers per second that make a test under load one: a moment without a target is then seen. An idle machine
- * gives hundreds.
- */
-export const PER_SECOND_MIN = 100;
+/** Requests that `startAsking` begins each second, whether or not earlier ones are answered. */
+const PER_SECOND = 230;
+/** The least answers per second of a roll-out under load. */
+export const PER_SECOND_MIN = 200;
+/** Where so many requests wait for their answers, no more are begun until one is answered. */
+const WAITING_MAX = 400;
+const TICK_MS = 5;
 
-/** Clients with and without keep-alive that note when they got which version. */
-export function startAsking({ url }: Demo, host: string, { clients = 12, pauseMs = 15 } = {}) {
+/**
+ * Makes requests at a fixed rate, half of them on connections that are kept and half on new ones, and notes when
+ * which version answered. A request is begun when its time has come, however slow the answers before it are, so
+ * that a moment without a target is not hidden; those that could not be begun in time are made up for.
+ */
+export function startAsking({ url }: Demo, host: string, { perSecond = PER_SECOND } = {}) {
   stopAsking?.();
   const answers: { at: number; version: string }[] = [];
   const failures: string[] = [];
-  const going = new AbortController();
-  const loops = Array.from({ length: clients }, async (_, index) => {
-    const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
-    while (!going.signal.aborted) {
-      const answer = await get(url, { path: "/", agent, headers: { host } }).catch((thrown: Error) => ({
-        status: 0,
-        body: thrown.message,
-      }));
-      if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
-      else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
-      await new Promise((done) => setTimeout(done, pauseMs));
-    }
-    agent.destroy();
-  });
+  const kept = new Agent({ keepAlive: true, maxSockets: 16 });
+  const fresh = new Agent({ keepAlive: false });
+  const waiting = new Set<Promise<void>>();
+  const ask = async (agent: Agent) => {
+    const answer = await get(url, { path: "/", agent, headers: { host } }).catch((thrown: Error) => ({
+      status: 0,
+      body: thrown.message,
+    }));
+    if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
+    else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
+  };
   const began = Date.now();
-  stopAsking = () => going.abort();
+  let count = 0;
+  const timer = setInterval(() => {
+    const due = ((Date.now() - began) * perSecond) / 1_000;
+    for (; count < due && waiting.size < WAITING_MAX; count += 1) {
+      const asked: Promise<void> = ask(count % 2 === 0 ? kept : fresh).finally(() => waiting.delete(asked));
+      waiting.add(asked);
+    }
+  }, TICK_MS);
+  stopAsking = () => clearInterval(timer);
   return {
     answers,
     failures,
     stop: async () => {
-      going.abort();
-      await Promise.all(loops);
+      clearInterval(timer);
+      await Promise.all(waiting);
+      kept.destroy();
       return { perSecond: answers.length / ((Date.now() - began) / 1_000) };
     },
   };

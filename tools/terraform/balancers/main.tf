@@ -97,7 +97,12 @@ resource "aws_lb_target_group" "flows" {
   vpc_id                 = var.vpc
   target_type            = "ip"
   proxy_protocol_v2      = var.idle > 60
+  preserve_client_ip     = var.idle > 60
   connection_termination = true
+  target_health_state {
+    enable_unhealthy_connection_termination = false
+    unhealthy_draining_interval             = var.idle
+  }
   stickiness {
     type    = "source_ip"
     enabled = true
@@ -106,6 +111,22 @@ resource "aws_lb_target_group" "flows" {
     protocol = "TCP"
     interval = 10
   }
+}
+
+# The default of preserve_client_ip depends on the target type.
+resource "aws_lb_target_group" "flows_of_instances" {
+  name     = "flows-of-instances"
+  port     = 5432
+  protocol = "TCP"
+  vpc_id   = var.vpc
+}
+
+resource "aws_lb_target_group" "flows_to_balancer" {
+  name        = "flows-to-balancer"
+  port        = 80
+  protocol    = "TCP"
+  vpc_id      = var.vpc
+  target_type = "alb"
 }
 
 resource "aws_lb_target_group_attachment" "outside" {
