@@ -256,6 +256,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^codedeploy\.\w+\.serviceRoleArn$/, "passedRole"],
 
   [/^eventbridge\.(?:Describe|Update|Delete)EventBus\.Name$/, "eventBus"],
+  [/^eventbridge\.(?:Put|Remove)Permission\.EventBusName$/, "eventBus"],
   [/^eventbridge\.PutEvents\.Entries\[\]\.EventBusName$/, "eventBus"],
   [/^eventbridge\.(?:\w+Rule\.Name|\w+\.Rule)$/, "eventRule"],
   [/^eventbridge\.\w+\.ResourceARN$/, "eventTagged"],
