@@ -197,7 +197,10 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],
-  [/^logs\.\w+\.logGroupIdentifier$|^logs\.StartQuery\.logGroupIdentifiers\[\]$/, "logGroup"],
+  [
+    /^logs\.\w+\.logGroupIdentifier$|^logs\.(?:StartQuery|DescribeIndexPolicies)\.logGroupIdentifiers\[\]$/,
+    "logGroup",
+  ],
   [/^logs\.\w+\.resourceArn$/, "logGroupArn"],
   [/^logs\.\w+\.logStreamName$/, "logStream"],
   [/^logs\.\w+\.destinationName$/, "logDestination"],
