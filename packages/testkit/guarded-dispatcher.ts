@@ -13,6 +13,7 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
   topicMessage: "Belongs to the topic, whose policy lets other accounts publish.",
   topicDelivery: "As topicMessage.",
   topicDeduplication: "As topicMessage.",
+  eventDelivery: "Belongs to the rule of a bus whose policy lets other accounts put events.",
   hostedZone: "The zone's owner authorizes VPCs of other accounts.",
   dnsChange: "Belongs to the zone.",
   bucket: "A bucket's policy grants other accounts, and every region's endpoint reaches it.",

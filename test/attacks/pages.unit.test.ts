@@ -31,6 +31,7 @@ const LEAST: Partial<Record<ServiceName, number>> = { ec2: 5, rds: 20 };
 /** Lists that have one page in this world, with the reason. */
 const SINGLE: Readonly<Record<string, string>> = {
   "application-autoscaling DescribeScalingActivities": "no controller scales here",
+  "efs DescribeReplicationConfigurations": "no file system is replicated",
   "ecr DescribeImageScanFindings": "no image is scanned",
   "ecr DescribePullThroughCacheRules": "there is one rule",
   "ecr DescribeRepositoryCreationTemplates": "there is one template",

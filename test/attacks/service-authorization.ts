@@ -112,6 +112,7 @@ elasticfilesystem:DeleteFileSystem file-system*
 elasticfilesystem:DeleteMountTarget file-system*
 elasticfilesystem:DescribeAccessPoints access-point file-system
 elasticfilesystem:DescribeBackupPolicy file-system*
+elasticfilesystem:DescribeReplicationConfigurations file-system
 elasticfilesystem:DeleteFileSystemPolicy file-system*
 elasticfilesystem:DescribeFileSystemPolicy file-system*
 elasticfilesystem:DescribeFileSystems file-system

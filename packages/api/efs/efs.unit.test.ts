@@ -115,6 +115,13 @@ it("stores throughput, protection, lifecycle and backup settings as they are giv
   );
   const { FileSystems } = await client.send(new efs.DescribeFileSystemsCommand({ FileSystemId }));
   expect(FileSystems?.[0]?.FileSystemProtection).toEqual({ ReplicationOverwriteProtection });
+  const replications = (id?: string) =>
+    client.send(
+      new efs.DescribeReplicationConfigurationsCommand({ FileSystemId: id, MaxResults: 1, NextToken: "t" }),
+    );
+  expect((await replications()).Replications).toEqual([]);
+  await expect(replications(FileSystemId)).rejects.toMatchObject({ name: "ReplicationNotFound" });
+  await expect(replications("fs-00000000000000000")).rejects.toMatchObject({ name: "FileSystemNotFound" });
   const LifecyclePolicies = [
     { TransitionToIA: efs.TransitionToIARules.AFTER_30_DAYS },
     { TransitionToPrimaryStorageClass: efs.TransitionToPrimaryStorageClassRules.AFTER_1_ACCESS },

@@ -23,6 +23,7 @@ export function fileSystemSettingOperations(deps: ApiDeps) {
       LifecyclePolicies: policiesOf(findFileSystem(deps.store, context, input.FileSystemId)),
     }),
     PutLifecycleConfiguration: (input, context) => putLifecycle(deps, input, context),
+    DescribeReplicationConfigurations: (input, context) => describeReplications(deps, input, context),
     DescribeBackupPolicy: (input, context) => describeBackup(deps, input, context),
     PutBackupPolicy: (input, context) => putBackup(deps, input, context),
     DescribeFileSystemPolicy: (input, context) => describePolicy(deps, input, context),
@@ -98,6 +99,17 @@ function putLifecycle(
 }
 
 /** Errors: PolicyNotFound where none was ever put. */
+/** No file system is replicated. Errors: FileSystemNotFound, ReplicationNotFound. */
+function describeReplications(
+  { store }: ApiDeps,
+  input: sdk.DescribeReplicationConfigurationsRequest,
+  context: RequestContext,
+): sdk.DescribeReplicationConfigurationsResponse {
+  if (input.FileSystemId === undefined) return { Replications: [] };
+  const { id } = findFileSystem(store, context, input.FileSystemId);
+  throw new ApiError("ReplicationNotFound", `Replication not found for file system ${id}.`, { status: 404 });
+}
+
 function describeBackup(
   { store }: ApiDeps,
   input: sdk.DescribeBackupPolicyRequest,

@@ -63,6 +63,8 @@ function fileSystemPermissions({ ofFileSystem }: EfsResources) {
     DescribeFileSystems: ofFileSystem,
     DeleteFileSystem: ofFileSystem,
     DescribeLifecycleConfiguration: ofFileSystem,
+    DescribeReplicationConfigurations: (input, place) =>
+      input.FileSystemId === undefined ? on("*") : ofFileSystem({ FileSystemId: input.FileSystemId }, place),
     DescribeBackupPolicy: ofFileSystem,
     UpdateFileSystem: ofFileSystem,
     UpdateFileSystemProtection: ofFileSystem,

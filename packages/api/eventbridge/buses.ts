@@ -1,8 +1,9 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
-import { DEFAULT_BUS, eventBusArnOf, type EventBusRecord } from "@gantry/state";
+import { DEFAULT_BUS, eventBusArnOf, type EventBusRecord, type Reader } from "@gantry/state";
 import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
+import { presentBound } from "../iam/policy-principals.ts";
 import { ApiError } from "./api-error.ts";
 import { findBus, pageOf, validation } from "./lookups.ts";
 
@@ -14,7 +15,7 @@ export function busOperations(deps: ApiDeps) {
   const { store } = deps;
   return {
     CreateEventBus: (input, context) => createBus(deps, input, context),
-    DescribeEventBus: (input, context) => presentBus(findBus(store, context, input.Name)),
+    DescribeEventBus: (input, context) => presentBus(store, findBus(store, context, input.Name)),
     UpdateEventBus: (input, context) => updateBus(deps, input, context),
     DeleteEventBus: (input, context) => deleteBus(deps, input, context),
     ListEventBuses: (input, context) => listBuses(deps, input, context),
@@ -91,14 +92,15 @@ function listBuses(
     .filter(({ name }) => name.startsWith(input.NamePrefix ?? ""))
     .toSorted((one, other) => (one.arn < other.arn ? -1 : 1));
   const { items, nextToken } = pageOf(all, ({ arn }) => arn, input);
-  return { EventBuses: items.map(presentBus), NextToken: nextToken };
+  return { EventBuses: items.map((bus) => presentBus(store, bus)), NextToken: nextToken };
 }
 
-function presentBus(bus: EventBusRecord): sdk.EventBus {
+function presentBus(reader: Reader, bus: EventBusRecord): sdk.EventBus {
   return {
     Name: bus.name,
     Arn: bus.arn,
     Description: bus.description,
+    ...(bus.policy === undefined ? {} : { Policy: presentBound(reader, bus.policy, bus.policyPrincipals) }),
     ...(bus.createdAt === 0
       ? {}
       : { CreationTime: new Date(bus.createdAt), LastModifiedTime: new Date(bus.modifiedAt) }),

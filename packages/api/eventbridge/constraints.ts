@@ -7,6 +7,9 @@ const LIMIT = { least: 1, most: 100 };
 /** Source: the service's model, Amazon EventBridge API Reference. */
 export const CONSTRAINTS: Constraints = {
   EventBusName: BUS,
+  Action: { shortest: 1, longest: 64, pattern: "events:[a-zA-Z]+" },
+  Principal: { shortest: 1, longest: 12, pattern: "(\\d{12}|\\*)" },
+  StatementId: { shortest: 1, longest: 64, pattern: "[a-zA-Z0-9_\\-]+" },
   "PutRule/Name": NAME,
   Rule: NAME,
   "CreateEventBus/Name": { shortest: 1, longest: 256, pattern: "[/\\.\\-_A-Za-z0-9]+" },

@@ -7,6 +7,7 @@ import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { refusing } from "./api-error.ts";
+import { busPolicyOperations } from "./bus-policies.ts";
 import { busOperations } from "./buses.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { REFUSED } from "./members.ts";
@@ -19,6 +20,7 @@ import { targetOperations } from "./targets.ts";
 export function eventBridgeService(deps: ApiDeps): ServiceModule {
   const operations = {
     ...busOperations(deps),
+    ...busPolicyOperations(deps),
     ...ruleOperations(deps),
     ...targetOperations(deps),
     ...eventOperations(deps),

@@ -25,6 +25,8 @@ function ofBuses(store: Reader) {
     UpdateEventBus: bus,
     DeleteEventBus: bus,
     ListEventBuses: "*",
+    PutPermission: (input, place) => on(arnOf(place, input.EventBusName)),
+    RemovePermission: (input, place) => on(arnOf(place, input.EventBusName)),
     PutEvents: (input, place) =>
       (input.Entries ?? []).map((entry) => ({
         resource: arnOf(place, entry.EventBusName),

@@ -5,7 +5,9 @@ import {
   deliverToTargets,
   matchesRule,
   type DeliveredEvent,
+  type EventBusRecord,
   type EventRuleRecord,
+  type Reader,
 } from "@gantry/state";
 import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
@@ -62,7 +64,8 @@ async function putEvent(
     id,
   );
   // A bus that does not exist takes the event, and no rule sees it.
-  const bus = busOf(store, place, entry.EventBusName);
+  // One of another account takes it where its policy lets the caller in, which was decided before.
+  const bus = busOf(store, place, entry.EventBusName) ?? foreignBus(store, place, entry.EventBusName);
   const rules =
     bus === undefined ? [] : await matching(store.listBy("eventRule", "matching", bus.arn), event);
   const dropped =
@@ -74,6 +77,12 @@ async function putEvent(
   return dropped === 0
     ? { EventId: id }
     : { ErrorCode: "ThrottlingException", ErrorMessage: "Too many events wait for their targets." };
+}
+
+/** A bus of another account, named by its ARN, in the region of the call. */
+function foreignBus(reader: Reader, place: Place, arn: string | undefined): EventBusRecord | undefined {
+  const bus = arn?.startsWith("arn:") === true ? reader.get("eventBus", arn) : undefined;
+  return bus?.region === place.region && bus.policy !== undefined ? bus : undefined;
 }
 
 async function matching(

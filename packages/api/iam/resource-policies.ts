@@ -31,7 +31,7 @@ export interface Call {
 }
 
 /**
- * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a KMS
+ * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a bus's, a KMS
  * key's, or for sts:AssumeRole a role's trust policy.
  */
 export function resourcePolicies(
@@ -61,6 +61,11 @@ export function resourcePolicies(
       const queue = store.get("queue", resource);
       if (queue?.policy === undefined) return undefined;
       return read(queue.policy, "the queue's policy", queue.policyPrincipals);
+    }
+    if (resource.startsWith("arn:aws:events:")) {
+      const bus = store.get("eventBus", resource);
+      if (bus?.policy === undefined) return undefined;
+      return read(bus.policy, "the event bus's policy", bus.policyPrincipals);
     }
     if (resource.startsWith("arn:aws:elasticfilesystem:")) {
       // It decides on clients alone; without one, everybody who reaches a mount target may mount.

@@ -20,6 +20,8 @@ export const CONSTRAINTS: Constraints = {
   "FilterLogEvents.limit": { least: 1, most: 10_000 },
   "StartQuery.limit": { least: 1, most: 10_000 },
   "StartQuery.logGroupNames": { shortest: 1, longest: 50 },
+  "PutIndexPolicy.policyDocument": { shortest: 1, longest: 51_200 },
+  "DescribeIndexPolicies.logGroupIdentifiers": { shortest: 1, longest: 100 },
   "StartQuery.logGroupIdentifiers": { shortest: 1, longest: 50 },
   queryString: { shortest: 1, longest: 10_000 },
   "GetQueryResults.maxItems": { least: 1, most: 10_000 },

@@ -9,6 +9,7 @@ import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { eventOperations } from "./events.ts";
 import { groupOperations } from "./groups.ts";
+import { indexPolicyOperations } from "./index-policies.ts";
 import { insightsOperations } from "./insights.ts";
 import type { LogsDeps } from "./logs-deps.ts";
 import { encryptionOperations, withUsableKeys } from "./encryption.ts";
@@ -27,6 +28,7 @@ export function logsService(deps: LogsDeps): ServiceModule {
     ...metricFilterOperations(deps),
     ...subscriptionOperations(deps),
     ...logPolicyOperations(deps),
+    ...indexPolicyOperations(deps),
     ...encryptionOperations(deps),
     ...insightsOperations(deps),
   } satisfies Implementation<typeof sdk>;

@@ -8,6 +8,8 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     sequenceToken: "it is ignored, as on AWS",
     entity: "entities are not kept",
   },
+  PutIndexPolicy: { policyDocument: "kept and shown: queries read every event" },
+  DescribeIndexPolicies: { nextToken: "the log groups of a request are one page" },
   DescribeAccountPolicies: {
     policyType: "there are no account policies",
     policyName: "there are no account policies",

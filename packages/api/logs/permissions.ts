@@ -30,6 +30,14 @@ const OF_ACCOUNT = {
   GetLogRecord: "*",
 } as const;
 
+const ofDestination = (input: { destinationName?: Given }, place: Caller): readonly Need[] =>
+  on(destinationArnOf(place, input.destinationName));
+const OF_DESTINATIONS = {
+  PutDestination: ofDestination,
+  PutDestinationPolicy: ofDestination,
+  DeleteDestination: ofDestination,
+} as const;
+
 /**
  * Actions on a group are asked for `GROUP:*` and its tags for `GROUP`, as the ARNs in policies are to be written.
  * Source: Service Authorization Reference, Amazon CloudWatch Logs; API_LogGroup, arn and logGroupArn.
@@ -43,14 +51,14 @@ export function logsPermissions(store: Reader) {
     on(
       `${group(place, input.logGroupName ?? input.logGroupIdentifier)}:log-stream:${input.logStreamName ?? "*"}`,
     );
+  const ofGroups = (input: Queried, place: Caller): readonly Need[] =>
+    groupsOf(input).flatMap((logGroupName) => ofGroup({ logGroupName }, place));
   const tagged = (input: { resourceArn?: Given }, place: Caller): readonly Need[] =>
     on(group(place, input.resourceArn));
   const byIdentifier = (
     input: { logGroupName?: Given; resourceIdentifier?: Given },
     place: Caller,
   ): readonly Need[] => ofGroup({ logGroupName: input.logGroupName ?? input.resourceIdentifier }, place);
-  const ofDestination = (input: { destinationName?: Given }, place: Caller): readonly Need[] =>
-    on(destinationArnOf(place, input.destinationName));
   return {
     ...OF_ACCOUNT,
     CreateLogGroup: (input, place) => [
@@ -67,6 +75,9 @@ export function logsPermissions(store: Reader) {
     TagLogGroup: ofGroup,
     UntagLogGroup: ofGroup,
     PutLogGroupDeletionProtection: ofGroup,
+    PutIndexPolicy: ofGroup,
+    DeleteIndexPolicy: ofGroup,
+    DescribeIndexPolicies: ofGroups,
     AssociateKmsKey: byIdentifier,
     DisassociateKmsKey: byIdentifier,
     PutSubscriptionFilter: (input, place) => [
@@ -75,9 +86,7 @@ export function logsPermissions(store: Reader) {
     ],
     DescribeSubscriptionFilters: ofGroup,
     DeleteSubscriptionFilter: ofGroup,
-    PutDestination: ofDestination,
-    PutDestinationPolicy: ofDestination,
-    DeleteDestination: ofDestination,
+    ...OF_DESTINATIONS,
 
     PutMetricFilter: ofGroup,
     DescribeMetricFilters: (input, place) => ofGroup({ logGroupName: input.logGroupName ?? "*" }, place),
@@ -90,15 +99,19 @@ export function logsPermissions(store: Reader) {
     GetLogEvents: ofStream,
     FilterLogEvents: ofGroup,
     GetLogGroupFields: ofGroup,
-    StartQuery: (input, place) => groupsOf(input).flatMap((logGroupName) => ofGroup({ logGroupName }, place)),
+    StartQuery: ofGroups,
   } satisfies PermissionTable<typeof sdk>;
 }
 
-/** The log groups that a query reads. */
+type Queried = Pick<sdk.StartQueryRequest, "logGroupName" | "logGroupNames"> & {
+  readonly logGroupIdentifiers?: readonly string[] | undefined;
+};
+
+/** The log groups that a query reads, or whose index policies are described. */
 function groupsOf({
   logGroupName,
   logGroupNames = [],
   logGroupIdentifiers = [],
-}: sdk.StartQueryRequest): readonly string[] {
+}: Queried): readonly string[] {
   return [...(logGroupName === undefined ? [] : [logGroupName]), ...logGroupNames, ...logGroupIdentifiers];
 }

@@ -1,11 +1,15 @@
 import type { Placed, Tags } from "./common.ts";
 
-/** A bus of the caller's own. The default bus has a record once it has tags. Key: the ARN. */
+/** A bus of the caller's own. The default bus has a record once it has tags or a policy. Key: the ARN. */
 export interface EventBusRecord extends Placed {
   readonly arn: string;
   readonly name: string;
   readonly description: string | undefined;
   readonly tags: Tags;
+  /** The policy's text, and the ids of the principals that it names. */
+  readonly policy?: string | undefined;
+  readonly policyPrincipals?: Readonly<Record<string, string>> | undefined;
+  /** 0: the default bus, which was never created. */
   readonly createdAt: number;
   readonly modifiedAt: number;
 }

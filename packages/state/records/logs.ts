@@ -14,6 +14,8 @@ export interface LogGroupRecord extends Placed {
   readonly kmsKeyArn?: string;
   /** The data keys of the group's events, the one for new events last where the group has a KMS key. */
   readonly dataKeys?: readonly LogDataKey[];
+  /** The fields that queries are to find by an index, as JSON text. */
+  readonly indexPolicy?: { readonly document: string; readonly updatedAt: number };
   readonly tags: Tags;
 }
 

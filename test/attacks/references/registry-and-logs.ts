@@ -21,6 +21,7 @@ logs:AssociateKmsKey log-group*
 logs:CancelExportTask
 logs:CreateExportTask log-group*
 logs:DeleteDestination destination*
+logs:DeleteIndexPolicy log-group*
 logs:DeleteMetricFilter log-group*
 logs:DeleteQueryDefinition
 logs:DeleteResourcePolicy
@@ -28,6 +29,7 @@ logs:DeleteSubscriptionFilter log-group*
 logs:DescribeAccountPolicies
 logs:DescribeDestinations
 logs:DescribeExportTasks
+logs:DescribeIndexPolicies log-group*
 logs:DescribeMetricFilters log-group*
 logs:DescribeQueries
 logs:DescribeQueryDefinitions
@@ -40,6 +42,7 @@ logs:GetQueryResults
 logs:ListLogGroups
 logs:PutDestination destination*
 logs:PutDestinationPolicy destination*
+logs:PutIndexPolicy log-group*
 logs:PutLogGroupDeletionProtection log-group*
 logs:PutMetricFilter log-group*
 logs:PutQueryDefinition

@@ -209,7 +209,10 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],
-  [/^logs\.\w+\.logGroupIdentifier$|^logs\.StartQuery\.logGroupIdentifiers\[\]$/, "logGroup"],
+  [
+    /^logs\.\w+\.logGroupIdentifier$|^logs\.(?:StartQuery|DescribeIndexPolicies)\.logGroupIdentifiers\[\]$/,
+    "logGroup",
+  ],
   [/^logs\.\w+\.resourceArn$/, "logGroupArn"],
   [/^logs\.\w+\.logStreamName$/, "logStream"],
   [/^logs\.\w+\.destinationName$/, "logDestination"],
@@ -274,6 +277,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^codedeploy\.\w+\.serviceRoleArn$/, "passedRole"],
 
   [/^eventbridge\.(?:Describe|Update|Delete)EventBus\.Name$/, "eventBus"],
+  [/^eventbridge\.(?:Put|Remove)Permission\.EventBusName$/, "eventBus"],
   [/^eventbridge\.PutEvents\.Entries\[\]\.EventBusName$/, "eventBus"],
   [/^eventbridge\.(?:\w+Rule\.Name|\w+\.Rule)$/, "eventRule"],
   [/^eventbridge\.\w+\.ResourceARN$/, "eventTagged"],

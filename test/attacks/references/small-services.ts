@@ -13,6 +13,8 @@ acm:RemoveTagsFromCertificate certificate*
 acm:RequestCertificate
 events:CreateEventBus event-bus
 events:DeleteEventBus event-bus
+events:PutPermission event-bus
+events:RemovePermission event-bus
 events:DeleteRule rule
 events:DescribeEventBus event-bus
 events:DescribeRule rule

@@ -69,6 +69,10 @@ export async function createEvents(send: Send): Promise<{
       eventbridge: {
         EventPattern,
         "TestEventPattern.Event": "{}",
+        Action: "events:PutEvents",
+        Principal: "111111111111",
+        StatementId: "s",
+        "RemovePermission.RemoveAllPermissions": true,
         Targets: [log],
         Ids: ["t"],
         Entries: [{ Source: "prod", DetailType: "d", Detail: "{}", EventBusName: "prod" }],

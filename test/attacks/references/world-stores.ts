@@ -196,6 +196,7 @@ async function createLogs(send: Send): Promise<Made> {
       ...destination,
       destinationName: "prod",
       destinationArn,
+      "PutIndexPolicy.policyDocument": '{"Fields":["requestId"]}',
       logGroupName: "prod",
       logStreamName: "s",
       retentionInDays: 1,
