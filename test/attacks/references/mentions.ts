@@ -173,7 +173,11 @@ export const OTHERS: Listed = [
     /^ecs\.(?:Run|Start)Task\.(?:group|referenceId|overrides\.)/,
     "Labels and names within the task definition.",
   ],
-  [/^ecs\.\w+\.volumeConfigurations\[\]|^ecs\.\w+\.(?:serviceRegistries|vpcLattice|gatewayConn)/, "Refused."],
+  [/^ecs\.\w+\.volumeConfigurations\[\]|^ecs\.\w+\.(?:vpcLattice|gatewayConn)/, "Refused."],
+  [
+    /^ecs\.\w+\.serviceRegistries/,
+    "A service of Cloud Map of the caller's account and region, which ECS registers tasks in by its own role.",
+  ],
   [/^ecs\.\w+\.(?:serviceConnectConfiguration|monitoring|daemonName)/, "Refused."],
   [/^ecs\.CreateService\.role$/, "The service-linked role; another one is refused."],
   [/Ipam|Outpost|Endpoint|TransitG|LocalGateway|CarrierG|CoreNetwork|OdbNetwork|EgressOnly/, "Not had."],
