@@ -88,6 +88,7 @@ export const MENTIONS: Listed = [
     /^servicediscovery\.\w+\.(?:NamespaceName|ServiceName|OwnerAccount)$/,
     "Names of the caller's own account.",
   ],
+  [/^servicediscovery\.\w+\.ResourceARN$/, "AWS knows no resource: the operation checks who owns it."],
   [/^servicediscovery\.GetOperation\.OperationId$/, "AWS knows no resource: an operation of the account."],
   [/^sns\.CreateTopic\.Name$/, "The name of what is created."],
   [/^sns\.ConfirmSubscription\.TopicArn$/, "The token confirms; whose it is was asked for by Subscribe."],
