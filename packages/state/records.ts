@@ -108,10 +108,7 @@ export type * from "./records/sqs.ts";
 export type * from "./records/ssm.ts";
 export type * from "./records/task-secrets.ts";
 
-/**
- * Every kind of record. Keys are ARNs where AWS has one, else ids; the record contains the region and
- * account.
- */
+/** Every kind of record. Keys are ARNs where AWS has one, else ids; the record contains the region and account. */
 export interface Records extends SsmRecords {
   readonly cluster: ecs.ClusterRecord;
   readonly accountSetting: ecs.AccountSettingRecord;
@@ -263,7 +260,10 @@ const DECLARED: IndexesOf = {
   serviceRevision: { service: (revision) => revision.serviceArn },
   serviceDeployment: { service: (deployment) => deployment.serviceArn },
   serviceEvent: { service: (event) => event.serviceArn },
-  taskSet: { service: (set) => set.serviceArn },
+  taskSet: {
+    service: (set) => set.serviceArn,
+    registry: (set) => set.serviceRegistries?.[0]?.registryArn,
+  },
   networkInterface: {
     vpc: (eni) => eni.vpcId,
     subnet: (eni) => eni.subnetId,
@@ -324,8 +324,7 @@ const DECLARED: IndexesOf = {
   discoveryService: { namespace: (service) => service.namespaceArn, place: placeOf },
   discoveryInstance: {
     service: (instance) => instance.serviceArn,
-    /** Services with instances whose health is about to change, under the single value "waiting". */
-    changing: (instance) => (instance.nextHealth === undefined ? undefined : "waiting"),
+    task: (instance) => instance.taskArn,
   },
   discoveryOperation: { place: placeOf },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },

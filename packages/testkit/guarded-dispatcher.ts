@@ -55,7 +55,6 @@ const CHILDREN: Partial<Record<Kind, string>> = {
 
 /** Records that an operation writes in addition to the resource that it is authorized on, with the reason. */
 const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly reason: string }>> = {
-  CreateService: { kinds: ["discoveryService"], reason: "AWS authorizes on the namespace of Cloud Map." },
   CreateVpc: {
     kinds: ["routeTable", "securityGroup", "networkAcl"],
     reason: "The main route table, the default group and the default ACL come with the VPC.",

@@ -36,11 +36,11 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
     await terraform.apply();
     expect(await terraform.plan()).toContain("No changes");
     resources = await terraform.resources();
-    expect(resources).toHaveLength(11);
+    expect(resources).toHaveLength(18);
   });
 
   it("updates in place", async () => {
-    expect(await terraform.apply(SECOND)).toContain("0 added, 7 changed, 0 destroyed");
+    expect(await terraform.apply(SECOND)).toContain("0 added, 12 changed, 0 destroyed");
     expect(await terraform.plan(SECOND)).toContain("No changes");
     const { services: shown = [] } = await client.send(
       new ecs.DescribeServicesCommand({ cluster: "stack", services: ["spot"] }),
@@ -64,6 +64,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
     const { taskDefinitionArns } = await client.send(new ecs.ListTaskDefinitionsCommand({}));
     expect(taskDefinitionArns).toEqual([]);
     expect(api.store.list("service").filter(({ status }) => status !== "INACTIVE")).toEqual([]);
-    expect(api.store.keys("taskSet")).toEqual([]);
+    for (const kind of ["taskSet", "discoveryNamespace", "discoveryService", "hostedZone"] as const)
+      expect(api.store.keys(kind), kind).toEqual([]);
   });
 });

@@ -22,14 +22,15 @@ async function newDeployedWorld(settings: Partial<CodeDeploySettings> = {}, seed
 type DeployedWorld = Awaited<ReturnType<typeof newDeployedWorld>>;
 
 const newest = (world: DeployedWorld) => world.codeDeploy.deployments()[0];
-const fleets = (world: DeployedWorld) => [
-  ...new Set(
-    world
-      .tasks()
-      .filter((task) => task.lastStatus !== "STOPPED")
-      .map((task) => /task-definition\/(\w+)/.exec(task.taskDefinitionArn)?.[1]),
-  ),
-];
+const fleets = (world: DeployedWorld) =>
+  [
+    ...new Set(
+      world
+        .tasks()
+        .filter((task) => task.lastStatus !== "STOPPED")
+        .map((task) => /task-definition\/(\w+)/.exec(task.taskDefinitionArn)?.[1]),
+    ),
+  ].toSorted();
 
 /** The events and weights that a deployment goes through. */
 function follow(world: DeployedWorld) {

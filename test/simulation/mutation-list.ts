@@ -60,6 +60,12 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "const ended =\n    task.stopCode",
   },
   {
+    bug: "tasks that are being stopped stay registered in Cloud Map",
+    file: "packages/controllers/discovery/plan-registry.ts",
+    from: 'if (task.lastStatus !== "RUNNING" || task.desiredStatus !== "RUNNING" || address',
+    to: 'if (task.lastStatus === "PENDING" || address',
+  },
+  {
     bug: "targets of stopped tasks stay registered",
     file: "packages/controllers/task/task-controller.ts",
     from: 'for (const target of targets) tx.delete("target", targetKeyOf(target));\n      tx.delete("taskSecrets"',

@@ -159,6 +159,10 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return ["network_acl_id", "rule_number", "protocol", "egress"].map(text).join(":");
     case "aws_vpc_endpoint_route_table_association":
       return `${text("vpc_endpoint_id")}/${text("route_table_id")}`;
+    case "aws_service_discovery_private_dns_namespace":
+      return `${text("id")}:${text("vpc")}`;
+    case "aws_service_discovery_instance":
+      return `${text("service_id")}/${text("instance_id")}`;
     case "aws_vpc_dhcp_options_association":
       return text("vpc_id");
     case "aws_ec2_managed_prefix_list_entry":

@@ -10,6 +10,7 @@ import { ApiError } from "./api-error.ts";
 import { toCapacityProviders, toStrategy } from "./capacity-strategy.ts";
 import { clusterArnOf, clusterOf, findCluster, invalidParameter } from "./lookups.ts";
 import { presentCluster } from "./present-cluster.ts";
+import { connectNamespace } from "./connect-namespace.ts";
 
 /** Clusters. Source: API_CreateCluster and following. */
 export function clusterOperations(deps: ApiDeps) {
@@ -30,7 +31,7 @@ export function clusterOperations(deps: ApiDeps) {
     CreateCluster: (input, context) => createCluster(deps, input, context),
     UpdateCluster(input, context) {
       const insights = toInsights(input.settings);
-      const changes = toClusterChanges(input);
+      const changes = toClusterChanges(deps, input, context);
       return changeCluster(context, input.cluster, { ...changes, ...settingsOf(insights) });
     },
     UpdateClusterSettings(input, context) {
@@ -59,7 +60,7 @@ function createCluster(
   const capacityProviders = toCapacityProviders(input.capacityProviders);
   const defaultStrategy = toStrategy(input.defaultCapacityProviderStrategy, capacityProviders);
   const insights = toInsights(input.settings) ?? accountSettingOf(store, context, "containerInsights");
-  const changes = toClusterChanges(input);
+  const changes = toClusterChanges(deps, input, context);
   ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
   const cluster = store.transact((tx) => {
     const arn = formatArn("ecs", context, `cluster/${name}`);
@@ -151,13 +152,17 @@ function settingsOf(insights: string | undefined): Pick<ClusterRecord, "settings
 }
 
 /**
- * What a call says about how commands are run in the cluster's tasks and where they store data; all of it is
- * recorded.
+ * What a call says about how commands are run in the cluster's tasks and where they store data, which is recorded,
+ * and the namespace of Service Connect. Errors: InvalidParameterException, NamespaceNotFoundException.
  */
-function toClusterChanges(input: {
-  readonly configuration?: ecs.ClusterConfiguration | undefined;
-  readonly serviceConnectDefaults?: ecs.ClusterServiceConnectDefaultsRequest | undefined;
-}): Partial<Pick<ClusterRecord, "configuration" | "serviceConnectNamespace">> {
+function toClusterChanges(
+  deps: ApiDeps,
+  input: {
+    readonly configuration?: ecs.ClusterConfiguration | undefined;
+    readonly serviceConnectDefaults?: ecs.ClusterServiceConnectDefaultsRequest | undefined;
+  },
+  context: RequestContext,
+): Partial<Pick<ClusterRecord, "configuration" | "serviceConnectNamespace">> {
   const { configuration, serviceConnectDefaults } = input;
   const command = configuration?.executeCommandConfiguration;
   if (command?.logging === "OVERRIDE" && command.logConfiguration === undefined)
@@ -166,7 +171,11 @@ function toClusterChanges(input: {
     ...(configuration === undefined ? {} : { configuration }),
     ...(serviceConnectDefaults === undefined
       ? {}
-      : { serviceConnectNamespace: serviceConnectDefaults.namespace || undefined }),
+      : {
+          serviceConnectNamespace: deps.store.transact((tx) =>
+            connectNamespace(tx, deps, context, serviceConnectDefaults.namespace),
+          ),
+        }),
   };
 }
 

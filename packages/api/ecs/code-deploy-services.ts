@@ -14,6 +14,7 @@ const OF_DEPLOYMENTS = {
   taskDefinition: "task definition",
   networkConfiguration: "network parameters",
   loadBalancers: "load balancers",
+  serviceRegistries: "service registries",
   platformVersion: "platform version",
 } as const;
 

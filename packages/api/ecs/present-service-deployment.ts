@@ -8,6 +8,7 @@ import {
 import { presentDeploymentConfiguration, presentRollout } from "./deployment-configuration.ts";
 import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
+import { presentServiceRegistries } from "./service-registries.ts";
 
 const ALL = 100;
 
@@ -159,6 +160,7 @@ export function presentServiceRevision(revision: ServiceRevisionRecord): ecs.Ser
     platformVersion: revision.platformVersion,
     platformFamily: "Linux",
     loadBalancers: presentLoadBalancers(revision.loadBalancers),
+    serviceRegistries: presentServiceRegistries(revision.serviceRegistries),
     networkConfiguration: presentNetwork(revision),
     containerImages: (revision.containerImages ?? []).map((image) => ({ ...image })),
     createdAt: new Date(revision.createdAt),

@@ -16,6 +16,7 @@ import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { presentPlacement } from "./placement.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
+import { presentServiceRegistries } from "./service-registries.ts";
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
 export function presentService(
@@ -41,7 +42,7 @@ export function presentService(
     platformFamily: isFargate ? "Linux" : undefined,
     taskDefinition: primary?.taskDefinitionArn,
     loadBalancers: presentLoadBalancers(primary?.loadBalancers ?? []),
-    serviceRegistries: [],
+    serviceRegistries: presentServiceRegistries(primary?.serviceRegistries),
     deploymentConfiguration: presentDeploymentConfiguration(spec),
     ...presentFleets(service, reader, { taskSets, ongoing, tasks }),
     currentServiceDeployment: ongoing?.arn,

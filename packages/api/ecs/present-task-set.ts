@@ -9,6 +9,7 @@ import {
 import { presentLowerTags } from "../common/tags.ts";
 import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
+import { presentServiceRegistries } from "./service-registries.ts";
 
 /** A task set as DescribeTaskSets shows it; counts are read from its tasks. */
 export function presentTaskSet(
@@ -36,7 +37,7 @@ export function presentTaskSet(
     platformFamily: "Linux",
     networkConfiguration: presentNetwork(set),
     loadBalancers: presentLoadBalancers(set.loadBalancers),
-    serviceRegistries: [],
+    serviceRegistries: presentServiceRegistries(set.serviceRegistries),
     scale: { ...set.scale },
     stabilityStatus: set.stability,
     stabilityStatusAt: new Date(set.stabilityAt ?? set.updatedAt),

@@ -7,6 +7,7 @@ import { toStrategy } from "./capacity-strategy.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
+import { toServiceRegistries } from "./service-registries.ts";
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 /** Tasks of a service. Source: Amazon ECS Developer Guide, "Amazon ECS service quotas". */
@@ -122,6 +123,10 @@ export function updatedVersion(
         ? kept.network
         : toAwsvpc(tx, context, input.networkConfiguration),
     loadBalancers,
+    serviceRegistries:
+      input.serviceRegistries === undefined
+        ? kept?.serviceRegistries
+        : toServiceRegistries(tx, context, definition, input.serviceRegistries),
     launchType: spec.launchType,
     capacityProviderStrategy: updatedStrategy(tx, context, { service, kept, input }),
     platformVersion:

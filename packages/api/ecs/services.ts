@@ -25,6 +25,7 @@ import { toPlacement } from "./placement.ts";
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
+import { toServiceRegistries } from "./service-registries.ts";
 import {
   toDesiredCount,
   toFineMetrics,
@@ -36,7 +37,7 @@ import {
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const DESCRIBE_MAX = 10;
-const UNSUPPORTED = ["serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations"];
+const UNSUPPORTED = ["volumeConfigurations", "vpcLatticeConfigurations"];
 
 /** Services: what is asked of them. The service controller brings it about. Source: API_CreateService and following. */
 export function serviceOperations(deps: ApiDeps) {
@@ -88,6 +89,7 @@ function createService(
       taskDefinitionArn: definition.arn,
       network,
       loadBalancers,
+      serviceRegistries: toServiceRegistries(tx, context, definition, input.serviceRegistries),
       launchType,
       capacityProviderStrategy,
       platformVersion,
@@ -104,6 +106,7 @@ function createService(
 const OF_TASK_SETS = [
   "taskDefinition",
   "loadBalancers",
+  "serviceRegistries",
   "networkConfiguration",
   "platformVersion",
   "launchType",
@@ -254,7 +257,8 @@ function startsDeployment(input: ecs.UpdateServiceRequest): boolean {
     input.networkConfiguration !== undefined ||
     input.platformVersion !== undefined ||
     input.capacityProviderStrategy !== undefined ||
-    input.loadBalancers !== undefined
+    input.loadBalancers !== undefined ||
+    input.serviceRegistries !== undefined
   );
 }
 

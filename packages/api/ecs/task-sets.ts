@@ -13,12 +13,13 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { toTags } from "../common/tags.ts";
-import { ApiError, refuseMembers } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 import { strategyOf } from "./capacity-strategy.ts";
 import { findCluster, findService, invalidParameter } from "./lookups.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { usableDefinition } from "./service-input.ts";
 import { toLoadBalancers } from "./service-load-balancers.ts";
+import { toServiceRegistries } from "./service-registries.ts";
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const SCALE_ALL: TaskSetRecord["scale"] = { value: 100, unit: "PERCENT" };
@@ -45,7 +46,6 @@ function createTaskSet(
   input: ecs.CreateTaskSetRequest,
   context: RequestContext,
 ): ecs.CreateTaskSetResponse {
-  refuseMembers(input, ["serviceRegistries"], "InvalidParameterException");
   checkLaunchType(input.launchType, deps);
   const { store, ids, clock } = deps;
   const { service, set } = store.transact((tx) => {
@@ -62,6 +62,7 @@ function createTaskSet(
       taskDefinitionArn: definition.arn,
       network: toAwsvpc(tx, context, input.networkConfiguration),
       loadBalancers: toLoadBalancers(tx, definition, input.loadBalancers, { arn: service.arn, now }),
+      serviceRegistries: toServiceRegistries(tx, context, definition, input.serviceRegistries),
       launchType: input.launchType === "EC2" ? ("EC2" as const) : ("FARGATE" as const),
       capacityProviderStrategy: strategyOf(tx, findCluster(tx, context, input.cluster), input),
       platformVersion: toPlatformVersion(input.platformVersion),

@@ -1,9 +1,10 @@
 import type * as sdk from "@aws-sdk/client-servicediscovery";
 import type { ConditionContext } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
+import { discoveryOperationKey } from "@gantry/state/transactions/discovery";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
 import { within } from "../common/place.ts";
-import { namespaceArnIn, serviceArnIn } from "./lookups.ts";
+import { namedBy, namespaceArnIn, serviceArnIn } from "./lookups.ts";
 
 type Given = string | undefined;
 
@@ -13,17 +14,17 @@ type Given = string | undefined;
  * Developer Guide, "AWS Cloud Map API permissions".
  */
 export function discoveryPermissions(store: Reader) {
-  return { ...ofNamespaces(store), ...ofServices(store), ...ofInstances(store), ...OTHERS };
+  return { ...ofNamespaces(store), ...ofServices(store), ...ofInstances(store), ...ofOthers(store) };
 }
 
 function ofNamespaces(store: Reader) {
   const namespace = ({ Id }: { readonly Id?: Given }, place: Caller): readonly Need[] =>
     on(namespaceArnIn(place, Id));
   return {
-    CreateHttpNamespace: ({ Tags }, place) => [{ resource: "*" }, ...tagging(Tags, place, "namespace/*")],
+    CreateHttpNamespace: ({ Tags }) => [{ resource: "*" }, ...tagging(Tags)],
     CreatePrivateDnsNamespace: ({ Tags, Vpc }, place) => [
       { resource: "*" },
-      ...tagging(Tags, place, "namespace/*"),
+      ...tagging(Tags),
       { action: "ec2:DescribeVpcs", resource: "*" },
       {
         action: "route53:CreateHostedZone",
@@ -31,9 +32,9 @@ function ofNamespaces(store: Reader) {
         conditions: { "route53:VPCs": [`VPCId=${Vpc ?? ""},VPCRegion=${place.region}`] },
       },
     ],
-    CreatePublicDnsNamespace: ({ Tags }, place) => [
+    CreatePublicDnsNamespace: ({ Tags }) => [
       { resource: "*" },
-      ...tagging(Tags, place, "namespace/*"),
+      ...tagging(Tags),
       { action: "route53:CreateHostedZone", resource: "*" },
     ],
     GetNamespace: namespace,
@@ -60,9 +61,8 @@ function onZone(store: Reader, action: string, namespaceArn: string, place: Call
   return zone === undefined ? [] : [{ action, resource: zone }];
 }
 
-function tagging(tags: readonly sdk.Tag[] | undefined, place: Caller, path: string): readonly Need[] {
-  const resource = `arn:aws:servicediscovery:${place.region}:${place.account}:${path}`;
-  return tagOnCreate(tags, { action: "servicediscovery:TagResource", resource });
+function tagging(tags: readonly sdk.Tag[] | undefined): readonly Need[] {
+  return tagOnCreate(tags, { action: "servicediscovery:TagResource", resource: "*" });
 }
 
 /** Namespaces are not shared between accounts: who creates a service in one is its owner. */
@@ -79,7 +79,11 @@ function ofServices(store: Reader) {
     CreateService: (input, place) => {
       const arn = namespaceArnIn(place, input.NamespaceId ?? input.DnsConfig?.NamespaceId);
       const conditions = { "servicediscovery:NamespaceArn": arn };
-      return [{ resource: arn, conditions }, ...tagging(input.Tags, place, "service/*")];
+      return [
+        { resource: arn, conditions },
+        { resource: anyOf(place, "service"), conditions },
+        ...tagging(input.Tags),
+      ];
     },
     GetService: service,
     ListServices: "*",
@@ -116,21 +120,20 @@ function ofInstances(store: Reader) {
     ...changed(input, place),
     ...onServiceZone(store, serviceArnIn(place, input.ServiceId), place),
   ];
-  const discovered = ({
-    NamespaceName,
-    ServiceName,
-  }: {
-    readonly NamespaceName?: Given;
-    readonly ServiceName?: Given;
-  }): readonly Need[] => [
-    {
-      resource: "*",
-      conditions: {
-        "servicediscovery:NamespaceName": NamespaceName ?? "",
-        "servicediscovery:ServiceName": ServiceName ?? "",
-      },
-    },
-  ];
+  const discovered = (
+    input: { readonly NamespaceName?: Given; readonly ServiceName?: Given },
+    place: Caller,
+  ): readonly Need[] => {
+    const { namespace, service } = namedBy(store, place, input);
+    const conditions = {
+      "servicediscovery:NamespaceName": input.NamespaceName ?? "",
+      "servicediscovery:ServiceName": input.ServiceName ?? "",
+    };
+    return [
+      { resource: namespace?.arn ?? anyOf(place, "namespace"), conditions },
+      { resource: service?.arn ?? anyOf(place, "service"), conditions },
+    ];
+  };
   return {
     RegisterInstance: withRecords,
     DeregisterInstance: withRecords,
@@ -143,12 +146,23 @@ function ofInstances(store: Reader) {
   } satisfies PermissionTable<typeof sdk>;
 }
 
-const tagged = ({ ResourceARN }: { readonly ResourceARN?: Given }): readonly Need[] => on(ResourceARN ?? "*");
+function ofOthers(store: Reader) {
+  return {
+    GetOperation: ({ OperationId }, place) => {
+      const found = store.get("discoveryOperation", discoveryOperationKey(place, OperationId ?? ""));
+      return on(
+        found?.namespaceId === undefined
+          ? anyOf(place, "namespace")
+          : namespaceArnIn(place, found.namespaceId),
+      );
+    },
+    ListOperations: "*",
+    TagResource: "*",
+    UntagResource: "*",
+    ListTagsForResource: "*",
+  } satisfies PermissionTable<typeof sdk>;
+}
 
-const OTHERS = {
-  GetOperation: "*",
-  ListOperations: "*",
-  TagResource: tagged,
-  UntagResource: tagged,
-  ListTagsForResource: tagged,
-} satisfies PermissionTable<typeof sdk>;
+function anyOf({ region, account }: Caller, type: "namespace" | "service"): string {
+  return `arn:aws:servicediscovery:${region}:${account}:${type}/*`;
+}

@@ -139,6 +139,7 @@ function createTaskSet(
       taskDefinitionArn: appSpec.taskDefinition,
       network: appSpec.network ?? blue.network,
       loadBalancers: [{ targetGroupArn: greenGroupArn, containerName, containerPort }],
+      serviceRegistries: blue.serviceRegistries,
       launchType: blue.launchType,
       capacityProviderStrategy: appSpec.capacityProviderStrategy ?? blue.capacityProviderStrategy,
       platformVersion: appSpec.platformVersion ?? blue.platformVersion,

@@ -78,11 +78,21 @@ export interface RolloutSpec {
   readonly linear: { readonly percent: number; readonly bakeMinutes: number } | undefined;
 }
 
+/** Source: API_ServiceRegistry. `registryArn` is the ARN of a service of Cloud Map. */
+export interface ServiceRegistry {
+  readonly registryArn: string;
+  readonly port?: number;
+  readonly containerName?: string;
+  readonly containerPort?: number;
+}
+
 /** The settings of the tasks of one version of a service. */
 export interface ServiceVersion {
   readonly taskDefinitionArn: string;
   readonly network: AwsvpcConfiguration;
   readonly loadBalancers: readonly ServiceLoadBalancer[];
+  /** The service of Cloud Map that the tasks are registered in; absent: none. */
+  readonly serviceRegistries?: readonly ServiceRegistry[] | undefined;
   readonly launchType: "FARGATE" | "EC2";
   /** Absent where the launch type alone places the tasks. */
   readonly capacityProviderStrategy?: readonly CapacityStrategyItem[] | undefined;

@@ -103,6 +103,8 @@ function replaceRecordSets(
   }
   for (const [key, set] of wanted) {
     const before = tx.get("dnsRecordSet", key);
+    // The records of another service keep their names.
+    if (before !== undefined && before.discoveryServiceArn !== serviceArn) continue;
     if (before !== undefined && textOf(before) === textOf(set)) continue;
     tx.put("dnsRecordSet", key, set);
     changed = true;

@@ -167,7 +167,7 @@ export function newRevision(
   { ids, now }: { ids: Ids; now: number },
 ): ServiceRevisionRecord {
   const { taskDefinitionArn, network, loadBalancers, launchType, platformVersion } = version;
-  const { capacityProviderStrategy } = version;
+  const { capacityProviderStrategy, serviceRegistries } = version;
   return {
     account: service.account,
     region: service.region,
@@ -177,6 +177,7 @@ export function newRevision(
     taskDefinitionArn,
     network,
     loadBalancers,
+    ...(serviceRegistries === undefined ? {} : { serviceRegistries }),
     launchType,
     ...(capacityProviderStrategy === undefined ? {} : { capacityProviderStrategy }),
     platformVersion,

@@ -12,6 +12,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { present, type Ids } from "@gantry/kernel";
+import { putRegistry, REGISTRY } from "./names.ts";
 
 export const PLACE = { account: "000000000000", region: "eu-south-1" };
 export const ACCOUNT_OF_WORLD = PLACE.account;
@@ -35,6 +36,7 @@ export function serviceArnOf(name: string): string {
 
 /** Writes the network, the cluster and the load balancer that every service of a world shares. */
 export function putGround(tx: Transaction): void {
+  putRegistry(tx);
   tx.put("vpc", "vpc-1", {
     ...PLACE,
     id: "vpc-1",
@@ -325,6 +327,7 @@ export function versionOf(options: { image: string; balanced: boolean; isStaged:
           },
         ]
       : [],
+    serviceRegistries: [{ registryArn: REGISTRY }],
     launchType: "FARGATE",
     platformVersion: "1.4.0",
   };

@@ -1,5 +1,6 @@
 import { namingOf, type FakeEngine } from "@gantry/agent";
 import { taskSetsOf, type ServiceRecord, type Store, type TaskRecord } from "@gantry/state";
+import { registryProblem } from "./names.ts";
 
 interface Watched {
   readonly store: Store;
@@ -39,7 +40,11 @@ export async function unrest(world: Watched, service: ServiceRecord | undefined)
     ["containers are left, or missing", names.join() === expectedContainers(world, live).join()],
     ["a container does not run", containers.every((container) => container.state === "running")],
   ];
-  return checks.flatMap(([problem, isRight]) => (isRight ? [] : [problem]));
+  const registry = registryProblem(store, live);
+  return [
+    ...checks.flatMap(([problem, isRight]) => (isRight ? [] : [problem])),
+    ...(registry === undefined ? [] : [registry]),
+  ];
 }
 
 /** The containers of all engines, each named with its node. */

@@ -48,27 +48,27 @@ scheduler:UpdateSchedule schedule*
 servicediscovery:CreateHttpNamespace
 servicediscovery:CreatePrivateDnsNamespace
 servicediscovery:CreatePublicDnsNamespace
-servicediscovery:CreateService namespace*
+servicediscovery:CreateService namespace* service*
 servicediscovery:DeleteNamespace namespace*
 servicediscovery:DeleteService service*
 servicediscovery:DeleteServiceAttributes service*
 servicediscovery:DeregisterInstance service*
-servicediscovery:DiscoverInstances
-servicediscovery:DiscoverInstancesRevision
+servicediscovery:DiscoverInstances namespace* service*
+servicediscovery:DiscoverInstancesRevision namespace* service*
 servicediscovery:GetInstance service*
 servicediscovery:GetInstancesHealthStatus service*
 servicediscovery:GetNamespace namespace*
-servicediscovery:GetOperation
+servicediscovery:GetOperation namespace* service
 servicediscovery:GetService service*
 servicediscovery:GetServiceAttributes service*
 servicediscovery:ListInstances service*
 servicediscovery:ListNamespaces
 servicediscovery:ListOperations
 servicediscovery:ListServices
-servicediscovery:ListTagsForResource namespace service
+servicediscovery:ListTagsForResource
 servicediscovery:RegisterInstance service*
-servicediscovery:TagResource namespace service
-servicediscovery:UntagResource namespace service
+servicediscovery:TagResource
+servicediscovery:UntagResource
 servicediscovery:UpdateHttpNamespace namespace*
 servicediscovery:UpdateInstanceCustomHealthStatus service*
 servicediscovery:UpdatePrivateDnsNamespace namespace*

@@ -27,12 +27,6 @@ export async function createNamespace(send: Send): Promise<Made> {
         family: regional("servicediscovery", "service/*"),
         spellings: [service.Id, service.Arn],
       },
-      {
-        kind: "discoveryArn",
-        arns: [String(namespace?.Arn)],
-        family: regional("servicediscovery", "namespace/*"),
-        spellings: [String(namespace?.Arn)],
-      },
     ],
     defaults: {
       Name: "more",

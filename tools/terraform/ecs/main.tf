@@ -57,6 +57,10 @@ resource "aws_ecs_cluster" "stack" {
     value = local.second ? "disabled" : "enabled"
   }
 
+  service_connect_defaults {
+    namespace = local.second ? aws_service_discovery_private_dns_namespace.corp.arn : aws_service_discovery_http_namespace.api.arn
+  }
+
   configuration {
     execute_command_configuration {
       logging = local.second ? "OVERRIDE" : "DEFAULT"
@@ -186,9 +190,105 @@ resource "aws_ecs_service" "plain" {
     enabled = false
   }
 
+  service_registries {
+    registry_arn   = aws_service_discovery_service.srv.arn
+    container_name = "web"
+    container_port = 80
+  }
+
   network_configuration {
     subnets = data.aws_subnets.default.ids
   }
+}
+
+resource "aws_service_discovery_http_namespace" "api" {
+  name        = "api"
+  description = "generation ${var.generation}"
+  tags        = { generation = tostring(var.generation) }
+}
+
+resource "aws_service_discovery_private_dns_namespace" "corp" {
+  name        = "corp.internal"
+  description = "generation ${var.generation}"
+  vpc         = data.aws_vpc.default.id
+  tags        = { generation = tostring(var.generation) }
+}
+
+resource "aws_service_discovery_public_dns_namespace" "shop" {
+  name        = "stack.example"
+  description = "generation ${var.generation}"
+  tags        = { generation = tostring(var.generation) }
+}
+
+resource "aws_service_discovery_service" "web" {
+  name          = "web"
+  description   = "generation ${var.generation}"
+  tags          = { generation = tostring(var.generation) }
+
+  dns_config {
+    namespace_id   = aws_service_discovery_private_dns_namespace.corp.id
+    routing_policy = "MULTIVALUE"
+
+    dns_records {
+      ttl  = 10 * var.generation
+      type = "A"
+    }
+  }
+
+  health_check_custom_config {
+    failure_threshold = 1
+  }
+}
+
+resource "aws_service_discovery_service" "srv" {
+  name = "_web._tcp"
+
+  dns_config {
+    namespace_id = aws_service_discovery_private_dns_namespace.corp.id
+
+    dns_records {
+      ttl  = 10
+      type = "SRV"
+    }
+  }
+}
+
+resource "aws_service_discovery_service" "http" {
+  name         = "http"
+  namespace_id = aws_service_discovery_http_namespace.api.id
+}
+
+resource "aws_service_discovery_instance" "web" {
+  instance_id = "one"
+  service_id  = aws_service_discovery_service.web.id
+
+  attributes = {
+    AWS_INSTANCE_IPV4 = "172.31.250.${var.generation}"
+    color             = "blue"
+  }
+}
+
+data "aws_service_discovery_http_namespace" "api" {
+  name       = aws_service_discovery_http_namespace.api.name
+  depends_on = [aws_service_discovery_http_namespace.api]
+}
+
+data "aws_service_discovery_dns_namespace" "corp" {
+  name = aws_service_discovery_private_dns_namespace.corp.name
+  type = "DNS_PRIVATE"
+}
+
+data "aws_service_discovery_service" "web" {
+  name         = aws_service_discovery_service.web.name
+  namespace_id = aws_service_discovery_private_dns_namespace.corp.id
+}
+
+output "names" {
+  value = [
+    data.aws_service_discovery_http_namespace.api.http_name,
+    data.aws_service_discovery_dns_namespace.corp.hosted_zone,
+    data.aws_service_discovery_service.web.arn,
+  ]
 }
 
 resource "aws_ecs_service" "external" {
