@@ -99,11 +99,7 @@ import type {
 } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
-import type {
-  DatabaseInstanceRecord,
-  DatabaseParameterGroupRecord,
-  DatabaseSubnetGroupRecord,
-} from "./records/rds.ts";
+import type * as rds from "./records/rds.ts";
 import type {
   DnsChangeRecord,
   DnsRecordSetRecord,
@@ -223,9 +219,10 @@ export interface Records {
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;
-  readonly databaseInstance: DatabaseInstanceRecord;
-  readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
-  readonly databaseParameterGroup: DatabaseParameterGroupRecord;
+  readonly databaseInstance: rds.DatabaseInstanceRecord;
+  readonly databaseSubnetGroup: rds.DatabaseSubnetGroupRecord;
+  readonly databaseOptionGroup: rds.DatabaseOptionGroupRecord;
+  readonly databaseParameterGroup: rds.DatabaseParameterGroupRecord;
   readonly logGroup: LogGroupRecord;
   readonly metricFilter: MetricFilterRecord;
   readonly subscriptionFilter: SubscriptionFilterRecord;
