@@ -180,6 +180,7 @@ export interface Records extends SsmRecords {
   readonly accessPoint: AccessPointRecord;
   readonly databaseInstance: rds.DatabaseInstanceRecord;
   readonly databaseSubnetGroup: rds.DatabaseSubnetGroupRecord;
+  readonly databaseOptionGroup: rds.DatabaseOptionGroupRecord;
   readonly databaseParameterGroup: rds.DatabaseParameterGroupRecord;
   readonly logGroup: logs.LogGroupRecord;
   readonly metricFilter: logs.MetricFilterRecord;

@@ -57,6 +57,10 @@ const SINGLE: Readonly<Record<string, string>> = {
   "rds DescribeDBParameters":
     "a page without a size has 100 of more; packages/api/rds/parameters.unit.test.ts",
   "rds DescribeEngineDefaultParameters": "as DescribeDBParameters",
+  "rds DescribeOrderableDBInstanceOptions": "as DescribeDBParameters",
+  "rds DescribeOptionGroupOptions": "there are fewer than the least page",
+  "rds DescribeCertificates": "there are fewer than the least page",
+  "rds DescribeDBClusters": "there are no clusters",
   "elbv2 DescribeTrustStoreRevocations": "the trust store has no revocation list",
   "ssm DescribeDocumentPermission": "a document is shared with nobody",
   "sqs ListDeadLetterSourceQueues": "no queue sends to another",

@@ -259,26 +259,36 @@ logs:PutLogEvents log-stream*
 logs:PutRetentionPolicy log-group*
 logs:TagResource log-group
 logs:UntagResource log-group
-rds:AddTagsToResource cluster db pg subgrp
+rds:AddTagsToResource cluster db og pg subgrp
 rds:CopyDBParameterGroup pg*
-rds:CreateDBInstance cluster db* pg subgrp
+rds:CopyOptionGroup og*
+rds:CreateDBInstance cluster db* og pg subgrp
 rds:CreateDBParameterGroup pg*
 rds:CreateDBSubnetGroup subgrp*
+rds:CreateOptionGroup og*
 rds:DeleteDBInstance db*
 rds:DeleteDBParameterGroup pg*
 rds:DeleteDBSubnetGroup subgrp*
+rds:DeleteOptionGroup og*
+rds:DescribeCertificates
+rds:DescribeDBClusters cluster
 rds:DescribeDBEngineVersions
 rds:DescribeDBInstances db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
 rds:DescribeDBSubnetGroups subgrp
 rds:DescribeEngineDefaultParameters
-rds:ListTagsForResource cluster db pg subgrp
-rds:ModifyDBInstance db* pg subgrp
+rds:DescribeEventCategories
+rds:DescribeOptionGroupOptions
+rds:DescribeOptionGroups og
+rds:DescribeOrderableDBInstanceOptions
+rds:ListTagsForResource cluster db og pg subgrp
+rds:ModifyDBInstance db* og pg subgrp
 rds:ModifyDBParameterGroup pg*
 rds:ModifyDBSubnetGroup subgrp*
+rds:ModifyOptionGroup og*
 rds:RebootDBInstance db*
-rds:RemoveTagsFromResource cluster db pg subgrp
+rds:RemoveTagsFromResource cluster db og pg subgrp
 rds:ResetDBParameterGroup pg*
 rds:StartDBInstance db*
 rds:StopDBInstance db*

@@ -104,6 +104,7 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
     case "rds":
       if (path.startsWith("subgrp:")) return store.get("databaseSubnetGroup", resource)?.tags;
       if (path.startsWith("pg:")) return store.get("databaseParameterGroup", resource)?.tags;
+      if (path.startsWith("og:")) return store.get("databaseOptionGroup", resource)?.tags;
       return store.get("databaseInstance", resource)?.tags;
     case "cloudwatch":
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;

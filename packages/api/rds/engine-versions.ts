@@ -62,18 +62,33 @@ export function parameterGroupNameOf({
   return parameterGroupName ?? `default.${parameterGroupFamily(engine, engineVersion)}`;
 }
 
-function familyOf(version: string): string {
+/** The major versions of an engine; none for an unknown one. */
+export function majorVersions(engine: string): readonly string[] {
+  return engine === "mysql" || engine === "mariadb" ? Object.keys(FAMILIES[engine]) : [];
+}
+
+/** The versions of an engine that a version stands for: all of them where it is undefined. */
+export function offeredVersions(engine: string, version: string | undefined): readonly string[] {
+  return versionsOf(version, false)
+    .filter((each) => each.Engine === engine)
+    .map((each) => each.EngineVersion);
+}
+
+/** The name of the option group of an instance. */
+export function optionGroupNameOf({
+  optionGroupName,
+  engine,
+  engineVersion,
+}: Pick<DatabaseInstanceRecord, "optionGroupName" | "engine" | "engineVersion">): string {
+  return optionGroupName ?? `default:${engine}-${familyOf(engineVersion).replace(".", "-")}`;
+}
+
+/** `8.0` of `8.0.40` */
+export function familyOf(version: string): string {
   return version.split(".").slice(0, 2).join(".");
 }
 
-interface EngineVersion {
-  readonly Engine: Engine;
-  readonly EngineVersion: string;
-  readonly DBParameterGroupFamily: string;
-  readonly Status: string;
-  readonly DBEngineDescription: string;
-  readonly DBEngineVersionDescription: string;
-}
+type EngineVersion = ReturnType<typeof present>;
 
 const FILTERS: Readonly<Record<string, (version: EngineVersion) => string>> = {
   "db-parameter-group-family": (version) => version.DBParameterGroupFamily,
@@ -125,13 +140,21 @@ function isOf(version: string, shorter: string): boolean {
   return `${version}.`.startsWith(`${shorter}.`);
 }
 
-function present(engine: Engine, version: string): EngineVersion {
+function present(engine: Engine, version: string) {
   return {
     Engine: engine,
     EngineVersion: version,
+    MajorEngineVersion: familyOf(version),
     DBParameterGroupFamily: parameterGroupFamily(engine, version),
     Status: "available",
     DBEngineDescription: engine === "mysql" ? "MySQL Community Edition" : "MariaDb Community Edition",
     DBEngineVersionDescription: `${engine} ${version}, served by ${RUNNING_VERSION}`,
-  };
+    ValidUpgradeTarget: [],
+    ExportableLogTypes: [],
+    SupportsLogExportsToCloudwatchLogs: false,
+    SupportsReadReplica: false,
+    SupportsGlobalDatabases: false,
+    SupportsParallelQuery: false,
+    SupportedEngineModes: ["provisioned"],
+  } satisfies sdk.DBEngineVersion;
 }

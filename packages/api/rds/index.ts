@@ -15,6 +15,8 @@ import { ApiError, refusing } from "./api-error.ts";
 import { instanceOperations } from "./instances.ts";
 import { taggedOf } from "./lookups.ts";
 import { REFUSED } from "./members.ts";
+import { offeringOperations } from "./offerings.ts";
+import { optionGroupOperations } from "./option-groups.ts";
 import { parameterGroupOperations } from "./parameter-groups.ts";
 import { parameterOperations } from "./parameters.ts";
 import { rdsPermissions } from "./permissions.ts";
@@ -28,6 +30,8 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     ...subnetGroupOperations(deps),
     ...parameterGroupOperations(deps),
     ...parameterOperations(deps),
+    ...optionGroupOperations(deps),
+    ...offeringOperations(),
     ...restartOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
@@ -50,6 +54,8 @@ function tagOperations(deps: ApiDeps) {
     if (found !== undefined) return found;
     if (arn?.includes(":pg:") === true)
       throw new ApiError("DBParameterGroupNotFound", `DBParameterGroup not found: ${arn}`);
+    if (arn?.includes(":og:") === true)
+      throw new ApiError("OptionGroupNotFoundFault", `Specified OptionGroupName: ${arn} not found.`);
     throw arn?.includes(":subgrp:")
       ? new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group ${arn} not found.`)
       : new ApiError("DBInstanceNotFound", `DBInstance ${arn} not found.`);

@@ -15,19 +15,13 @@ import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { ApiError } from "./api-error.ts";
-import {
-  changedVersion,
-  describeEngineVersions,
-  engineVersionOf,
-  parameterGroupFamily,
-} from "./engine-versions.ts";
-import { findInstance, findParameterGroup, findSubnetGroup, instanceArnOf } from "./lookups.ts";
+import { changedVersion, describeEngineVersions, engineVersionOf } from "./engine-versions.ts";
+import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
+import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
 import { checkPassword, checkUsername, toIdentifier } from "./names.ts";
 import { pageOfRecords } from "./page-of-records.ts";
-import { isDefaultGroup } from "./parameter-groups.ts";
 import { presentInstance } from "./present-instance.ts";
-import { parametersAtStart } from "./restarts.ts";
 import { defaultSubnetGroup } from "./subnet-groups.ts";
 
 /** Database instances. Source: API_CreateDBInstance and following. */
@@ -102,47 +96,13 @@ function modifyDBInstance(
       allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
+      ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
       ...newPassword(found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
     return next;
   });
   return { DBInstance: presentInstance(record, store) };
-}
-
-/**
- * The group that an instance gets; its server runs with the parameters of the group before until it is
- * rebooted. Errors: DBParameterGroupNotFound, InvalidParameterCombination.
- */
-function newParameterGroup(
-  reader: Reader,
-  instance: Pick<DatabaseInstanceRecord, "account" | "region" | "engine" | "engineVersion">,
-  name: string | undefined,
-): Pick<DatabaseInstanceRecord, "parameterGroupName"> {
-  if (name === undefined) return {};
-  const group = findParameterGroup(reader, instance, name);
-  const family = parameterGroupFamily(instance.engine, instance.engineVersion);
-  if (group.family !== family)
-    throw new ApiError(
-      "InvalidParameterCombination",
-      `The Parameter Group ${group.name} with DBParameterGroupFamily ${group.family} can't be used for this ` +
-        `instance. Please use a Parameter Group with DBParameterGroupFamily ${family}`,
-    );
-  return { parameterGroupName: isDefaultGroup(group.name) ? undefined : group.name };
-}
-
-/** The parameter group of a new instance, and what its server runs with. Errors: as newParameterGroup. */
-function firstParameters(
-  reader: Reader,
-  instance: Parameters<typeof newParameterGroup>[1],
-  name: string | undefined,
-): Pick<DatabaseInstanceRecord, "parameterGroupName" | "parameters"> {
-  const { parameterGroupName: own } = newParameterGroup(reader, instance, name);
-  if (own === undefined) return {};
-  return {
-    parameterGroupName: own,
-    parameters: parametersAtStart(findParameterGroup(reader, instance, own)),
-  };
 }
 
 function deleteDBInstance(
@@ -281,6 +241,7 @@ function createInstance(
     nodeId,
     engine,
     engineVersion,
+    ...newOptionGroup(tx, { ...place, engine, engineVersion }, input.OptionGroupName),
     ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,

@@ -1,6 +1,7 @@
 import { formatArn } from "@gantry/kernel";
 import type {
   DatabaseInstanceRecord,
+  DatabaseOptionGroupRecord,
   DatabaseParameterGroupRecord,
   DatabaseSubnetGroupRecord,
   Reader,
@@ -9,6 +10,7 @@ import { isParameterFamily } from "@gantry/state/database-parameters/catalog";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
+import { majorVersions } from "./engine-versions.ts";
 
 /** The ARN that an instance's identifier, in any case, or its ARN stands for. */
 export function instanceArnOf(place: Place, given: string | undefined): string {
@@ -68,6 +70,31 @@ export function findParameterGroup(
   throw new ApiError("DBParameterGroupNotFound", `DBParameterGroup not found: ${given}`);
 }
 
+/** The ARN that an option group's name, in any case, or its ARN stands for. */
+export function optionGroupArnOf(place: Place, given: string | undefined): string {
+  return arnOf(place, "og", given);
+}
+
+/** A group of the caller's, or a default one. Errors: OptionGroupNotFoundFault. */
+export function findOptionGroup(
+  reader: Reader,
+  place: Place,
+  given: string | undefined,
+): DatabaseOptionGroupRecord {
+  const arn = optionGroupArnOf(place, given);
+  const record = within(reader.get("databaseOptionGroup", arn), place);
+  if (record !== undefined) return record;
+  const [, name = "", engine = "", version = ""] = /:og:(default:([a-z]+)-(.*))$/.exec(arn) ?? [];
+  const majorVersion = version.replace("-", ".");
+  if (majorVersions(engine).includes(majorVersion))
+    return {
+      ...{ account: place.account, region: place.region, arn, name, engine, majorVersion },
+      description: `Default option group for ${engine} ${majorVersion}`,
+      ...{ options: {}, tags: {} },
+    };
+  throw new ApiError("OptionGroupNotFoundFault", `Specified OptionGroupName: ${given} not found.`);
+}
+
 /** A resource that can be tagged, by its ARN. */
 export function taggedOf(reader: Reader, place: Place, arn: string | undefined) {
   if (arn === undefined) return undefined;
@@ -75,12 +102,14 @@ export function taggedOf(reader: Reader, place: Place, arn: string | undefined) 
   if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance };
   const parameters = within(reader.get("databaseParameterGroup", arn), place);
   if (parameters !== undefined) return { kind: "databaseParameterGroup" as const, record: parameters };
+  const options = within(reader.get("databaseOptionGroup", arn), place);
+  if (options !== undefined) return { kind: "databaseOptionGroup" as const, record: options };
   const group = within(reader.get("databaseSubnetGroup", arn), place);
   return group && { kind: "databaseSubnetGroup" as const, record: group };
 }
 
 /** RDS keeps identifiers in lower case, however they are given. Source: API_CreateDBInstance, DBInstanceIdentifier. */
-function arnOf(place: Place, type: "db" | "subgrp" | "pg", given = ""): string {
+function arnOf(place: Place, type: "db" | "subgrp" | "pg" | "og", given = ""): string {
   const prefix = formatArn("rds", place, `${type}:`);
   const name = given.startsWith(prefix) ? given.slice(prefix.length) : given;
   return `${prefix}${name.toLowerCase()}`;

@@ -54,6 +54,9 @@ const PARAMETER = {
   "Parameters.SupportedEngineModes": DESCRIBED,
 };
 
+const SETTING = "describes the setting, as DescribeOptionGroups does";
+const NO_CLUSTERS = "there are no clusters";
+
 export const RECORDED: RecordedMembers<typeof sdk> = {
   CreateDBInstance: { ...SETTINGS, StorageEncrypted: STORAGE },
   ModifyDBInstance: {
@@ -63,6 +66,22 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     CertificateRotationRestart: "the server has no certificate",
   },
   ModifyDBParameterGroup: PARAMETER,
+  ModifyOptionGroup: {
+    "OptionsToInclude.OptionSettings.DefaultValue": SETTING,
+    "OptionsToInclude.OptionSettings.Description": SETTING,
+    "OptionsToInclude.OptionSettings.ApplyType": SETTING,
+    "OptionsToInclude.OptionSettings.DataType": SETTING,
+    "OptionsToInclude.OptionSettings.AllowedValues": SETTING,
+    "OptionsToInclude.OptionSettings.IsModifiable": SETTING,
+    "OptionsToInclude.OptionSettings.IsCollection": SETTING,
+    ApplyImmediately: "every change is recorded at once",
+  },
+  DescribeDBClusters: {
+    Filters: NO_CLUSTERS,
+    MaxRecords: NO_CLUSTERS,
+    Marker: NO_CLUSTERS,
+    IncludeShared: NO_CLUSTERS,
+  },
   ResetDBParameterGroup: { ...PARAMETER, "Parameters.ParameterValue": "the parameter gets its default" },
   DeleteDBInstance: { DeleteAutomatedBackups: BACKUPS },
   DescribeDBEngineVersions: {
@@ -93,7 +112,6 @@ const REFUSED_OF_BOTH = [
   "MonitoringInterval",
   "MonitoringRoleArn",
   "MultiTenant",
-  "OptionGroupName",
   "PerformanceInsightsKMSKeyId",
   "PerformanceInsightsRetentionPeriod",
   "ProcessorFeatures",
@@ -132,6 +150,17 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   ],
   StartDBInstance: ["DBCapacityReservationIdentifier"],
   StopDBInstance: ["DBSnapshotIdentifier", "DetachFromDBCapacityReservation"],
+  ModifyOptionGroup: [
+    "OptionsToInclude.Port",
+    "OptionsToInclude.OptionVersion",
+    "OptionsToInclude.DBSecurityGroupMemberships",
+    "OptionsToInclude.VpcSecurityGroupMemberships",
+  ],
+  DescribeOptionGroups: ["Filters"],
+  DescribeOptionGroupOptions: ["Filters"],
+  DescribeOrderableDBInstanceOptions: ["Filters", "AvailabilityZoneGroup"],
+  DescribeCertificates: ["Filters"],
+  DescribeEventCategories: ["Filters"],
   DescribeDBParameterGroups: ["Filters"],
   DescribeDBParameters: ["Filters"],
   DescribeEngineDefaultParameters: ["Filters"],

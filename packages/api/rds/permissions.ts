@@ -1,7 +1,14 @@
 import type * as sdk from "@aws-sdk/client-rds";
+import { formatArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
-import { instanceArnOf, parameterGroupArnOf, subnetGroupArnOf, taggedOf } from "./lookups.ts";
+import {
+  instanceArnOf,
+  optionGroupArnOf,
+  parameterGroupArnOf,
+  subnetGroupArnOf,
+  taggedOf,
+} from "./lookups.ts";
 
 type Given = string | undefined;
 
@@ -32,21 +39,13 @@ export function rdsPermissions(store: Reader) {
     ModifyDBSubnetGroup: ofSubnetGroup,
     DeleteDBSubnetGroup: ofSubnetGroup,
 
-    CreateDBParameterGroup: (input, place) => [
-      ...ofParameterGroup(input, place),
-      ...tagging(input.Tags, parameterGroupArnOf(place, input.DBParameterGroupName)),
-    ],
-    CopyDBParameterGroup: (input, place) => {
-      const target = parameterGroupArnOf(place, input.TargetDBParameterGroupIdentifier);
-      const source = parameterGroupArnOf(place, input.SourceDBParameterGroupIdentifier);
-      return [...on(source), ...on(target), ...tagging(input.Tags, target)];
-    },
-    DescribeDBParameterGroups: ofParameterGroup,
-    DescribeDBParameters: ofParameterGroup,
-    DescribeEngineDefaultParameters: "*",
-    ModifyDBParameterGroup: ofParameterGroup,
-    ResetDBParameterGroup: ofParameterGroup,
-    DeleteDBParameterGroup: ofParameterGroup,
+    ...GROUPS,
+
+    DescribeOrderableDBInstanceOptions: "*",
+    DescribeCertificates: "*",
+    DescribeEventCategories: "*",
+    DescribeDBClusters: (input, place) =>
+      on(formatArn("rds", place, `cluster:${input.DBClusterIdentifier ?? "*"}`)),
 
     AddTagsToResource: tagged,
     RemoveTagsFromResource: tagged,
@@ -54,15 +53,59 @@ export function rdsPermissions(store: Reader) {
   } satisfies PermissionTable<typeof sdk>;
 }
 
+const GROUPS = {
+  CreateDBParameterGroup: (input, place) => [
+    ...ofParameterGroup(input, place),
+    ...tagging(input.Tags, parameterGroupArnOf(place, input.DBParameterGroupName)),
+  ],
+  CopyDBParameterGroup: (input, place) => {
+    const target = parameterGroupArnOf(place, input.TargetDBParameterGroupIdentifier);
+    const source = parameterGroupArnOf(place, input.SourceDBParameterGroupIdentifier);
+    return [...on(source), ...on(target), ...tagging(input.Tags, target)];
+  },
+  DescribeDBParameterGroups: ofParameterGroup,
+  DescribeDBParameters: ofParameterGroup,
+  DescribeEngineDefaultParameters: "*",
+  ModifyDBParameterGroup: ofParameterGroup,
+  ResetDBParameterGroup: ofParameterGroup,
+  DeleteDBParameterGroup: ofParameterGroup,
+
+  CreateOptionGroup: (input, place) => [
+    ...ofOptionGroup(input, place),
+    ...tagging(input.Tags, optionGroupArnOf(place, input.OptionGroupName)),
+  ],
+  CopyOptionGroup: (input, place) => {
+    const target = optionGroupArnOf(place, input.TargetOptionGroupIdentifier);
+    const source = optionGroupArnOf(place, input.SourceOptionGroupIdentifier);
+    return [...on(source), ...on(target), ...tagging(input.Tags, target)];
+  },
+  DescribeOptionGroups: ofOptionGroup,
+  DescribeOptionGroupOptions: "*",
+  ModifyOptionGroup: ofOptionGroup,
+  DeleteOptionGroup: ofOptionGroup,
+} satisfies PermissionTable<typeof sdk>;
+
 /** The instance that is named; a description that names none is of any. */
 function ofInstance(input: { DBInstanceIdentifier?: Given }, place: Caller): readonly Need[] {
   return on(instanceArnOf(place, input.DBInstanceIdentifier ?? "*"));
 }
 
-/** The parameter group that a request gives an instance. */
-function namedGroup(input: { DBParameterGroupName?: Given }, place: Caller): readonly Need[] {
-  const { DBParameterGroupName: name } = input;
-  return name === undefined ? [] : on(parameterGroupArnOf(place, name));
+/** The parameter group and the option group that a request gives an instance. */
+function namedGroup(
+  {
+    DBParameterGroupName: parameters,
+    OptionGroupName: options,
+  }: { DBParameterGroupName?: Given; OptionGroupName?: Given },
+  place: Caller,
+): readonly Need[] {
+  return [
+    ...(parameters === undefined ? [] : on(parameterGroupArnOf(place, parameters))),
+    ...(options === undefined ? [] : on(optionGroupArnOf(place, options))),
+  ];
+}
+
+function ofOptionGroup(input: { OptionGroupName?: Given }, place: Caller): readonly Need[] {
+  return on(optionGroupArnOf(place, input.OptionGroupName ?? "*"));
 }
 
 function ofSubnetGroup(input: { DBSubnetGroupName?: Given }, place: Caller): readonly Need[] {

@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
-import { parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
+import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
@@ -40,6 +40,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
         ParameterApplyStatus: applyStatus(record, reader),
       },
     ],
+    OptionGroupMemberships: [{ OptionGroupName: optionGroupNameOf(record), Status: "in-sync" }],
     AvailabilityZone: record.availabilityZone,
     DBSubnetGroup: group === undefined ? undefined : presentSubnetGroup(group, reader),
     MultiAZ: record.multiAz,

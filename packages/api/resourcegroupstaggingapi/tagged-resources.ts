@@ -20,6 +20,7 @@ const WITH_ARN = [
   "codeDeployGroup",
   "dashboard",
   "databaseInstance",
+  "databaseOptionGroup",
   "databaseParameterGroup",
   "databaseSubnetGroup",
   "eventBus",

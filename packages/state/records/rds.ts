@@ -23,6 +23,19 @@ export interface DatabaseParameterGroupRecord extends Placed {
   readonly tags: Tags;
 }
 
+/** A group of options that its owner made; the default groups have no records. */
+export interface DatabaseOptionGroupRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly engine: string;
+  /** `8.0` */
+  readonly majorVersion: string;
+  readonly description: string;
+  /** Options by name, each with the settings that were given. */
+  readonly options: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly tags: Tags;
+}
+
 export type DatabaseStatus =
   | "creating"
   | "available"

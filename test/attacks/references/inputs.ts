@@ -60,7 +60,7 @@ function least(shape: Shape, defaults: Defaults): unknown {
 }
 
 const NEW_NAMES =
-  /^(?:\w+\.(?:clusterName|serviceName)|CreateRepository\.repositoryName|CreateLogGroup\.logGroupName|CreateLogStream\.logStreamName|PutDestination\.destinationName|PutMetricAlarm\.AlarmName|PutCompositeAlarm\.AlarmName|PutDashboard\.DashboardName|CreateSecret\.Name|CreateQueue\.QueueName|CreateApplication\.applicationName|CreateDeploymentConfig\.deploymentConfigName|PutParameter\.Name|PutRule\.Name|CreateSchedule\.Name|CreateDBInstance\.DBInstanceIdentifier|CreateDBSubnetGroup\.DBSubnetGroupName|CreateDBParameterGroup\.DBParameterGroupName|(?:Put|Copy|Create|Upload|Delete)\w+\.(?:Bucket|Key|Delete\.Objects\[\]\.Key))$/;
+  /^(?:\w+\.(?:clusterName|serviceName)|CreateRepository\.repositoryName|CreateLogGroup\.logGroupName|CreateLogStream\.logStreamName|PutDestination\.destinationName|PutMetricAlarm\.AlarmName|PutCompositeAlarm\.AlarmName|PutDashboard\.DashboardName|CreateSecret\.Name|CreateQueue\.QueueName|CreateApplication\.applicationName|CreateDeploymentConfig\.deploymentConfigName|PutParameter\.Name|PutRule\.Name|CreateSchedule\.Name|CreateDBInstance\.DBInstanceIdentifier|CreateDBSubnetGroup\.DBSubnetGroupName|CreateDBParameterGroup\.DBParameterGroupName|CreateOptionGroup\.OptionGroupName|(?:Put|Copy|Create|Upload|Delete)\w+\.(?:Bucket|Key|Delete\.Objects\[\]\.Key))$/;
 /** Whether another name is that of something else which is yet to be made, and not a wrong spelling. */
 export const mayBeNew = ({ path, kind, operation }: Subject) =>
   kind === "passedRole" || NEW_NAMES.test(`${operation.name}.${path}`);

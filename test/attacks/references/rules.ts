@@ -66,7 +66,8 @@ export const TYPES = {
   database: { types: ["db"], conditionKey: undefined },
   subnetGroup: { types: ["subgrp"], conditionKey: undefined },
   parameterGroup: { types: ["pg"], conditionKey: undefined },
-  rdsArn: { types: ["db", "pg", "subgrp"], conditionKey: undefined },
+  optionGroup: { types: ["og"], conditionKey: undefined },
+  rdsArn: { types: ["db", "og", "pg", "subgrp"], conditionKey: undefined },
 
   // A policy on a group covers its streams: `log-group:NAME:*`.
   logGroupName: { types: ["log-group", "log-stream"], conditionKey: undefined },
@@ -205,6 +206,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^rds\.\w+\.DBInstanceIdentifier$/, "database"],
   [/^rds\.(?!ModifyDBInstance)\w+\.DBSubnetGroupName$/, "subnetGroup"],
   [/^rds\.\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
+  [/^rds\.\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/, "optionGroup"],
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],

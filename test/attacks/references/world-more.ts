@@ -229,6 +229,9 @@ async function moreOfStores(send: Send, idOf: (kind: string) => string, defaults
     await send("rds", "CreateDBInstance", database);
     const parameters = { DBParameterGroupFamily: "mysql8.0", Description: "d" };
     await send("rds", "CreateDBParameterGroup", { DBParameterGroupName: `more-${count}`, ...parameters });
+    if (count > 18) continue;
+    const options = { EngineName: "mysql", MajorEngineVersion: "8.0", OptionGroupDescription: "d" };
+    await send("rds", "CreateOptionGroup", { OptionGroupName: `more-${count}`, ...options });
   }
 }
 

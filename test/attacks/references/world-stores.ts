@@ -114,6 +114,8 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
   await send("rds", "CreateDBInstance", { DBInstanceIdentifier: "prod", ...settings });
   const parameters = { DBParameterGroupFamily: "mysql8.0", Description: "d" };
   await send("rds", "CreateDBParameterGroup", { DBParameterGroupName: "prod", ...parameters });
+  const options = { EngineName: "mysql", MajorEngineVersion: "8.0", OptionGroupDescription: "d" };
+  await send("rds", "CreateOptionGroup", { OptionGroupName: "prod", ...options });
   const [database, subnetGroup] = [regional("rds", "db:prod"), regional("rds", "subgrp:prod")];
   const [databases, subnetGroups] = [regional("rds", "db:*"), regional("rds", "subgrp:*")];
   const create = Object.entries(settings).map(
@@ -135,6 +137,12 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
         family: regional("rds", "pg:*"),
         spellings: ["prod", "Prod", regional("rds", "pg:prod")],
       },
+      {
+        kind: "optionGroup",
+        arns: [regional("rds", "og:prod")],
+        family: regional("rds", "og:*"),
+        spellings: ["prod", "Prod", regional("rds", "og:prod")],
+      },
       { kind: "rdsArn", arns: [subnetGroup], family: subnetGroups, spellings: [subnetGroup] },
     ],
     defaults: {
@@ -144,6 +152,14 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
       "DeleteDBInstance.SkipFinalSnapshot": true,
       ...group,
       ...parameters,
+      "CreateOptionGroup.EngineName": "mysql",
+      "CreateOptionGroup.MajorEngineVersion": "8.0",
+      "DescribeOptionGroupOptions.EngineName": "mysql",
+      OptionGroupDescription: "d",
+      OptionsToInclude: [{ OptionName: "MARIADB_AUDIT_PLUGIN" }],
+      TargetOptionGroupIdentifier: "copied",
+      TargetOptionGroupDescription: "d",
+      "DescribeOrderableDBInstanceOptions.Engine": "mysql",
       TargetDBParameterGroupIdentifier: "copied",
       TargetDBParameterGroupDescription: "d",
       Parameters: [{ ParameterName: "max_connections", ParameterValue: "99", ApplyMethod: "immediate" }],
