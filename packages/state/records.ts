@@ -5,15 +5,10 @@ import type {
   ScalingPolicyRecord,
   ScheduledActionRecord,
 } from "./records/auto-scaling.ts";
+import type * as groups from "./records/auto-scaling-groups.ts";
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
 import type { Placed } from "./records/common.ts";
-import type {
-  CodeDeployApplicationRecord,
-  CodeDeployConfigRecord,
-  CodeDeployGroupRecord,
-  CodeDeploymentRecord,
-  CodeDeployRevisionRecord,
-} from "./records/codedeploy.ts";
+import type * as codedeploy from "./records/codedeploy.ts";
 import type {
   InternetGatewayRecord,
   NatGatewayRecord,
@@ -47,7 +42,7 @@ import type {
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type * as ecs from "./records/ecs.ts";
 import type * as instances from "./records/ec2-instances.ts";
-import type { LaunchTemplateRecord, LaunchTemplateVersionRecord } from "./records/launch-templates.ts";
+import type * as templates from "./records/launch-templates.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -101,12 +96,7 @@ import type {
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
-import type {
-  DnsChangeRecord,
-  DnsRecordSetRecord,
-  HostedZoneRecord,
-  ZoneCopyRecord,
-} from "./records/route53.ts";
+import type * as route53 from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
 import type {
   TopicDeduplicationRecord,
@@ -123,6 +113,8 @@ import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 
 export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
+export type * from "./records/auto-scaling-groups.ts";
+
 export type * from "./records/cloudwatch.ts";
 export * from "./records/codedeploy.ts";
 export type * from "./records/common.ts";
@@ -188,8 +180,11 @@ export interface Records {
   readonly ec2Instance: instances.Ec2InstanceRecord;
   readonly instanceConsole: instances.InstanceConsoleRecord;
   readonly volume: instances.VolumeRecord;
-  readonly launchTemplate: LaunchTemplateRecord;
-  readonly launchTemplateVersion: LaunchTemplateVersionRecord;
+  readonly launchTemplate: templates.LaunchTemplateRecord;
+  readonly launchTemplateVersion: templates.LaunchTemplateVersionRecord;
+  readonly autoScalingGroup: groups.AutoScalingGroupRecord;
+  readonly groupInstance: groups.GroupInstanceRecord;
+  readonly groupActivity: groups.GroupActivityRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -247,11 +242,11 @@ export interface Records {
   readonly kmsGrant: KmsGrantRecord;
   readonly parameter: ParameterRecord;
   readonly parameterVersion: ParameterVersionRecord;
-  readonly codeDeployApplication: CodeDeployApplicationRecord;
-  readonly codeDeployGroup: CodeDeployGroupRecord;
-  readonly codeDeployConfig: CodeDeployConfigRecord;
-  readonly codeDeployRevision: CodeDeployRevisionRecord;
-  readonly codeDeployment: CodeDeploymentRecord;
+  readonly codeDeployApplication: codedeploy.CodeDeployApplicationRecord;
+  readonly codeDeployGroup: codedeploy.CodeDeployGroupRecord;
+  readonly codeDeployConfig: codedeploy.CodeDeployConfigRecord;
+  readonly codeDeployRevision: codedeploy.CodeDeployRevisionRecord;
+  readonly codeDeployment: codedeploy.CodeDeploymentRecord;
   readonly eventBus: EventBusRecord;
   readonly eventRule: EventRuleRecord;
   readonly eventDelivery: EventDeliveryRecord;
@@ -264,10 +259,10 @@ export interface Records {
   readonly topicDelivery: TopicDeliveryRecord;
   readonly topicDeduplication: TopicDeduplicationRecord;
   readonly topicSigner: TopicSignerRecord;
-  readonly hostedZone: HostedZoneRecord;
-  readonly dnsRecordSet: DnsRecordSetRecord;
-  readonly dnsChange: DnsChangeRecord;
-  readonly zoneCopy: ZoneCopyRecord;
+  readonly hostedZone: route53.HostedZoneRecord;
+  readonly dnsRecordSet: route53.DnsRecordSetRecord;
+  readonly dnsChange: route53.DnsChangeRecord;
+  readonly zoneCopy: route53.ZoneCopyRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -318,6 +313,11 @@ const DECLARED: IndexesOf = {
   image: { repository: (image) => image.repositoryArn },
   layer: { repository: (layer) => layer.repositoryArn, digest: (layer) => layer.digest },
   taskDefinition: { family: (definition) => definition.family },
+  groupInstance: {
+    group: (instance) => instance.groupArn,
+    instance: (instance) => instance.instanceId,
+  },
+  groupActivity: { group: (activity) => activity.groupArn },
   launchTemplateVersion: { template: (version) => version.templateId },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
