@@ -21,7 +21,7 @@ function describeActivities(
   const { AutoScalingGroupName: name, ActivityIds: ids = [], IncludeDeletedGroups: _ } = input;
   const named = name === undefined ? undefined : groupNamed(store, context, name);
   if (name !== undefined && named === undefined)
-    throw validation("AutoScalingGroup name not found - AutoScalingGroup '" + `${name}' not found`);
+    throw validation(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
   const groups = named === undefined ? groupsOf(store, context) : [named];
   const all = groups.flatMap(({ arn }) => store.listBy("groupActivity", "group", arn).toReversed());
   const chosen = ids.length === 0 ? all : all.filter(({ id }) => ids.includes(id));

@@ -35,7 +35,7 @@ function createGroup(deps: ApiDeps, input: sdk.CreateAutoScalingGroupType, conte
     if (groupNamed(tx, context, name) !== undefined)
       throw new ApiError(
         "AlreadyExists",
-        "AutoScalingGroup by this name already exists - A group with the name " + `${name} already exists`,
+        `AutoScalingGroup by this name already exists - A group with the name ${name} already exists`,
       );
     const settings = toSettings(tx, context, input, undefined);
     const arn = formatArn(

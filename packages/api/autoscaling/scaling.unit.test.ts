@@ -126,7 +126,7 @@ describe("a scaling policy", () => {
       await groups.send(new sdk.DeletePolicyCommand({ AutoScalingGroupName: name, PolicyName }));
     const high = own.find(({ AlarmName }) => AlarmName?.includes("High"))?.AlarmName ?? "";
     const at = world.clock.now();
-    api.metrics.add([
+    await api.metrics.add([
       {
         metric: {
           account: "000000000000",
