@@ -7,6 +7,7 @@ import {
   NodeGateway,
   alarmController,
   autoScalingController,
+  autoScalingGroupController,
   certificateValidationController,
   clientTokenController,
   codeDeployController,
@@ -140,6 +141,11 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
       signer: topicSigner({ ...realDeps, vault, authority: instance.authority }),
     }),
     autoScalingController({ ...deps, metrics }),
+    autoScalingGroupController({
+      ...{ ...deps, metrics },
+      callApi: (call) => dispatcher.call(call),
+      publish: (message) => publishFromService({ ...realDeps, vault }, message),
+    }),
     ...eventControllers({ ...deps, dispatcher, logs: instance.logs }),
     ...logReconcilers(instance),
   ];

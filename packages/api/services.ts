@@ -83,6 +83,12 @@ export const DESCRIPTORS = {
       xmlNamespace: "",
     },
   ),
+  autoscaling: descriptor("autoscaling", "autoscaling", ["awsQuery"], {
+    id: "auto-scaling",
+    version: "2011-01-01",
+    targetPrefix: "AutoScaling_2011_01_01",
+    xmlNamespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+  }),
   codedeploy: descriptor("codedeploy", "codedeploy", ["awsJson1_1"], {
     version: "2014-10-06",
     targetPrefix: "CodeDeploy_20141006",
@@ -199,6 +205,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   );
   dispatcher.register(DESCRIPTORS["application-autoscaling"], async () =>
     (await import("./application-autoscaling/index.ts")).applicationAutoScalingService(deps),
+  );
+  dispatcher.register(DESCRIPTORS.autoscaling, async () =>
+    (await import("./autoscaling/index.ts")).autoscalingService(deps),
   );
   dispatcher.register(DESCRIPTORS.codedeploy, async () =>
     (await import("./codedeploy/index.ts")).codeDeployService(deps),

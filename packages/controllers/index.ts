@@ -8,6 +8,7 @@ export * from "./controller-deps.ts";
 export * from "./alarm/alarm-controller.ts";
 export * from "./auto-scaling/auto-scaling-controller.ts";
 export * from "./discovery/discovery-controller.ts";
+export * from "./auto-scaling-groups/auto-scaling-group-controller.ts";
 export * from "./deployment-report/deployment-report-controller.ts";
 export * from "./code-deploy/code-deploy-controller.ts";
 export * from "./code-deploy/code-deploy-hook-controller.ts";

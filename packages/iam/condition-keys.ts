@@ -229,6 +229,22 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "acm:KeyAlgorithm": "RequestCertificate",
     "acm:ValidationMethod": "RequestCertificate",
   },
+  autoscaling: {
+    "autoscaling:ForceDelete": "DeleteAutoScalingGroup",
+    "autoscaling:InstanceTypes": "CreateAutoScalingGroup UpdateAutoScalingGroup",
+    "autoscaling:LaunchConfigurationName": "CreateAutoScalingGroup UpdateAutoScalingGroup",
+    "autoscaling:LoadBalancerNames": "CreateAutoScalingGroup",
+    "autoscaling:OperatorPrincipal": "CreateAutoScalingGroup",
+    "autoscaling:LaunchTemplateVersionSpecified": "CreateAutoScalingGroup UpdateAutoScalingGroup",
+    "autoscaling:MaxSize": "CreateAutoScalingGroup UpdateAutoScalingGroup PutScheduledUpdateGroupAction",
+    "autoscaling:MinSize": "CreateAutoScalingGroup UpdateAutoScalingGroup PutScheduledUpdateGroupAction",
+    "autoscaling:ResourceTag/": "*",
+    "autoscaling:TargetGroupARNs":
+      "AttachLoadBalancerTargetGroups CreateAutoScalingGroup DetachLoadBalancerTargetGroups",
+    "autoscaling:TrafficSourceIdentifiers":
+      "AttachTrafficSources CreateAutoScalingGroup DetachTrafficSources",
+    "autoscaling:VPCZoneIdentifiers": "CreateAutoScalingGroup UpdateAutoScalingGroup",
+  },
   "application-autoscaling": {
     "application-autoscaling:scalable-dimension":
       "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy " +

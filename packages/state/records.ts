@@ -6,15 +6,10 @@ import type {
   ScheduledActionRecord,
 } from "./records/auto-scaling.ts";
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
+import type * as groups from "./records/auto-scaling-groups.ts";
 import type * as cloudMap from "./records/cloud-map.ts";
 import type { Placed } from "./records/common.ts";
-import type {
-  CodeDeployApplicationRecord,
-  CodeDeployConfigRecord,
-  CodeDeployGroupRecord,
-  CodeDeploymentRecord,
-  CodeDeployRevisionRecord,
-} from "./records/codedeploy.ts";
+import type * as codedeploy from "./records/codedeploy.ts";
 import type {
   InternetGatewayRecord,
   NatGatewayRecord,
@@ -79,6 +74,7 @@ import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 
 export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
+export type * from "./records/auto-scaling-groups.ts";
 export type * from "./records/cloud-map.ts";
 export type * from "./records/cloudwatch.ts";
 export * from "./records/codedeploy.ts";
@@ -144,6 +140,9 @@ export interface Records extends SsmRecords {
   readonly volume: instances.VolumeRecord;
   readonly launchTemplate: LaunchTemplateRecord;
   readonly launchTemplateVersion: LaunchTemplateVersionRecord;
+  readonly autoScalingGroup: groups.AutoScalingGroupRecord;
+  readonly groupInstance: groups.GroupInstanceRecord;
+  readonly groupActivity: groups.GroupActivityRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -202,11 +201,11 @@ export interface Records extends SsmRecords {
   readonly kmsKey: KmsKeyRecord;
   readonly kmsAlias: KmsAliasRecord;
   readonly kmsGrant: KmsGrantRecord;
-  readonly codeDeployApplication: CodeDeployApplicationRecord;
-  readonly codeDeployGroup: CodeDeployGroupRecord;
-  readonly codeDeployConfig: CodeDeployConfigRecord;
-  readonly codeDeployRevision: CodeDeployRevisionRecord;
-  readonly codeDeployment: CodeDeploymentRecord;
+  readonly codeDeployApplication: codedeploy.CodeDeployApplicationRecord;
+  readonly codeDeployGroup: codedeploy.CodeDeployGroupRecord;
+  readonly codeDeployConfig: codedeploy.CodeDeployConfigRecord;
+  readonly codeDeployRevision: codedeploy.CodeDeployRevisionRecord;
+  readonly codeDeployment: codedeploy.CodeDeploymentRecord;
   readonly eventBus: EventBusRecord;
   readonly eventRule: EventRuleRecord;
   readonly eventDelivery: EventDeliveryRecord;
@@ -281,6 +280,11 @@ const DECLARED: IndexesOf = {
   image: { repository: (image) => image.repositoryArn },
   layer: { repository: (layer) => layer.repositoryArn, digest: (layer) => layer.digest },
   taskDefinition: { family: (definition) => definition.family },
+  groupInstance: {
+    group: (instance) => instance.groupArn,
+    instance: (instance) => instance.instanceId,
+  },
+  groupActivity: { group: (activity) => activity.groupArn },
   launchTemplateVersion: { template: (version) => version.templateId },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },

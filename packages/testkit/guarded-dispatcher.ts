@@ -23,6 +23,8 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
 const CHILDREN: Partial<Record<Kind, string>> = {
   networkInterface:
     "Belongs to the task, load balancer, database, mount target or gateway that it is made for.",
+  groupInstance: "Belongs to the Auto Scaling group; its key has the group's ARN.",
+  groupActivity: "As groupInstance.",
   keyPair: "Its ARN has its name; its key is its id.",
   launchTemplateVersion: "Belongs to the launch template; its key has the template's id.",
   serviceRevision: "Belongs to the service that is created or updated.",
@@ -60,6 +62,14 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     reason: "The main route table, the default group and the default ACL come with the VPC.",
   },
   CreateLoadBalancer: { kinds: ["elasticAddress"], reason: "ELB associates addresses by its own role." },
+  PutScalingPolicy: {
+    kinds: ["alarm", "alarmHistory"],
+    reason: "Auto Scaling makes a policy's alarms by its own role.",
+  },
+  DeletePolicy: { kinds: ["alarm", "alarmHistory"], reason: "As PutScalingPolicy." },
+  DeleteAutoScalingGroup: { kinds: ["alarm", "alarmHistory"], reason: "As PutScalingPolicy." },
+  DetachLoadBalancerTargetGroups: { kinds: ["target"], reason: "Targets are deregistered by its own role." },
+  DetachTrafficSources: { kinds: ["target"], reason: "As DetachLoadBalancerTargetGroups." },
   SetSubnets: { kinds: ["elasticAddress"], reason: "As CreateLoadBalancer." },
   DeleteVpc: {
     kinds: ["routeTable", "securityGroup", "networkAcl", "vpcPeering"],

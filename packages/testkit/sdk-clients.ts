@@ -1,5 +1,6 @@
 import * as acm from "@aws-sdk/client-acm";
 import * as applicationAutoScaling from "@aws-sdk/client-application-auto-scaling";
+import * as autoscaling from "@aws-sdk/client-auto-scaling";
 import * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import * as codedeploy from "@aws-sdk/client-codedeploy";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
@@ -28,6 +29,7 @@ import * as sts from "@aws-sdk/client-sts";
 export const SDK_MODULES = {
   "application-autoscaling": applicationAutoScaling,
   acm,
+  autoscaling,
   cloudwatch,
   codedeploy,
   logs,
@@ -57,6 +59,7 @@ export const SDK_MODULES = {
 export const SDK_CLIENTS = {
   "application-autoscaling": applicationAutoScaling.ApplicationAutoScalingClient,
   acm: acm.ACMClient,
+  autoscaling: autoscaling.AutoScalingClient,
   cloudwatch: cloudwatch.CloudWatchClient,
   codedeploy: codedeploy.CodeDeployClient,
   logs: logs.CloudWatchLogsClient,

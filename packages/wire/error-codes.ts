@@ -1,5 +1,6 @@
 import type * as acm from "@aws-sdk/client-acm";
 import type * as autoscaling from "@aws-sdk/client-application-auto-scaling";
+import type * as autoScalingGroups from "@aws-sdk/client-auto-scaling";
 import type * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import type * as logs from "@aws-sdk/client-cloudwatch-logs";
 import type * as codeDeploy from "@aws-sdk/client-codedeploy";
@@ -54,6 +55,7 @@ export type ErrorCode =
   | S3Code
   | Modelled<typeof acm>
   | Modelled<typeof autoscaling>
+  | Modelled<typeof autoScalingGroups>
   | Modelled<typeof cloudwatch>
   | Modelled<typeof logs>
   | Modelled<typeof codeDeploy>

@@ -37,7 +37,7 @@ const WITHOUT_REQUESTS = new Set([
 ]);
 /** Keys of tags, whose names resource-keys.ts makes of the service's name. */
 const OF_TAGS =
-  /^(?:iam|ecs|ecr|ec2|elasticloadbalancing|secretsmanager):ResourceTag\/$|^ssm:resourceTag\/$|^rds:(?:db|subgrp|req)-tag\/$/;
+  /^(?:iam|ecs|ecr|ec2|elasticloadbalancing|secretsmanager|autoscaling):ResourceTag\/$|^ssm:resourceTag\/$|^rds:(?:db|subgrp|req)-tag\/$/;
 
 describe("a condition key of the table", () => {
   const listed = [...new Set(Object.values(SERVICE_KEYS).flatMap((keys) => Object.keys(keys)))];

@@ -32,6 +32,12 @@ const LEAST: Partial<Record<ServiceName, number>> = { ec2: 5, rds: 20 };
 const SINGLE: Readonly<Record<string, string>> = {
   "application-autoscaling DescribeScalingActivities": "no controller scales here",
   "efs DescribeReplicationConfigurations": "no file system is replicated",
+  "autoscaling DescribeAutoScalingInstances": "no controller launches here",
+  "autoscaling DescribeInstanceRefreshes": "a group has one refresh at a time",
+  "autoscaling DescribeLoadBalancerTargetGroups": "no group has a target group",
+  "autoscaling DescribeLoadBalancers": "there are no Classic Load Balancers",
+  "autoscaling DescribeScalingActivities": "no controller launches here",
+  "autoscaling DescribeTrafficSources": "no group has a target group",
   "ecr DescribeImageScanFindings": "no image is scanned",
   "ecr DescribePullThroughCacheRules": "there is one rule",
   "ecr DescribeRepositoryCreationTemplates": "there is one template",

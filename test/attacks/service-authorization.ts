@@ -3,6 +3,7 @@ import { REGISTRY_AND_LOGS } from "./references/registry-and-logs.ts";
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { ECS_REFERENCE } from "./service-authorization-ecs.ts";
+import { GROUPS_REFERENCE } from "./service-authorization-groups.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { INSTANCE_REFERENCE } from "./service-authorization-instances.ts";
 import { NETWORK_REFERENCE } from "./service-authorization-network.ts";
@@ -17,6 +18,7 @@ export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES
 ${CODE_DEPLOY_ACTIONS}
 ${NETWORK_REFERENCE}
 ${INSTANCE_REFERENCE}
+${GROUPS_REFERENCE}
 ${SMALL_SERVICES}
 ${REGISTRY_AND_LOGS}
 ec2:AllocateAddress elastic-ip*

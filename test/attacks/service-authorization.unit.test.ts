@@ -26,6 +26,7 @@ function typeOf(resource: string): string {
   const { service, resource: path } = parsed;
   if (service === "s3") return path.includes("/") ? "object" : "bucket";
   if (service === "cloudwatch" || service === "codedeploy") return path.split(/[:/]/)[0] ?? "";
+  if (service === "autoscaling") return path.split(":")[0] ?? "";
   if (service === "sqs" && path !== "*") return "queue";
   if (service === "sns" && path !== "*") return "topic";
   if (service === "logs" && path.startsWith("destination:")) return "destination";

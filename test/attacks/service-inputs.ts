@@ -165,6 +165,13 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     ResourceARN: arn("application-autoscaling", "scalable-target/1"),
     Tags: { a: "b" },
   }),
+  autoscaling: (operation) => ({
+    AutoScalingGroupName: "g",
+    InstanceId: "i-1",
+    PolicyName: "p",
+    Tags: operation.includes("Tags") ? [{ ResourceId: "g", Key: "a", Value: "b" }] : undefined,
+    LaunchTemplate: { LaunchTemplateId: "lt-1" },
+  }),
   cloudwatch: () => ({
     AlarmName: "a",
     AlarmNames: ["a"],

@@ -94,13 +94,16 @@ function present(
   };
 }
 
-type Shown = ec2.LaunchTemplateVersion & { readonly tags: Readonly<Record<string, string>> };
-const dataOf = (version: Shown): ec2.ResponseLaunchTemplateData => version.LaunchTemplateData ?? {};
+interface Shown {
+  readonly version: ec2.LaunchTemplateVersion;
+  readonly tags: Readonly<Record<string, string>>;
+}
+const dataOf = ({ version }: Shown): ec2.ResponseLaunchTemplateData => version.LaunchTemplateData ?? {};
 const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value));
 
 /** Source: API_DescribeLaunchTemplateVersions. */
 const FIELDS: FilterFields<Shown> = {
-  "create-time": ({ CreateTime }) => CreateTime?.toISOString(),
+  "create-time": ({ version }) => version.CreateTime?.toISOString(),
   "ebs-optimized": (version) => text(dataOf(version).EbsOptimized),
   "http-endpoint": (version) => dataOf(version).MetadataOptions?.HttpEndpoint,
   "http-protocol-ipv6": (version) => dataOf(version).MetadataOptions?.HttpProtocolIpv6,
@@ -110,7 +113,7 @@ const FIELDS: FilterFields<Shown> = {
   "iam-instance-profile": (version) => dataOf(version).IamInstanceProfile?.Arn,
   "image-id": (version) => dataOf(version).ImageId,
   "instance-type": (version) => dataOf(version).InstanceType,
-  "is-default-version": ({ DefaultVersion }) => String(DefaultVersion),
+  "is-default-version": ({ version }) => String(version.DefaultVersion),
   "kernel-id": (version) => dataOf(version).KernelId,
   "license-configuration-arn": (version) =>
     dataOf(version).LicenseSpecifications?.flatMap((each) => each.LicenseConfigurationArn ?? []),
@@ -135,11 +138,11 @@ function describeVersions(
         }),
       );
   const fitting = applyFilters(
-    shown.map((each) => ({ ...each, tags: {} })),
+    shown.map((version) => ({ version, tags: {} })),
     input.Filters,
     FIELDS,
   );
-  return { LaunchTemplateVersions: [...fitting] }; // Versions have no tags of their own, and none are sent.
+  return { LaunchTemplateVersions: fitting.map(({ version }) => version) };
 }
 
 /** Errors: MissingParameter where versions of all templates are asked for by number. */

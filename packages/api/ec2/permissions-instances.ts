@@ -22,7 +22,7 @@ export function instancePermissions(store: Reader) {
     DescribeImages: "*",
     DescribeInstanceTypes: "*",
     DescribeInstanceTypeOfferings: "*",
-    RunInstances: (input, place) => runNeeds(store, input, place),
+    RunInstances: (input, place) => launchNeeds(store, input, place),
     DescribeInstances: "*",
     DescribeInstanceStatus: "*",
     DescribeInstanceCreditSpecifications: "*",
@@ -59,7 +59,7 @@ function keyPairNameOf(
 }
 
 /** A launch template adds its own parameters: what they name needs the same permissions as in the request. */
-function runNeeds(store: Reader, given: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
+export function launchNeeds(store: Reader, given: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
   const { input, template } = namedLaunch(store, place, given);
   const subnets = [input.SubnetId, ...(input.NetworkInterfaces ?? []).map((eni) => eni.SubnetId)];
   const known = subnets.filter((id) => id !== undefined);

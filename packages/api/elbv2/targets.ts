@@ -13,6 +13,7 @@ import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findTargetGroup } from "./lookups.ts";
+import { addressOfTarget, toInstanceTarget } from "./instance-targets.ts";
 import { checkTargetQuota } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
@@ -55,7 +56,11 @@ function deregisterTargets(
     for (const target of input.Targets ?? [])
       drain(
         tx,
-        { targetGroupArn: group.arn, address: target.Id ?? "", port: target.Port ?? group.port },
+        {
+          targetGroupArn: group.arn,
+          address: addressOfTarget(tx, group, target),
+          port: target.Port ?? group.port,
+        },
         clock.now(),
       );
   });
@@ -73,7 +78,8 @@ function describeTargetHealth(
   return {
     TargetHealthDescriptions: input.Targets.map((asked) => {
       const found = all.find(
-        (target) => target.address === asked.Id && target.port === (asked.Port ?? group.port),
+        (target) =>
+          (target.instanceId ?? target.address) === asked.Id && target.port === (asked.Port ?? group.port),
       );
       return found === undefined
         ? {
@@ -107,7 +113,7 @@ function drain(
 
 function presentHealth(target: TargetRecord): elb.TargetHealthDescription {
   return {
-    Target: { Id: target.address, Port: target.port },
+    Target: { Id: target.instanceId ?? target.address, Port: target.port },
     HealthCheckPort: String(target.port),
     TargetHealth: {
       State: target.state,
@@ -125,10 +131,9 @@ function toTargetPlace(
   reader: Reader,
   group: TargetGroupRecord,
   target: elb.TargetDescription,
-): { targetGroupArn: string; address: string; port: number } {
+): { targetGroupArn: string; address: string; port: number; instanceId?: string } {
   const address = target.Id ?? "";
-  if (group.targetType === "instance")
-    throw new ApiError("InvalidTarget", `Instance ID '${address}' is not valid`);
+  if (group.targetType === "instance") return toInstanceTarget(reader, group, target);
   if (group.targetType === "alb") return toBalancerTarget(reader, group, target);
   const ip = parseIp(address);
   if (ip === undefined || formatIp(ip) !== address)

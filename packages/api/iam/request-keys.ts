@@ -68,6 +68,23 @@ const READERS: Readonly<Record<string, Read>> = {
   "elasticloadbalancing:Subnet": either(member("Subnets"), members("SubnetMappings", "SubnetId")),
   "ecr:AccountSetting": member("name"),
   "elasticfilesystem:Encrypted": flag("Encrypted"),
+  "autoscaling:ForceDelete": flag("ForceDelete"),
+  "autoscaling:InstanceTypes": ({ input }) => instanceTypesOf(input["MixedInstancesPolicy"]),
+  "autoscaling:LaunchConfigurationName": member("LaunchConfigurationName"),
+  "autoscaling:LoadBalancerNames": member("LoadBalancerNames"),
+  "autoscaling:OperatorPrincipal": ({ input }) =>
+    text(((input["Operator"] ?? {}) as { Principal?: unknown }).Principal), // A structure of the request.
+  "autoscaling:LaunchTemplateVersionSpecified": ({ input }) => {
+    const { Version } = (input["LaunchTemplate"] ?? {}) as { Version?: unknown }; // A structure of the request.
+    return input["LaunchTemplate"] === undefined ? undefined : String(Version !== undefined);
+  },
+  "autoscaling:MaxSize": ({ input }) =>
+    typeof input["MaxSize"] === "number" ? String(input["MaxSize"]) : undefined,
+  "autoscaling:MinSize": ({ input }) =>
+    typeof input["MinSize"] === "number" ? String(input["MinSize"]) : undefined,
+  "autoscaling:TargetGroupARNs": member("TargetGroupARNs"),
+  "autoscaling:TrafficSourceIdentifiers": members("TrafficSources", "Identifier"),
+  "autoscaling:VPCZoneIdentifiers": ({ input }) => text(input["VPCZoneIdentifier"])?.split(","),
   "application-autoscaling:scalable-dimension": member("ScalableDimension"),
   "application-autoscaling:service-namespace": member("ServiceNamespace"),
   "acm:DomainNames": ({ input }) => [
@@ -112,4 +129,12 @@ function databaseTagKeys({ action, input }: Asked): ConditionContext {
   if (!action.startsWith("rds:") || !Array.isArray(input["Tags"])) return {};
   const tags = input["Tags"] as readonly { Key?: string; Value?: string }[]; // The shape's own members.
   return Object.fromEntries(tags.map(({ Key, Value }) => [`rds:req-tag/${Key ?? ""}`, Value ?? ""]));
+}
+
+/** The instance types that a mixed instances policy names. */
+function instanceTypesOf(policy: unknown): readonly string[] {
+  const { LaunchTemplate: template } = (policy ?? {}) as {
+    LaunchTemplate?: { Overrides?: readonly { InstanceType?: string }[] };
+  }; // A structure of the request.
+  return (template?.Overrides ?? []).flatMap((each) => each.InstanceType ?? []);
 }

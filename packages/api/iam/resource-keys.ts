@@ -108,6 +108,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return store.get("databaseInstance", resource)?.tags;
     case "cloudwatch":
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
+    case "autoscaling":
+      return store.get("autoScalingGroup", resource)?.tags;
     case "application-autoscaling":
       return store.get("scalableTarget", resource)?.tags;
     case "events":

@@ -17,13 +17,13 @@ import { changeCapacity, recordNotScaled } from "./record-activity.ts";
  * While an alarm stays in its state, its policy is executed again each minute.
  * Source: CloudWatch User Guide, "Alarm actions".
  */
-const REPEAT_MS = 60_000;
+export const REPEAT_MS = 60_000;
 
 interface Deps extends ControllerDeps {
   readonly metrics: Pick<MetricStore, "read">;
 }
 
-interface Calling {
+export interface Calling {
   readonly policy: ScalingPolicyRecord;
   readonly alarm: AlarmRecord;
 }
@@ -61,7 +61,7 @@ export async function applyPolicies(deps: Deps, targetArn: string): Promise<numb
 }
 
 /** The alarms of a target's account and region that ask for one of its policies. */
-function callsOf(reader: Reader, targetArn: string): readonly Calling[] {
+export function callsOf(reader: Reader, targetArn: string): readonly Calling[] {
   const policies = reader.listBy("scalingPolicy", "target", targetArn);
   const [first] = policies;
   if (first === undefined) return [];
@@ -71,7 +71,8 @@ function callsOf(reader: Reader, targetArn: string): readonly Calling[] {
   );
 }
 
-async function measure(deps: Deps, { policy, alarm }: Calling): Promise<PolicyCall> {
+/** The call with the values of its alarm's evaluation periods. */
+export async function measure(deps: Deps, { policy, alarm }: Calling): Promise<PolicyCall> {
   const { spec } = alarm;
   const isMetric = spec.type === "metric";
   const points = isMetric ? (await readPoints(deps, alarm)).slice(-spec.evaluationPeriods) : [];
@@ -127,7 +128,7 @@ function situationOf(
  * Whether an alarm or a policy was replaced while metrics were read: the change has put the target on the
  * queue again.
  */
-function hasChanged(reader: Reader, calling: readonly Calling[]): boolean {
+export function hasChanged(reader: Reader, calling: readonly Calling[]): boolean {
   return calling.some(
     ({ policy, alarm }) =>
       reader.get("scalingPolicy", policy.arn) !== policy ||

@@ -62,7 +62,7 @@ export interface StepScalingSpec {
   readonly aggregation: "Average" | "Minimum" | "Maximum" | undefined;
 }
 
-/** Key: the ARN. */
+/** Key: the ARN. The target is a scalable target, or an Auto Scaling group. */
 export interface ScalingPolicyRecord extends Placed {
   readonly arn: string;
   readonly name: string;
@@ -70,6 +70,8 @@ export interface ScalingPolicyRecord extends Placed {
   readonly spec: TargetTrackingSpec | StepScalingSpec;
   /** The ARNs of the two alarms of a target tracking policy, of one where scale-in is disabled. */
   readonly alarms: { readonly high: string; readonly low: string | undefined } | undefined;
+  /** Members of a policy of an Auto Scaling group, as they were given. */
+  readonly given?: Readonly<Record<string, unknown>>;
   /** When the auto-scaling controller last decided on an alarm's action. ← auto-scaling controller. */
   readonly decidedAt: number | undefined;
   readonly createdAt: number;
@@ -86,6 +88,9 @@ export interface ScheduledActionRecord extends Placed {
   readonly endAt: number | undefined;
   readonly minCapacity: number | undefined;
   readonly maxCapacity: number | undefined;
+  /** Of an Auto Scaling group, with the recurrence as it was given. */
+  readonly desiredCapacity?: number | undefined;
+  readonly recurrence?: string | undefined;
   readonly createdAt: number;
   /** Occurrences up to this time were handled. ← auto-scaling controller. */
   readonly handledUntil: number;

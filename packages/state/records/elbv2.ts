@@ -205,6 +205,8 @@ export interface TargetRecord {
   readonly address: string;
   readonly port: number;
   readonly taskArn: string | undefined;
+  /** The EC2 instance that is registered by its id, in a group of instances. */
+  readonly instanceId?: string | undefined;
   /** When it began to drain; undefined if it is registered. ← the operation that deregistered it. */
   readonly drainingSince: number | undefined;
   /** ← the target controller, from the data plane's checks. */

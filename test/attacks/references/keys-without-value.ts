@@ -18,6 +18,12 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "iam:RoleTemplateARN": "There are no role templates.",
     "iam:TemplateArn": "There are no delegation requests.",
   },
+  autoscaling: {
+    "autoscaling:CapacityReservationIds": "There are no capacity reservations.",
+    "autoscaling:CapacityReservationResourceGroupArns": "There are no capacity reservations.",
+    "autoscaling:ImageId": "Defined for launch configurations, which do not exist.",
+    "autoscaling:TargetCapacityTypes": "Every instance is an on-demand one.",
+  },
   sts: {
     "sts:AWSServiceName": "Defined for GetServiceBearerToken, which does not exist.",
     "sts:TaskPolicyArn": "Defined for AssumeRoot, which does not exist.",

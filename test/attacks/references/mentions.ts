@@ -47,6 +47,31 @@ export const MENTIONS: Listed = [
     /^iam\.\w+\.(?:AccessKeyId|SSHPublicKeyId|CertificateId|SerialNumber)$/,
     "A key, certificate or device of the user that is asked for.",
   ],
+  [
+    /^autoscaling\.\w+\.(?:Policy|ScheduledAction|LifecycleHook)Names?(?:\[\])?$/,
+    "A part of the group that is asked for.",
+  ],
+  [
+    /^autoscaling\.\w+\.(?:InstanceIds?(?:\[\])?|ActivityIds\[\]|InstanceRefreshIds\[\])$/,
+    "An instance, activity or refresh of the group that is asked for.",
+  ],
+  [/^autoscaling\.Describe\w+\.AutoScalingGroupNames?(?:\[\])?$/, "Narrows a list of the account."],
+  [
+    /^autoscaling\.CreateAutoScalingGroup\.(?:AutoScalingGroupName|Tags\[\]\.ResourceId)$/,
+    "What is created.",
+  ],
+  [
+    /^autoscaling\.\w+\.(?:TargetGroupARNs|TrafficSources|AvailabilityZone|VPCZone|ServiceLinkedRole|LifecycleHookSpec|TopicARN|NotificationTarget)/,
+    "Used with the service-linked role, or zones.",
+  ],
+  [/^autoscaling\.TerminateInstanceInAutoScalingGroup\.AutoScalingGroupName$/, "Refused."],
+  [/^autoscaling\.\w+\.Filters\[\]/, "The name of a filter."],
+  [/^autoscaling\.PutLifecycleHook\.RoleARN$/, "It is passed: iam:PassRole is asked for."],
+  [
+    /^autoscaling\.\w+\.(?:LaunchConfiguration|LoadBalancerNames|CapacityReservation|InstanceLifecycle|MixedInstancesPolicy|DesiredConfiguration|Preferences|PlacementGroup|Operator)/,
+    "Refused, or recorded.",
+  ],
+  [/^autoscaling\.\w+\.(?:TargetTrackingConfiguration|PredictiveScaling)/, "A metric, which is no resource."],
   [/^application-autoscaling\.Describe\w+\.\w*Resource/, "Narrows a list of the account."],
   [/^application-autoscaling\.\w+\.RoleARN$/, "Recorded for no one: the service-linked role is used."],
   [/^cloudwatch\.DescribeAlarms\./, "A list is asked for every alarm of the account."],

@@ -53,6 +53,7 @@ export const TYPES = {
   trustStore: { types: ["truststore"], conditionKey: undefined },
   balancerPart: { types: ["loadbalancer"], conditionKey: undefined },
 
+  autoScalingGroup: { types: ["autoScalingGroup"], conditionKey: undefined },
   scalableTarget: { types: ["scalable-target"], conditionKey: undefined },
   scalableTargetArn: { types: ["scalable-target"], conditionKey: undefined },
 
@@ -232,6 +233,16 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^iam\.(?!Upload)\w+\.ServerCertificateName$/, "serverCertificate"],
   [/^sts\.AssumeRole\.RoleArn$/, "assumedRole"],
 
+  [/^autoscaling\.(?!Create|Describe|TerminateI)\w+\.AutoScalingGroupName$/, "autoScalingGroup"],
+  [/^autoscaling\.(?!CreateAuto)\w+\.Tags\[\]\.ResourceId$/, "autoScalingGroup"],
+  [
+    /^autoscaling\.(?:Create|Update)AutoScalingGroup\.(?:MixedInstancesPolicy\.LaunchTemplate\.LaunchTemplateSpecification|LaunchTemplate)\.LaunchTemplateId$/,
+    "launchTemplate",
+  ],
+  [
+    /^autoscaling\.(?:Create|Update)AutoScalingGroup\.(?:MixedInstancesPolicy\.LaunchTemplate\.LaunchTemplateSpecification|LaunchTemplate)\.LaunchTemplateName$/,
+    "launchTemplateName",
+  ],
   [/^application-autoscaling\.(?!Describe)\w+\.ResourceId$/, "scalableTarget"],
   [/^application-autoscaling\.\w+\.ResourceARN$/, "scalableTargetArn"],
   [/^cloudwatch\.(?!DescribeAlarms\.)\w+\.(?:AlarmName|AlarmNames\[\])$/, "alarm"],

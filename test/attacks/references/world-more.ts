@@ -274,6 +274,19 @@ async function moreOfSmallServices(send: Send, defaults: Defaults): Promise<void
   const { ServiceNamespace, ScalableDimension, ResourceId, PolicyType, ...rest } = policy;
   const named = { ServiceNamespace, ScalableDimension };
   for (const name of ["more-1", "more-2"]) {
+    const group = { AutoScalingGroupName: name };
+    await send("autoscaling", "CreateAutoScalingGroup", {
+      ...{ ...group, MinSize: 0, MaxSize: 0, AvailabilityZones: ["eu-south-1a"] },
+      ...{ LaunchTemplate: { LaunchTemplateName: "prod" }, Tags: [{ Key: "a", Value: name }] },
+    });
+    const policy = { PolicyName: name, AdjustmentType: "ExactCapacity", ScalingAdjustment: 0 };
+    await send("autoscaling", "PutScalingPolicy", { AutoScalingGroupName: "prod", ...policy });
+    const action = { ScheduledActionName: name, Recurrence: "0 1 * * *", MaxSize: 0 };
+    await send("autoscaling", "PutScheduledUpdateGroupAction", { AutoScalingGroupName: "prod", ...action });
+    await send("autoscaling", "PutNotificationConfiguration", {
+      ...{ ...group, TopicARN: "arn:aws:sns:eu-south-1:000000000000:prod" },
+      NotificationTypes: ["autoscaling:EC2_INSTANCE_LAUNCH"],
+    });
     const target = { ...named, ResourceId: `service/prod/${name}` };
     await send("application-autoscaling", "RegisterScalableTarget", {
       ...target,

@@ -8,6 +8,7 @@ import { createEvents } from "./world-events.ts";
 import { createIdentities } from "./world-identities.ts";
 import { createInstances } from "./world-instances.ts";
 import { createNetwork } from "./world-network.ts";
+import { createGroups } from "./world-groups.ts";
 import { createScaling } from "./world-scaling.ts";
 import { createStores } from "./world-stores.ts";
 import { createTasks } from "./world-tasks.ts";
@@ -44,6 +45,7 @@ export async function createWorld(send: Send): Promise<World> {
   const instances = await createInstances(send);
   const tasks = await createTasks(send, network);
   const scaling = await createScaling(send);
+  const groups = await createGroups(send);
   const balancer = await createBalancer(send, network);
   const events = await createEvents(send);
   const codeDeploy = await createCodeDeploy(send, network);
@@ -58,6 +60,7 @@ export async function createWorld(send: Send): Promise<World> {
       ...addresses,
       ...tasks.targets,
       ...scaling.targets,
+      ...groups.targets,
       ...balancer.targets,
       ...codeDeploy.targets,
       ...events.targets,
@@ -72,6 +75,7 @@ export async function createWorld(send: Send): Promise<World> {
         "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0],
       },
       "application-autoscaling": scaling.defaults,
+      autoscaling: groups.defaults,
       codedeploy: codeDeploy.defaults,
       ...events.defaults,
       elbv2: balancer.defaults,

@@ -1,0 +1,53 @@
+/** The part of the reference for EC2 Auto Scaling. */
+export const GROUPS_REFERENCE = `autoscaling:AttachLoadBalancerTargetGroups autoScalingGroup*
+autoscaling:AttachTrafficSources autoScalingGroup*
+autoscaling:CancelInstanceRefresh autoScalingGroup*
+autoscaling:CompleteLifecycleAction autoScalingGroup*
+autoscaling:CreateAutoScalingGroup autoScalingGroup*
+autoscaling:CreateOrUpdateTags autoScalingGroup*
+autoscaling:DeleteAutoScalingGroup autoScalingGroup*
+autoscaling:DeleteLifecycleHook autoScalingGroup*
+autoscaling:DeleteNotificationConfiguration autoScalingGroup*
+autoscaling:DeletePolicy autoScalingGroup*
+autoscaling:DeleteScheduledAction autoScalingGroup*
+autoscaling:DeleteTags autoScalingGroup*
+autoscaling:DescribeAccountLimits
+autoscaling:DescribeAdjustmentTypes
+autoscaling:DescribeAutoScalingGroups
+autoscaling:DescribeAutoScalingInstances
+autoscaling:DescribeAutoScalingNotificationTypes
+autoscaling:DescribeInstanceRefreshes
+autoscaling:DescribeLifecycleHookTypes
+autoscaling:DescribeLifecycleHooks
+autoscaling:DescribeLoadBalancerTargetGroups
+autoscaling:DescribeLoadBalancers
+autoscaling:DescribeMetricCollectionTypes
+autoscaling:DescribeNotificationConfigurations
+autoscaling:DescribePolicies
+autoscaling:DescribeScalingActivities
+autoscaling:DescribeScalingProcessTypes
+autoscaling:DescribeScheduledActions
+autoscaling:DescribeTags
+autoscaling:DescribeTerminationPolicyTypes
+autoscaling:DescribeTrafficSources
+autoscaling:DetachLoadBalancerTargetGroups autoScalingGroup*
+autoscaling:DetachTrafficSources autoScalingGroup*
+autoscaling:DisableMetricsCollection autoScalingGroup*
+autoscaling:EnableMetricsCollection autoScalingGroup*
+autoscaling:EnterStandby autoScalingGroup*
+autoscaling:ExecutePolicy autoScalingGroup*
+autoscaling:ExitStandby autoScalingGroup*
+autoscaling:PutLifecycleHook autoScalingGroup*
+autoscaling:PutNotificationConfiguration autoScalingGroup*
+autoscaling:PutScalingPolicy autoScalingGroup*
+autoscaling:PutScheduledUpdateGroupAction autoScalingGroup*
+autoscaling:RecordLifecycleActionHeartbeat autoScalingGroup*
+autoscaling:ResumeProcesses autoScalingGroup*
+autoscaling:SetDesiredCapacity autoScalingGroup*
+autoscaling:SetInstanceHealth autoScalingGroup*
+autoscaling:SetInstanceProtection autoScalingGroup*
+autoscaling:StartInstanceRefresh autoScalingGroup*
+autoscaling:SuspendProcesses autoScalingGroup*
+autoscaling:TerminateInstanceInAutoScalingGroup autoScalingGroup*
+autoscaling:UpdateAutoScalingGroup autoScalingGroup*
+`;
