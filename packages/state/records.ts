@@ -100,12 +100,8 @@ import type {
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
-import type {
-  DnsChangeRecord,
-  DnsRecordSetRecord,
-  HostedZoneRecord,
-  ZoneCopyRecord,
-} from "./records/route53.ts";
+import type * as checks from "./records/health-checks.ts";
+import type * as dns from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
 import type {
   TopicDeduplicationRecord,
@@ -141,6 +137,7 @@ export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
 export type * from "./records/platform-clock.ts";
 export type * from "./records/rds.ts";
+export type * from "./records/health-checks.ts";
 export type * from "./records/route53.ts";
 export type * from "./records/s3.ts";
 export type * from "./records/secretsmanager.ts";
@@ -260,10 +257,13 @@ export interface Records {
   readonly topicDelivery: TopicDeliveryRecord;
   readonly topicDeduplication: TopicDeduplicationRecord;
   readonly topicSigner: TopicSignerRecord;
-  readonly hostedZone: HostedZoneRecord;
-  readonly dnsRecordSet: DnsRecordSetRecord;
-  readonly dnsChange: DnsChangeRecord;
-  readonly zoneCopy: ZoneCopyRecord;
+  readonly hostedZone: dns.HostedZoneRecord;
+  readonly dnsRecordSet: dns.DnsRecordSetRecord;
+  readonly dnsChange: dns.DnsChangeRecord;
+  readonly zoneCopy: dns.ZoneCopyRecord;
+  readonly healthCheck: checks.HealthCheckRecord;
+  readonly healthCheckStatus: checks.HealthCheckStatusRecord;
+  readonly healthCheckObservation: checks.HealthCheckObservationRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -347,7 +347,9 @@ const DECLARED: IndexesOf = {
     zone: (set) => set.zoneArn,
     /** Record sets whose aliases lead out of the zone, by the target's name. */
     target: (set) => set.alias?.target,
+    healthCheck: (set) => set.healthCheckId,
   },
+  healthCheck: { account: (check) => check.account },
   dnsChange: { account: (change) => change.account },
   zoneCopy: { zone: (copy) => copy.zoneArn },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },

@@ -55,6 +55,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "rds DescribeDBEngineVersions": "there are fewer than the least page",
   "elbv2 DescribeTrustStoreRevocations": "the trust store has no revocation list",
   "sqs ListDeadLetterSourceQueues": "no queue sends to another",
+  "route53 ListHealthChecks": "there is one health check",
   "route53 ListHostedZones": "there is one zone",
   "route53 ListHostedZonesByVPC": "the VPC is in one zone",
   "route53 ListVPCAssociationAuthorizations": "one VPC is authorized",

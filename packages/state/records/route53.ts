@@ -42,6 +42,7 @@ export interface DnsRecordSetRecord {
     | undefined;
   readonly setIdentifier: string | undefined;
   readonly routing: DnsRouting | undefined;
+  readonly healthCheckId?: string | undefined;
 }
 
 /** A change of a zone. The key is `arn:aws:route53:::change/ID`. */

@@ -77,6 +77,12 @@ export const MENTIONS: Listed = [
     "Route 53 asks for the zone; the operation checks who owns the VPC.",
   ],
   [/^route53\.\w+\.ChangeBatch\./, "Parts of the zone that is asked for."],
+  [/^route53\.ListHealthChecks\.Marker$/, "Where a list of the account begins."],
+  [
+    /^route53\.\w+\.(?:HealthCheckConfig\.)?(?:AlarmIdentifier\.\w+|ChildHealthChecks\[\]|FullyQualifiedDomainName)$/,
+    "Of the caller's account alone, or a name that is looked up.",
+  ],
+  [/^route53\.\w+\.(?:HealthCheckConfig\.)?RoutingControlArn$/, "Refused."],
   [/^sns\.CreateTopic\.Name$/, "The name of what is created."],
   [/^sns\.ConfirmSubscription\.TopicArn$/, "The token confirms; whose it is was asked for by Subscribe."],
   [/^sns\.\w+\.SubscriptionArn$/, "AWS knows no resource: the operation checks who owns it."],
