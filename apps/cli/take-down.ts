@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { namingOf, type Naming } from "@gantry/agent";
 import {
   checkOwner,
@@ -8,11 +9,13 @@ import {
   type InstanceSettings,
 } from "@gantry/control-plane";
 import { messageOf } from "@gantry/kernel";
+import { authorityName, thisMachine } from "./commands/ca.ts";
 import { stopControlPlane } from "./control-plane-process.ts";
 import { agentImageTag } from "./platform.ts";
 import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
 import { purgePulledImages } from "./purge-images.ts";
 import { run, succeeds, UserError } from "./run.ts";
+import { changeTrust } from "./trust-stores.ts";
 
 const ENGINE_ANSWER_MS = 10_000;
 
@@ -47,7 +50,10 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
     if (purge) await attempt("images that Gantry pulled", () => purgePulledImages(naming));
     if (purge) await attempt("volumes and images", () => purgeEngine(naming));
   } else problems.push("containers, networks and volumes: Docker Engine does not answer; start it first");
+  if (purge) await attempt("trust in the authority", () => removeTrust(settings, folder));
   if (!purge || problems.length > 0) return { problems, foreign: [] };
+  // Terraform's folder has files and links of Terraform's own.
+  rmSync(join(folder, "terraform"), { recursive: true, force: true });
   const remaining = removeStateFolder(folder);
   const [own, foreign] = [remaining.filter(isOwnPath), remaining.filter((path) => !isOwnPath(path))];
   return {
@@ -56,6 +62,16 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
     ),
     foreign,
   };
+}
+
+/** Removes the instance's authority from the trust stores of this machine, where "gantry ca install" added it. */
+async function removeTrust({ instance }: InstanceSettings, folder: string): Promise<void> {
+  const authority = { name: authorityName(instance), path: join(folder, "ca.pem") };
+  if (!existsSync(authority.path)) return;
+  const failed = (await changeTrust(thisMachine(), authority, "remove")).find(
+    ({ result }) => result === "failed",
+  );
+  if (failed !== undefined) throw new Error(`${failed.store}: ${failed.reason ?? ""}`);
 }
 
 function engineAnswers(): Promise<boolean> {

@@ -14,6 +14,9 @@ import {
   codeDeployHookController,
   deploymentReportController,
   discoveryController,
+  healthCheckController,
+  probeEndpoint,
+  publicNames,
   drainingController,
   expiryController,
   hookController,
@@ -146,6 +149,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
       callApi: (call) => dispatcher.call(call),
       publish: (message) => publishFromService({ ...realDeps, vault }, message),
     }),
+    healthChecks(instance),
     ...eventControllers({ ...deps, dispatcher, logs: instance.logs }),
     ...logReconcilers(instance),
   ];
@@ -170,6 +174,16 @@ function logReconcilers(instance: Instance): readonly Reconciler[] {
       expireLogs: (group, before) => logs.expire(group, before),
     }),
   ];
+}
+
+/** The loop that connects to the endpoints of health checks. */
+function healthChecks({ store, machineClock: clock, ids, log }: Instance): Reconciler {
+  const random = (): number => Number.parseInt(ids.hex(8), 16) / 2 ** 32;
+  const probeDeps = { clock, addressesOf: publicNames(store, random) };
+  return healthCheckController({
+    ...{ store, clock, ids, log },
+    probe: (check, id) => probeEndpoint(probeDeps, check, id),
+  });
 }
 
 /** The loop that issues certificates once their names are validated. */

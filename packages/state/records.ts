@@ -63,6 +63,7 @@ import type {
 import type * as logs from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
+import type * as checks from "./records/health-checks.ts";
 import type * as rds from "./records/rds.ts";
 import type * as route53 from "./records/route53.ts";
 import type { BucketRecord } from "./records/s3.ts";
@@ -91,6 +92,7 @@ export type * from "./records/elbv2.ts";
 export type * from "./records/events.ts";
 export type * from "./records/iam.ts";
 export type * from "./records/kms.ts";
+export type * from "./records/health-checks.ts";
 export type * from "./records/launch-templates.ts";
 export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
@@ -222,6 +224,9 @@ export interface Records extends SsmRecords {
   readonly dnsRecordSet: route53.DnsRecordSetRecord;
   readonly dnsChange: route53.DnsChangeRecord;
   readonly zoneCopy: route53.ZoneCopyRecord;
+  readonly healthCheck: checks.HealthCheckRecord;
+  readonly healthCheckStatus: checks.HealthCheckStatusRecord;
+  readonly healthCheckObservation: checks.HealthCheckObservationRecord;
   readonly discoveryNamespace: cloudMap.DiscoveryNamespaceRecord;
   readonly discoveryService: cloudMap.DiscoveryServiceRecord;
   readonly discoveryInstance: cloudMap.DiscoveryInstanceRecord;
@@ -320,11 +325,13 @@ const DECLARED: IndexesOf = {
     zone: (set) => set.zoneArn,
     /** Record sets whose aliases lead out of the zone, by the target's name. */
     target: (set) => set.alias?.target,
+    healthCheck: (set) => set.healthCheckId,
     /** Record sets of Cloud Map, by the ARN of their service. */
     discoveryService: (set) => set.discoveryServiceArn,
   },
   dnsChange: { account: (change) => change.account },
   zoneCopy: { zone: (copy) => copy.zoneArn },
+  healthCheck: { account: (check) => check.account },
   discoveryNamespace: { place: placeOf },
   discoveryService: { namespace: (service) => service.namespaceArn, place: placeOf },
   discoveryInstance: {

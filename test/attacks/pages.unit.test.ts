@@ -70,6 +70,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "elbv2 DescribeTrustStoreRevocations": "the trust store has no revocation list",
   "ssm DescribeDocumentPermission": "a document is shared with nobody",
   "sqs ListDeadLetterSourceQueues": "no queue sends to another",
+  "route53 ListHealthChecks": "there is one health check",
   "route53 ListHostedZones": "there is one zone",
   "route53 ListHostedZonesByVPC": "the VPC is in one zone",
   "route53 ListVPCAssociationAuthorizations": "one VPC is authorized",

@@ -48,17 +48,24 @@ kms:VerifyMac key*
 route53:AssociateVPCWithHostedZone hostedzone*
 route53:ChangeResourceRecordSets hostedzone*
 route53:ChangeTagsForResource healthcheck hostedzone
+route53:CreateHealthCheck
 route53:CreateHostedZone
 route53:CreateVPCAssociationAuthorization hostedzone*
+route53:DeleteHealthCheck healthcheck*
 route53:DeleteHostedZone hostedzone*
 route53:DeleteVPCAssociationAuthorization hostedzone*
 route53:DisassociateVPCFromHostedZone hostedzone*
 route53:GetAccountLimit
 route53:GetChange change*
 route53:GetDNSSEC hostedzone*
+route53:GetHealthCheck healthcheck*
+route53:GetHealthCheckCount
+route53:GetHealthCheckLastFailureReason healthcheck*
+route53:GetHealthCheckStatus healthcheck*
 route53:GetHostedZone hostedzone*
 route53:GetHostedZoneCount
 route53:GetHostedZoneLimit hostedzone*
+route53:ListHealthChecks
 route53:ListHostedZones
 route53:ListHostedZonesByName
 route53:ListHostedZonesByVPC
@@ -66,6 +73,7 @@ route53:ListResourceRecordSets hostedzone*
 route53:ListTagsForResource healthcheck hostedzone
 route53:ListTagsForResources healthcheck hostedzone
 route53:ListVPCAssociationAuthorizations hostedzone*
+route53:UpdateHealthCheck healthcheck*
 route53:UpdateHostedZoneComment hostedzone*
 secretsmanager:BatchGetSecretValue
 secretsmanager:CancelRotateSecret secret*

@@ -29,12 +29,12 @@ describe.skipIf(!canRunTerraform())(
       await terraform.apply();
       expect(await terraform.plan()).toContain("No changes");
       expect(api.store.list("certificate")[0]).toMatchObject({ issuedAt: expect.any(Number) as number });
-      expect(await terraform.resources()).toHaveLength(13);
+      expect(await terraform.resources()).toHaveLength(20);
     });
 
     it("destroys", async () => {
       await terraform.destroy();
-      for (const kind of ["hostedZone", "dnsRecordSet", "certificate"] as const)
+      for (const kind of ["hostedZone", "dnsRecordSet", "certificate", "healthCheck", "alarm"] as const)
         expect(api.store.keys(kind)).toEqual([]);
     });
   },

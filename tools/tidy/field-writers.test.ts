@@ -60,6 +60,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [`${TRANSACTIONS}discovery.ts`, "packages/api/servicediscovery/health.ts"],
   },
   "zoneCopy.*": { pattern: writesOf("zoneCopy"), writers: [`${TRANSACTIONS}zones.ts`] },
+  "healthCheckStatus.*": {
+    pattern: writesOf("healthCheckStatus", "healthCheckObservation"),
+    writers: [`${TRANSACTIONS}health-checks.ts`],
+  },
   "topicMessage.*": {
     pattern: writesOf("topicMessage", "topicDelivery"),
     writers: [`${TRANSACTIONS}topics.ts`, `${CONTROLLERS}topics/topic-delivery-controller.ts`],

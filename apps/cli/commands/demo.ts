@@ -4,6 +4,7 @@ import { portOf } from "./up.ts";
 
 /** Sets up all prerequisites and runs the example website. */
 export async function run(call: Call): Promise<number> {
-  await runDemo(call.deps, call.folder, { port: portOf(call), json: call.flag("json") });
+  const options = { port: portOf(call), json: call.flag("json"), terraform: call.flag("terraform") };
+  await runDemo(call.deps, call.folder, options);
   return 0;
 }

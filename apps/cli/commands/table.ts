@@ -33,7 +33,14 @@ const COMMANDS: readonly Command[] = [
   {
     name: "demo",
     summary: "set up everything and run the example website",
-    options: { port: PORT, json: JSON_OUTPUT },
+    options: {
+      port: PORT,
+      terraform: {
+        type: "boolean",
+        help: "create the infrastructure with Terraform: that of the talk, with CodeDeploy, DNS and a bastion",
+      },
+      json: JSON_OUTPUT,
+    },
     load: () => import("./demo.ts"),
   },
   {
@@ -157,7 +164,11 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "ca",
-    summary: "show where the certificate authority is, and how to trust it",
+    summary: "show the certificate authority and how to trust it, or have this machine trust it",
+    details:
+      "print prints the certificate. install adds it to the trust stores of the system (as root), Chromium, " +
+      "Firefox and Java, and remove removes it from them.",
+    words: { usage: "[print | install | remove]", min: 0, max: 1, choices: ["print", "install", "remove"] },
     options: { pem: { type: "boolean", help: "print the certificate itself" } },
     load: () => import("./ca.ts"),
   },

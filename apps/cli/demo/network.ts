@@ -54,9 +54,15 @@ const CREATED = "A response contains the resource that the request created.";
 
 type Ec2 = Clients["ec2"];
 
+const filters = [{ Name: "tag:Project", Values: ["fileshare"] }];
+
+/** Whether the demo's VPC is there, however it was made. */
+export async function hasNetwork({ ec2 }: Clients): Promise<boolean> {
+  return ((await ec2.send(new DescribeVpcsCommand({ Filters: filters }))).Vpcs ?? []).length > 0;
+}
+
 /** Finds the network by its tags, or creates it. */
 export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<DemoNetwork> {
-  const filters = [{ Name: "tag:Project", Values: ["fileshare"] }];
   const { Vpcs = [] } = await ec2.send(new DescribeVpcsCommand({ Filters: filters }));
   const [known] = Vpcs;
   if (known?.VpcId !== undefined) {

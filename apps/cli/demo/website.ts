@@ -234,12 +234,12 @@ export async function waitUntilSteady(deps: PlatformDeps, { ecs }: Clients): Pro
       new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }),
     );
     const [service] = services;
-    if (
-      service?.deployments?.length === 1 &&
-      service.runningCount === service.desiredCount &&
-      service.deployments[0]?.rolloutState === "COMPLETED"
-    )
-      return;
+    // A service that CodeDeploy deploys has task sets instead of deployments.
+    const { deployments = [], taskSets = [] } = service ?? {};
+    const isSteady =
+      (deployments.length === 1 && deployments[0]?.rolloutState === "COMPLETED") ||
+      (taskSets.length === 1 && taskSets[0]?.stabilityStatus === "STEADY_STATE");
+    if (isSteady && service?.runningCount === service?.desiredCount) return;
     if (deps.clock.now() > deadline)
       throw new UserError(
         `The website's service did not reach a steady state within ${STEADY_WAIT_MS / 60_000} minutes. ` +

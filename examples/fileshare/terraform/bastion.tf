@@ -25,15 +25,14 @@ resource "aws_instance" "bastion" {
     encrypted   = true
     volume_size = 8
     volume_type = "gp3"
-
-    tags = { Name = "${var.name}-bastion" }
   }
 
-  tags = { Name = "${var.name}-bastion" }
+  tags        = { Name = "${var.name}-bastion" }
+  volume_tags = { Name = "${var.name}-bastion" }
 
-  # A newer image does not replace the machine.
+  # A newer image does not replace the machine, and the provider does not read the volume tags of an imported one.
   lifecycle {
-    ignore_changes = [ami]
+    ignore_changes = [ami, volume_tags]
   }
 }
 

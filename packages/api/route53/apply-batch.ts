@@ -4,7 +4,7 @@ import type { DnsRecordSetRecord, HostedZoneRecord, Reader, Transaction } from "
 import { publicAddressesOf, recordSetKey } from "@gantry/state/transactions/zones";
 import { ApiError } from "./api-error.ts";
 import { RECORD_SETS_MAX } from "./hosted-zones.ts";
-import { invalidInput, presentName } from "./lookups.ts";
+import { findHealthCheck, invalidInput, presentName } from "./lookups.ts";
 import { toRecordSet } from "./record-set.ts";
 import { valueProblem } from "./record-values.ts";
 
@@ -19,8 +19,8 @@ interface Planned {
 }
 
 /**
- * Applies a batch to a zone: all changes, or none. Errors: InvalidInput, and InvalidChangeBatch with a sentence
- * for each change that cannot be made.
+ * Applies a batch to a zone: all changes, or none. Errors: InvalidInput, NoSuchHealthCheck, and InvalidChangeBatch with
+ * a sentence for each change that cannot be made.
  */
 export function applyBatch(tx: Transaction, zone: HostedZoneRecord, changes: readonly sdk.Change[]): void {
   if (changes.length === 0) throw invalidInput("The change batch has no changes.");
@@ -33,6 +33,8 @@ export function applyBatch(tx: Transaction, zone: HostedZoneRecord, changes: rea
   checkSize(planned);
   const problems: string[] = [];
   for (const each of planned) {
+    if (each.action !== "DELETE" && each.set.healthCheckId !== undefined)
+      findHealthCheck(tx, zone, each.set.healthCheckId);
     const problem = problemOf(zone, each.set) ?? changeProblem(tx, each);
     if (problem === undefined) change(tx, each);
     else problems.push(problem);
@@ -101,8 +103,8 @@ function changeProblem(tx: Transaction, { action, set }: Planned): string | unde
 }
 
 function isSame(one: DnsRecordSetRecord, other: DnsRecordSetRecord): boolean {
-  const textOf = ({ ttl, values, alias, routing }: DnsRecordSetRecord) =>
-    JSON.stringify([ttl ?? null, values.toSorted(), alias ?? null, routing ?? null]);
+  const textOf = ({ ttl, values, alias, routing, healthCheckId }: DnsRecordSetRecord) =>
+    JSON.stringify([ttl ?? null, values.toSorted(), alias ?? null, routing ?? null, healthCheckId ?? null]);
   return textOf(one) === textOf(other);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Route 53: hosted zones and their record sets, which the resolvers of VPCs and the instance's DNS port answer from.
+ * Route 53: hosted zones and their record sets, which the resolvers of VPCs and the instance's DNS port answer from,
+ * and health checks, which decide between record sets.
  * A change is in sync once every connected node's resolvers have it. What is refused or not as on AWS: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-route-53";
@@ -8,6 +9,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { refusing } from "./api-error.ts";
 import { changeOperations } from "./changes.ts";
+import { healthCheckOperations } from "./health-checks.ts";
 import { zoneOperations } from "./hosted-zones.ts";
 import { listOperations } from "./list-zones.ts";
 import { REFUSED } from "./members.ts";
@@ -24,6 +26,7 @@ export function route53Service(deps: ApiDeps): ServiceModule {
     ...listOperations(deps),
     ...associationOperations(deps),
     ...changeOperations(deps),
+    ...healthCheckOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {

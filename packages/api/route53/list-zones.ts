@@ -6,6 +6,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { ApiError } from "./api-error.ts";
+import { HEALTH_CHECKS_MAX } from "./health-checks.ts";
 import { presentZone, RECORD_SETS_MAX, ZONE_VPCS_MAX, ZONES_MAX } from "./hosted-zones.ts";
 import { findVpc, findZone, invalidInput, nameOf, presentName } from "./lookups.ts";
 
@@ -32,6 +33,10 @@ export function listOperations(deps: ApiDeps) {
       };
     },
     GetAccountLimit(input, { account }) {
+      if (input.Type === "MAX_HEALTH_CHECKS_BY_OWNER") {
+        const checks = store.countBy("healthCheck", "account", account);
+        return { Limit: { Type: input.Type, Value: HEALTH_CHECKS_MAX }, Count: checks };
+      }
       if (input.Type !== "MAX_HOSTED_ZONES_BY_OWNER")
         throw invalidInput(`Gantry does not support the limit ${input.Type ?? ""}.`);
       const count = store.countBy("hostedZone", "account", account);

@@ -1,5 +1,6 @@
 import { normalName } from "@gantry/kernel/dns/dns-name";
-import type { HostedZoneRecord, Reader, ZoneVpc } from "@gantry/state";
+import type { HealthCheckRecord, HostedZoneRecord, Reader, ZoneVpc } from "@gantry/state";
+import { healthCheckArn } from "@gantry/state/transactions/health-checks";
 import { zoneArnOf } from "@gantry/state/transactions/zones";
 import { ApiError } from "./api-error.ts";
 
@@ -42,6 +43,20 @@ export function noSuchZone(id: Given): ApiError {
 
 function shortId(id: Given): string {
   return zoneArnIn(id).split("/").at(-1) ?? "";
+}
+
+/** A health check of the caller's account. Errors: NoSuchHealthCheck. */
+export function findHealthCheck(
+  reader: Reader,
+  { account }: { account: string },
+  id: Given,
+): HealthCheckRecord {
+  const check = reader.get("healthCheck", healthCheckArn(id ?? ""));
+  if (check === undefined || check.account !== account)
+    throw new ApiError("NoSuchHealthCheck", `No health check exists with the specified ID: ${id ?? ""}`, {
+      status: 404,
+    });
+  return check;
 }
 
 /** A VPC as the call names it, of any account. Errors: InvalidVPCId. */

@@ -1,4 +1,5 @@
 import type * as sdk from "@aws-sdk/client-route-53";
+import { healthCheckArn } from "@gantry/state/transactions/health-checks";
 import { changeArn } from "@gantry/state/transactions/zones";
 import { on, type Need, type PermissionTable } from "../common/permissions.ts";
 import { nameOf, zoneArnIn } from "./lookups.ts";
@@ -14,7 +15,17 @@ export function route53Permissions() {
   ];
   const tagged = ({ ResourceId, ResourceType }: { ResourceId?: Given; ResourceType?: Given }) =>
     on(ofType(ResourceType, ResourceId));
+  const check = ({ HealthCheckId }: { HealthCheckId?: Given }): readonly Need[] =>
+    on(healthCheckArn(HealthCheckId ?? ""));
   return {
+    CreateHealthCheck: "*",
+    GetHealthCheck: check,
+    UpdateHealthCheck: check,
+    DeleteHealthCheck: check,
+    ListHealthChecks: "*",
+    GetHealthCheckCount: "*",
+    GetHealthCheckStatus: check,
+    GetHealthCheckLastFailureReason: check,
     CreateHostedZone: ({ VPC }) => [{ resource: "*", ...ofVpc(VPC) }],
     GetHostedZone: byId,
     ListHostedZones: "*",
@@ -67,5 +78,5 @@ function conditionsOf(changes: readonly sdk.Change[]): NonNullable<Need["conditi
 }
 
 function ofType(type: Given, id: Given): string {
-  return type === "healthcheck" ? `arn:aws:route53:::healthcheck/${id ?? ""}` : zoneArnIn(id);
+  return type === "healthcheck" ? healthCheckArn(id ?? "") : zoneArnIn(id);
 }

@@ -38,6 +38,7 @@ export function toRecordSet(zone: HostedZoneRecord, change: sdk.Change): DnsReco
     },
     setIdentifier: SetIdentifier,
     routing: routingOf(set, refuse),
+    ...(set.HealthCheckId === undefined ? {} : { healthCheckId: set.HealthCheckId }),
   };
 }
 
@@ -72,6 +73,7 @@ export function presentRecordSet(set: DnsRecordSetRecord): sdk.ResourceRecordSet
     Type: set.type as sdk.RRType,
     ...(set.setIdentifier === undefined ? {} : { SetIdentifier: set.setIdentifier }),
     ...presentRouting(routing),
+    ...(set.healthCheckId === undefined ? {} : { HealthCheckId: set.healthCheckId }),
     ...(alias === undefined
       ? { TTL: set.ttl, ResourceRecords: set.values.map((Value) => ({ Value })) }
       : {

@@ -13,10 +13,17 @@ export function zoneAssignment(reader: Reader, id: string): ZoneAssignment | und
   return zone && { kind: "zone", key: `zone/${id}`, zone: zoneContent(reader, zone) };
 }
 
-/** The zones that a change can affect: its own, or those with an alias to the load balancer whose addresses change. */
+/**
+ * The zones that a change can affect: its own, those with a record of the health check whose status changes, or those
+ * with an alias to the load balancer whose addresses change.
+ */
 export function zonesOf(reader: Reader, { kind, key }: Change): readonly string[] {
   // Each change of a record set changes the version of its zone, in the same commit.
   if (kind === "hostedZone") return [zoneKeyOf(key)];
+  if (kind === "healthCheckStatus") {
+    const checked = reader.listBy("dnsRecordSet", "healthCheck", key.slice(key.indexOf("/") + 1));
+    return [...new Set(checked.map(({ zoneArn }) => zoneKeyOf(zoneArn)))];
+  }
   const name = kind === "loadBalancer" ? reader.get(kind, key)?.dnsName : balancerNameOf(reader, kind, key);
   if (name === undefined && kind !== "loadBalancer") return [];
   // A load balancer that is gone has no name any more.

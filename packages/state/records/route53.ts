@@ -46,6 +46,7 @@ export interface DnsRecordSetRecord {
   readonly routing: DnsRouting | undefined;
   /** The ARN of the Cloud Map service whose instance the record set is of. */
   readonly discoveryServiceArn?: string | undefined;
+  readonly healthCheckId?: string | undefined;
 }
 
 /** A change of a zone. The key is `arn:aws:route53:::change/ID`. */

@@ -3,6 +3,7 @@ import type { DnsRecordSet, DnsZone } from "@gantry/kernel/dns/zone-content";
 import { Zones } from "@gantry/kernel/dns/zones";
 import type { DnsChangeRecord, DnsRecordSetRecord, HostedZoneRecord } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { isHealthy } from "./health-checks.ts";
 
 /** Changes of an account that are remembered; AWS does not say for how long GetChange finds one. */
 const CHANGES_MAX = 1_000;
@@ -84,8 +85,10 @@ export function isInSync(reader: Reader, zoneArn: string, version: number): bool
     });
 }
 
-/** A zone as the servers have it, with the addresses that its aliases lead to. */
+/** A zone as the servers have it, with the addresses that its aliases lead to and the health of its records. */
 export function zoneContent(reader: Reader, zone: HostedZoneRecord): DnsZone {
+  const sets = recordSetsOf(reader, zone.arn);
+  const isUnhealthy = unhealthyAmong(reader, zone, sets);
   return {
     id: zone.id,
     name: zone.name,
@@ -94,8 +97,30 @@ export function zoneContent(reader: Reader, zone: HostedZoneRecord): DnsZone {
     order: zone.order,
     version: zone.version,
     nameServers: zone.nameServers,
-    recordSets: recordSetsOf(reader, zone.arn).map((set) => recordSetContent(reader, zone, set)),
+    recordSets: sets.map((set) => ({
+      ...recordSetContent(reader, zone, set),
+      ...(isUnhealthy(set) ? { isUnhealthy: true } : {}),
+    })),
   };
+}
+
+/** Aliases that lead to one another and are evaluated. */
+const EVALUATED_MAX = 8;
+
+/**
+ * Whether a record set of the zone is unhealthy: by its health check, or because all records of the zone that its alias
+ * leads to are, if the alias evaluates them.
+ */
+function unhealthyAmong(reader: Reader, zone: HostedZoneRecord, sets: readonly DnsRecordSetRecord[]) {
+  const named = Map.groupBy(sets, ({ name, type }) => `${name} ${type}`);
+  const isUnhealthy = (set: DnsRecordSetRecord, depth = 0): boolean => {
+    const { alias, healthCheckId, type } = set;
+    if (!isHealthy(reader, healthCheckId)) return true;
+    if (alias?.evaluatesHealth !== true || alias.zoneId !== zone.id || depth >= EVALUATED_MAX) return false;
+    const targets = named.get(`${alias.target} ${type}`) ?? [];
+    return targets.length > 0 && targets.every((target) => isUnhealthy(target, depth + 1));
+  };
+  return (set: DnsRecordSetRecord) => isUnhealthy(set);
 }
 
 /** All zones of the instance: what its resolvers answer from once a change is in sync. */

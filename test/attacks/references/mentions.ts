@@ -115,6 +115,12 @@ export const MENTIONS: Listed = [
   ],
   [/^servicediscovery\.\w+\.ResourceARN$/, "AWS knows no resource: the operation checks who owns it."],
   [/^servicediscovery\.GetOperation\.OperationId$/, "AWS knows no resource: an operation of the account."],
+  [/^route53\.ListHealthChecks\.Marker$/, "Where a list of the account begins."],
+  [
+    /^route53\.\w+\.(?:HealthCheckConfig\.)?(?:AlarmIdentifier\.\w+|ChildHealthChecks\[\]|FullyQualifiedDomainName)$/,
+    "Of the caller's account alone, or a name that is looked up.",
+  ],
+  [/^route53\.\w+\.(?:HealthCheckConfig\.)?RoutingControlArn$/, "Refused."],
   [/^sns\.CreateTopic\.Name$/, "The name of what is created."],
   [/^sns\.ConfirmSubscription\.TopicArn$/, "The token confirms; whose it is was asked for by Subscribe."],
   [/^sns\.\w+\.SubscriptionArn$/, "AWS knows no resource: the operation checks who owns it."],

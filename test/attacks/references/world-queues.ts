@@ -44,6 +44,10 @@ export async function createZone(send: Send): Promise<Made> {
   const { HostedZone, ChangeInfo } = made as { HostedZone: { Id: string }; ChangeInfo: { Id: string } }; // As above.
   const [id = "", change = ""] = [HostedZone.Id, ChangeInfo.Id].map((each) => each.split("/").at(-1) ?? "");
   await send("route53", "CreateVPCAssociationAuthorization", { HostedZoneId: id, VPC });
+  const HealthCheckConfig = { Type: "TCP", IPAddress: "192.0.2.1", Port: 80 };
+  const check = { CallerReference: "prod", HealthCheckConfig };
+  const { HealthCheck } = await send("route53", "CreateHealthCheck", check);
+  const { Id: checkId } = HealthCheck as { Id: string }; // As above.
   return {
     targets: [
       {
@@ -58,8 +62,15 @@ export async function createZone(send: Send): Promise<Made> {
         family: "arn:aws:route53:::change/*",
         spellings: [change],
       },
+      {
+        kind: "healthCheck",
+        arns: [`arn:aws:route53:::healthcheck/${checkId}`],
+        family: "arn:aws:route53:::healthcheck/*",
+        spellings: [checkId],
+      },
     ],
     defaults: {
+      ...{ HealthCheckConfig, HealthCheckId: checkId },
       ...{ Name: "new.example.com", CallerReference: "new", ResourceType: "hostedzone" },
       "AssociateVPCWithHostedZone.VPC": { ...VPC, VPCId: other?.VpcId ?? vpc?.VpcId },
       ...{ VPC, VPCId: vpc?.VpcId, VPCRegion: "eu-south-1" },

@@ -85,6 +85,67 @@ resource "aws_route53_record" "blue" {
   }
 }
 
+resource "aws_route53_health_check" "web" {
+  type              = "HTTPS"
+  fqdn              = "www.shop.example"
+  port              = 8443
+  resource_path     = "/health"
+  request_interval  = 10
+  failure_threshold = 2
+  tags              = { Name = "web" }
+}
+
+resource "aws_route53_health_check" "text" {
+  type          = "HTTP_STR_MATCH"
+  ip_address    = "198.18.0.1"
+  port          = 80
+  search_string = "healthy"
+  disabled      = true
+
+  request_interval  = 30
+  failure_threshold = 3
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "errors"
+  namespace           = "Shop"
+  metric_name         = "Errors"
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanThreshold"
+}
+
+resource "aws_route53_health_check" "errors" {
+  type                            = "CLOUDWATCH_METRIC"
+  cloudwatch_alarm_name           = aws_cloudwatch_metric_alarm.errors.alarm_name
+  cloudwatch_alarm_region         = "eu-south-1"
+  insufficient_data_health_status = "Healthy"
+}
+
+resource "aws_route53_health_check" "all" {
+  type                   = "CALCULATED"
+  child_health_threshold = 2
+  child_healthchecks     = [aws_route53_health_check.web.id, aws_route53_health_check.errors.id]
+}
+
+resource "aws_route53_record" "failover" {
+  for_each = { PRIMARY = aws_route53_health_check.all.id, SECONDARY = null }
+
+  zone_id         = aws_route53_zone.public.zone_id
+  name            = "status"
+  type            = "A"
+  ttl             = 5
+  records         = [each.key == "PRIMARY" ? "192.0.2.1" : "192.0.2.2"]
+  set_identifier  = lower(each.key)
+  health_check_id = each.value
+
+  failover_routing_policy {
+    type = each.key
+  }
+}
+
 resource "aws_acm_certificate" "this" {
   domain_name               = "shop.example"
   subject_alternative_names = ["*.shop.example"]
