@@ -1,16 +1,16 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
-import { accountSettingOf, type ClusterRecord } from "@gantry/state";
+import { accountSettingOf, type ClusterRecord, type Reader, type Transaction } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { within } from "../common/place.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { toCapacityProviders, toStrategy } from "./capacity-strategy.ts";
 import { clusterArnOf, clusterOf, findCluster, invalidParameter } from "./lookups.ts";
 import { presentCluster } from "./present-cluster.ts";
-import { connectNamespace } from "./connect-namespace.ts";
 
 /** Clusters. Source: API_CreateCluster and following. */
 export function clusterOperations(deps: ApiDeps) {
@@ -192,4 +192,40 @@ function toInsights(settings: readonly ecs.ClusterSetting[] | undefined): string
       );
   }
   return value;
+}
+
+/**
+ * The ARN of the Cloud Map namespace that a cluster's Service Connect uses, by its name or ARN. A name that no
+ * namespace has makes an HTTP namespace, with the caller's permission.
+ * Source: API_ClusterServiceConnectDefaultsRequest. Errors: NamespaceNotFoundException.
+ */
+function connectNamespace(
+  tx: Transaction,
+  { ids, clock }: Pick<ApiDeps, "ids" | "clock">,
+  context: RequestContext,
+  given: string | undefined,
+): string | undefined {
+  if (given === undefined || given === "") return undefined;
+  const found = namespaceNamed(tx, context, given);
+  if (found !== undefined) return found;
+  if (given.startsWith("arn:"))
+    throw new ApiError("NamespaceNotFoundException", `The specified namespace ${given} could not be found.`);
+  context.authorize("servicediscovery:CreateHttpNamespace", "*");
+  const { account, region } = context;
+  const id = `ns-${ids.upper(16).toLowerCase()}`;
+  const arn = formatArn("servicediscovery", context, `namespace/${id}`);
+  tx.put("discoveryNamespace", arn, {
+    ...{ account, region, arn, id, name: given, type: "HTTP", httpName: given },
+    ...{ description: undefined, creatorRequestId: undefined, zoneArn: undefined, vpcId: undefined },
+    tags: { AmazonECSManaged: "true" },
+    createdAt: clock.now(),
+  });
+  return arn;
+}
+
+function namespaceNamed(reader: Reader, context: RequestContext, given: string): string | undefined {
+  if (given.startsWith("arn:")) return within(reader.get("discoveryNamespace", given), context)?.arn;
+  return reader
+    .listBy("discoveryNamespace", "place", `${context.account}/${context.region}`)
+    .find(({ name, type }) => name === given && type !== "DNS_PUBLIC")?.arn;
 }

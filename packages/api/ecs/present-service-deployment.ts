@@ -7,8 +7,7 @@ import {
 } from "@gantry/state";
 import { presentDeploymentConfiguration, presentRollout } from "./deployment-configuration.ts";
 import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
-import { presentLoadBalancers } from "./service-load-balancers.ts";
-import { presentServiceRegistries } from "./service-registries.ts";
+import { presentLoadBalancers, presentServiceRegistries } from "./service-load-balancers.ts";
 
 const ALL = 100;
 

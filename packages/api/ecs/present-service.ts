@@ -15,8 +15,7 @@ import { presentDeploymentConfiguration } from "./deployment-configuration.ts";
 import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { presentPlacement } from "./placement.ts";
-import { presentLoadBalancers } from "./service-load-balancers.ts";
-import { presentServiceRegistries } from "./service-registries.ts";
+import { presentLoadBalancers, presentServiceRegistries } from "./service-load-balancers.ts";
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
 export function presentService(

@@ -8,8 +8,7 @@ import {
 } from "@gantry/state";
 import { presentLowerTags } from "../common/tags.ts";
 import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
-import { presentLoadBalancers } from "./service-load-balancers.ts";
-import { presentServiceRegistries } from "./service-registries.ts";
+import { presentLoadBalancers, presentServiceRegistries } from "./service-load-balancers.ts";
 
 /** A task set as DescribeTaskSets shows it; counts are read from its tasks. */
 export function presentTaskSet(

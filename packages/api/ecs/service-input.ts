@@ -6,8 +6,7 @@ import { toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { toStrategy } from "./capacity-strategy.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
-import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
-import { toServiceRegistries } from "./service-registries.ts";
+import { checkLoadBalancersOf, toLoadBalancers, toServiceRegistries } from "./service-load-balancers.ts";
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 /** Tasks of a service. Source: Amazon ECS Developer Guide, "Amazon ECS service quotas". */

@@ -24,8 +24,7 @@ import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } f
 import { toPlacement } from "./placement.ts";
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
-import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
-import { toServiceRegistries } from "./service-registries.ts";
+import { checkLoadBalancersOf, toLoadBalancers, toServiceRegistries } from "./service-load-balancers.ts";
 import {
   toDesiredCount,
   toFineMetrics,

@@ -18,8 +18,7 @@ import { strategyOf } from "./capacity-strategy.ts";
 import { findCluster, findService, invalidParameter } from "./lookups.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { usableDefinition } from "./service-input.ts";
-import { toLoadBalancers } from "./service-load-balancers.ts";
-import { toServiceRegistries } from "./service-registries.ts";
+import { toLoadBalancers, toServiceRegistries } from "./service-load-balancers.ts";
 import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const SCALE_ALL: TaskSetRecord["scale"] = { value: 100, unit: "PERCENT" };
