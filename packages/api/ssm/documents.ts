@@ -45,7 +45,7 @@ export function documentArn(place: Place, given = ""): string {
 }
 
 /** Errors: InvalidDocument. */
-export function findDocument(reader: Reader, place: Place, name: string | undefined): SsmDocumentRecord {
+function findDocument(reader: Reader, place: Place, name: string | undefined): SsmDocumentRecord {
   const document = reader.get("ssmDocument", documentArn(place, name));
   if (document === undefined || document.account !== place.account || document.region !== place.region)
     throw new ApiError("InvalidDocument", `Document with name ${name} does not exist.`);
