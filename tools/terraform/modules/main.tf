@@ -473,28 +473,6 @@ resource "aws_db_subnet_group" "this" {
   subnet_ids = aws_subnet.this[*].id
 }
 
-resource "aws_db_parameter_group" "this" {
-  name        = "modules"
-  family      = "mysql8.0"
-  description = "Parameters of the modules' databases"
-  parameter {
-    name  = "max_connections"
-    value = var.generation == 1 ? "99" : "{DBInstanceClassMemory/12582880}"
-  }
-  parameter {
-    name         = "performance_schema"
-    value        = "1"
-    apply_method = "pending-reboot"
-  }
-  dynamic "parameter" {
-    for_each = var.generation == 1 ? ["slow_query_log", "log_bin_trust_function_creators"] : ["slow_query_log"]
-    content {
-      name  = parameter.value
-      value = "1"
-    }
-  }
-}
-
 data "aws_ecs_cluster" "this" {
   cluster_name = aws_ecs_cluster.this.name
 }
