@@ -186,6 +186,8 @@ export interface Records {
   readonly ec2Instance: instances.Ec2InstanceRecord;
   readonly instanceConsole: instances.InstanceConsoleRecord;
   readonly volume: instances.VolumeRecord;
+  readonly snapshot: instances.SnapshotRecord;
+  readonly ebsDefaults: instances.EbsDefaultsRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;

@@ -35,6 +35,10 @@ import { instanceTypeOperations } from "./instance-types.ts";
 import { instanceOperations } from "./instances.ts";
 import { keyPairOperations } from "./key-pairs.ts";
 import { newInstanceOperations } from "./new-instance.ts";
+import { ebsDefaultOperations } from "./ebs-defaults.ts";
+import { snapshotOperations } from "./snapshots.ts";
+import { volumeAttachmentOperations } from "./volume-attachments.ts";
+import { volumeModificationOperations } from "./volume-modifications.ts";
 import { volumeOperations } from "./volumes.ts";
 import { asRequests } from "./requests.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
@@ -73,6 +77,10 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...instanceStateOperations(deps),
     ...instanceAttributeOperations(deps),
     ...volumeOperations(deps),
+    ...volumeAttachmentOperations(deps),
+    ...volumeModificationOperations(deps),
+    ...snapshotOperations(deps),
+    ...ebsDefaultOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -5,6 +5,7 @@ import type { Place } from "../common/api-deps.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { findKeyPair } from "./key-pairs.ts";
 import { defaultSecurityGroup, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { volumePermissions } from "./permissions-volumes.ts";
 import { creating, each, need, tagging } from "./needs.ts";
 
 type Given = string | undefined;
@@ -26,6 +27,7 @@ export function instancePermissions(store: Reader) {
     DescribeInstanceStatus: "*",
     DescribeInstanceCreditSpecifications: "*",
     DescribeVolumes: "*",
+    ...volumePermissions(),
     DescribeInstanceAttribute: ofInstance,
     ModifyInstanceMetadataOptions: ofInstance,
     GetConsoleOutput: ofInstance,

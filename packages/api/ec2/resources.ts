@@ -16,6 +16,7 @@ export const RESOURCES = {
   vpcbpa: { kind: "publicAccessExclusion", type: "vpc-block-public-access-exclusion" },
   key: { kind: "keyPair", type: "key-pair" },
   i: { kind: "ec2Instance", type: "instance" },
+  snap: { kind: "snapshot", type: "snapshot" },
   vol: { kind: "volume", type: "volume" },
   eni: { kind: "networkInterface", type: "network-interface" },
 } as const;
