@@ -39,6 +39,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "ec2 DescribeInstanceStatus": "there is one instance",
   "ec2 DescribeInstances": "there is one instance",
   "ec2 DescribeVolumes": "there is one instance",
+  "ec2 DescribeIamInstanceProfileAssociations": "there is one instance",
   "ec2 DescribeSnapshots": "there is no volume to copy",
   "ec2 DescribeVolumesModifications": "no volume is modified",
   "ec2 DescribeTags": "there are fewer tags than the least page",

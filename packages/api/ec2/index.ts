@@ -35,6 +35,8 @@ import { instanceTypeOperations } from "./instance-types.ts";
 import { instanceOperations } from "./instances.ts";
 import { keyPairOperations } from "./key-pairs.ts";
 import { newInstanceOperations } from "./new-instance.ts";
+import { instanceProfileOperations } from "./instance-profiles.ts";
+import { instanceSettingOperations } from "./instance-settings.ts";
 import { ebsDefaultOperations } from "./ebs-defaults.ts";
 import { snapshotOperations } from "./snapshots.ts";
 import { volumeAttachmentOperations } from "./volume-attachments.ts";
@@ -76,6 +78,8 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...instanceOperations(deps),
     ...instanceStateOperations(deps),
     ...instanceAttributeOperations(deps),
+    ...instanceProfileOperations(deps),
+    ...instanceSettingOperations(deps),
     ...volumeOperations(deps),
     ...volumeAttachmentOperations(deps),
     ...volumeModificationOperations(deps),

@@ -39,6 +39,9 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
     "BlockDeviceMappings.Ebs.VolumeId": "a device is found by its name",
   },
   ...VOLUME_RECORDED,
+  MonitorInstances: { MetricCategoryIds: "monitoring is recorded as a whole" },
+  UnmonitorInstances: { MetricCategoryIds: "monitoring is recorded as a whole" },
+  ModifyInstanceCreditSpecification: { ClientToken: "a request that is sent again changes nothing more" },
   RunInstances: {
     AdditionalInfo: "reserved by AWS",
     "BlockDeviceMappings.Ebs.SnapshotId": "the root volume is always made from the image",

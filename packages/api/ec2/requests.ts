@@ -16,6 +16,7 @@ const WORDS: PageWords = {
 /** Source: the Describe operations that have MaxResults and NextToken, EC2 API Reference. */
 const LISTS = {
   DescribeAddressesAttribute: pagedBy(WORDS, "AllocationId"),
+  DescribeIamInstanceProfileAssociations: pagedBy(WORDS, "AssociationId"),
   DescribeImages: pagedBy(WORDS, "ImageId"),
   DescribeInstanceCreditSpecifications: pagedBy(WORDS, "InstanceId"),
   DescribeInstanceStatus: pagedBy(WORDS, "InstanceId"),
