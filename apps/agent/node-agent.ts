@@ -25,6 +25,8 @@ import { connectLink, readCredentials } from "./link.ts";
 const RETRY_FIRST_MS = 100;
 /** A control plane that restarts is found again within this time; an attempt that is refused costs next to nothing. */
 const RETRY_MAX_MS = 200;
+/** Where the data volume is mounted. */
+const DATA_FOLDER = "/data";
 /** This node's certificate and key, and the authority that signs the control plane's. */
 const LINK_FILE = "/run/gantry/link.json";
 
@@ -49,7 +51,7 @@ export async function runNodeAgent(command: string | undefined): Promise<void> {
     naming,
     clock,
     log,
-    dataFolder: "/data",
+    dataFolder: DATA_FOLDER,
     dataPath: setting("GANTRY_DATA_PATH"),
     image: setting("GANTRY_AGENT_IMAGE"),
     rootsFile: "/etc/ssl/certs/ca-certificates.crt",
@@ -76,7 +78,7 @@ function setting(name: string): string {
 
 async function removeRules(programs: PersistentPrograms, naming: Naming): Promise<never> {
   try {
-    await removeHostTraces(programs, naming);
+    await removeHostTraces(programs, naming, DATA_FOLDER);
     process.exit(0);
   } catch (thrown) {
     process.stderr.write(`${messageOf(thrown)}\n`);

@@ -60,6 +60,12 @@ function cpuShare({ cgroupDriver }: EngineFacts): readonly string[] {
   return ["--cpu-shares", String(CPU_WEIGHT), ...parent];
 }
 
+/** Lets a container create and use loop devices, as which EBS volumes are attached. Source: Linux, devices.txt. */
+export const LOOP_DEVICES = [
+  ...["--device-cgroup-rule", "b 7:* rwm"],
+  ...["--device-cgroup-rule", "c 10:237 rwm"],
+] as const;
+
 /** Parameters of `docker run` for the node agent. They contain no secrets. */
 export function agentParameters(
   settings: InstanceSettings,
@@ -85,6 +91,7 @@ export function agentParameters(
     "--init",
     ...cpuShare(facts),
     ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
+    ...LOOP_DEVICES,
     "--security-opt",
     "seccomp=unconfined",
     "--security-opt",

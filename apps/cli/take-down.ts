@@ -10,6 +10,7 @@ import {
 } from "@gantry/control-plane";
 import { messageOf } from "@gantry/kernel";
 import { authorityName, thisMachine } from "./commands/ca.ts";
+import { LOOP_DEVICES } from "./agent-container.ts";
 import { stopControlPlane } from "./control-plane-process.ts";
 import { agentImageTag } from "./platform.ts";
 import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
@@ -18,6 +19,8 @@ import { run, succeeds, UserError } from "./run.ts";
 import { changeTrust } from "./trust-stores.ts";
 
 const ENGINE_ANSWER_MS = 10_000;
+/** The length of the ids that `docker ps -q` prints. */
+const SHORT_ID_LENGTH = 12;
 
 /** The remains after `takeDown`. */
 export interface Leftovers {
@@ -44,7 +47,7 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
     work().catch((thrown: unknown) => void problems.push(`${what}: ${firstLine(messageOf(thrown))}`));
   if (await engineAnswers()) {
     await attempt("containers", () =>
-      deps.progress.step("Stopping containers", () => stopContainers(naming)),
+      deps.progress.step("Stopping containers", () => stopContainers(naming, purge)),
     );
     await attempt("networks and rules of the host", () => removeHostTraces(settings, naming));
     if (purge) await attempt("images that Gantry pulled", () => purgePulledImages(naming));
@@ -91,8 +94,9 @@ const linesOf = (output: string): readonly string[] => output.split("\n").filter
 
 /**
  * Stops the agent first, so that it restarts nothing; databases get the time they need to close their files.
+ * Without `purge` the containers of EC2 instances are kept: their root file systems are part of them.
  */
-async function stopContainers(naming: Naming): Promise<void> {
+async function stopContainers(naming: Naming, purge: boolean): Promise<void> {
   const list = async (...filters: string[]) =>
     linesOf(
       await run("docker", [
@@ -112,10 +116,25 @@ async function stopContainers(naming: Naming): Promise<void> {
   await remove(await list("label=gantry.role=agent"));
   await stop(await list("label=gantry.role=database", "status=running"), 60);
   await stop(await list("label=gantry.role=task", "status=running"), 5);
-  await remove(await list());
-  const remaining = await list();
+  const machines = purge ? [] : await list("label=gantry.role=instance");
+  await stop(machines, 10);
+  const kept = new Set([...machines, ...(await namespaceHoldersOf(machines))]);
+  const holders = (await list()).filter((container) => kept.has(container));
+  await stop(holders, 1);
+  await remove((await list()).filter((container) => !kept.has(container)));
+  const remaining = (await list()).filter((container) => !kept.has(container));
   if (remaining.length > 0)
     throw new Error(`${remaining.join(", ")} could not be removed; see "docker rm -f ${remaining[0]}"`);
+}
+
+/**
+ * The ids, as `docker ps` prints them, of the containers whose network namespaces others join. The engine
+ * stores them by their ids, so that a container that joins another can only be started while that one exists.
+ */
+async function namespaceHoldersOf(containers: readonly string[]): Promise<readonly string[]> {
+  if (containers.length === 0) return [];
+  const modes = linesOf(await run("docker", ["inspect", "-f", "{{.HostConfig.NetworkMode}}", ...containers]));
+  return modes.map((mode) => mode.replace("container:", "").slice(0, SHORT_ID_LENGTH));
 }
 
 /**
@@ -133,6 +152,7 @@ async function removeHostTraces(settings: InstanceSettings, naming: Naming): Pro
       ...["run", "--rm", "--network", "host", "--pid", "host", "--cap-add", "NET_ADMIN"],
       ...["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--label", naming.label],
       ...["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"],
+      ...[...LOOP_DEVICES, "-v", `${naming.volume}:/data`],
       ...["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-e", `GANTRY_INSTANCE=${settings.instance}`],
       ...[image, "remove-host-rules"],
     ]);

@@ -1,5 +1,6 @@
 import type { DnsZone } from "@gantry/kernel/dns/zone-content";
 import type { BalancersAssignment } from "./balancers.ts";
+import type { BlockDevices, VolumeFileAssignment } from "./block-devices.ts";
 
 /**
  * A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's
@@ -167,6 +168,8 @@ export interface PodAssignment {
   readonly metadata: TaskMetadata | undefined;
   /** What the instance metadata service answers; absent for pods that are no instances. */
   readonly instance?: InstanceMetadata;
+  /** Absent for pods that are no instances. */
+  readonly blockDevices?: BlockDevices;
   /** Credentials that the pod's containers may fetch, addressed by the id in the path. */
   readonly credentials: readonly CredentialsAssignment[];
   /** Whether the platform's CA bundle is mounted into the containers. */
@@ -350,6 +353,7 @@ export type Assignment =
   | VpcAssignment
   | BalancersAssignment
   | FolderKeptAssignment
+  | VolumeFileAssignment
   | ZoneAssignment;
 
 /** Settings of the whole node: where tasks reach the platform, and which CA they trust. */

@@ -6,6 +6,7 @@
  */
 export * from "./assignments.ts";
 export * from "./balancers.ts";
+export * from "./block-devices.ts";
 export * from "./framing.ts";
 export * from "./link.ts";
 export * from "./observations.ts";

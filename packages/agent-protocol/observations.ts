@@ -26,6 +26,8 @@ export interface PodObservation {
   readonly pullStoppedAt: number | undefined;
   readonly startedAt: number | undefined;
   readonly executionStoppedAt: number | undefined;
+  /** The EBS volumes that are attached; absent for pods without block devices. */
+  readonly attachedVolumes?: readonly string[];
 }
 
 export interface TargetObservation {
@@ -215,6 +217,8 @@ export type ToControlPlane =
     }
   /** The version of a hosted zone that the node's resolvers answer from. */
   | { readonly type: "zone"; readonly key: string; readonly version: number }
+  /** The file of an EBS volume or snapshot is there, with this size. */
+  | { readonly type: "volumeFile"; readonly key: string; readonly bytes: number }
   /** An assignment that did not pass the agent's checks; nothing of it is done. */
   | { readonly type: "refused"; readonly key: string; readonly problem: string }
   | { readonly type: "imageWanted"; readonly image: string }

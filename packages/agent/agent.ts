@@ -11,6 +11,7 @@ import { FlowCollector } from "./flows/flow-collector.ts";
 import { FolderHandler } from "./handlers/folder-handler.ts";
 import { InterfaceHandler } from "./handlers/interface-handler.ts";
 import { PodHandler } from "./handlers/pod-handler.ts";
+import { VolumeFileHandler } from "./handlers/volume-file-handler.ts";
 import { VpcHandler } from "./handlers/vpc-handler.ts";
 import { ZoneHandler } from "./handlers/zone-handler.ts";
 import { HANDOVER_MS } from "./handover.ts";
@@ -106,6 +107,7 @@ export class Agent {
       interface: this.#interfaces,
       pod: this.#pods,
       folder: new FolderHandler(host.volumes),
+      volumeFile: new VolumeFileHandler(host.blockVolumes, (message) => this.#report(message)),
       balancers: this.#balancers,
       zone: this.#zones,
     };

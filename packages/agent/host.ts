@@ -26,6 +26,7 @@ import { FileSystemSizes } from "./stats/file-system-sizes.ts";
 import { podUsage, type Usage } from "./stats/usage-reader.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
+import { BlockVolumes, detachOwn } from "./volumes/block-volumes.ts";
 import { runFolderOf, Volumes } from "./volumes/volumes.ts";
 
 /** What a VPC's router answers: names, task endpoints, and the route to the AWS services. */
@@ -47,6 +48,7 @@ export interface Host {
   readonly dataPath: string;
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
+  readonly blockVolumes: Pick<BlockVolumes, "ensureFile" | "removeFile" | "apply" | "release">;
   readonly environments: Pick<SecretEnvironments, "prepare" | "release" | "releaseOthers">;
   readonly names: Pick<NameFiles, "ensure" | "mountsOf" | "remove" | "removeOthers">;
   readonly memory: AgentMemory;
@@ -131,6 +133,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
     dataPath,
     limits: new TaskLimits({ log, instance: naming.instance }),
     volumes: new Volumes({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
+    blockVolumes: new BlockVolumes({ dataFolder }),
     environments: new SecretEnvironments({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
     names: new NameFiles({ dataFolder, dataPath }),
     memory: openMemory(join(dataFolder, "agent/assignments.json"), deps.memoryKeys),
@@ -161,11 +164,16 @@ export function linuxHost(deps: LinuxHostDeps): Host {
 
 /**
  * Removes everything that an instance created on the machine except containers: rules, links, mounts, control
- * groups.
+ * groups, and the loop devices of the files in its data volume.
  */
-export async function removeHostTraces(programs: Programs, naming: Naming): Promise<void> {
+export async function removeHostTraces(
+  programs: Programs,
+  naming: Naming,
+  dataFolder: string,
+): Promise<void> {
   const runFolder = runFolderOf(naming.instance);
   const outcomes = await Promise.allSettled([
+    detachOwn(dataFolder),
     removeHostRules(programs, naming),
     new Volumes({ dataFolder: "/nonexistent", dataPath: "/nonexistent", runFolder }).releaseAll(),
     removeAllLimits(naming.instance),
@@ -178,6 +186,6 @@ export async function removeHostTraces(programs: Programs, naming: Naming): Prom
  * may read are mounted separately.
  */
 function tightenFolders(dataFolder: string): void {
-  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy", "programs", "interfaces"])
+  for (const folder of ["", "agent", "efs", "ebs", "rds", "scratch", "haproxy", "programs", "interfaces"])
     ensurePrivateFolder(join(dataFolder, folder));
 }

@@ -145,6 +145,8 @@ export interface Records extends SsmRecords {
   readonly autoScalingGroup: groups.AutoScalingGroupRecord;
   readonly groupInstance: groups.GroupInstanceRecord;
   readonly groupActivity: groups.GroupActivityRecord;
+  readonly snapshot: instances.SnapshotRecord;
+  readonly ebsDefaults: instances.EbsDefaultsRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { ec2Arn } from "@gantry/api/ec2/needs";
 import { RESOURCES } from "@gantry/api/ec2/resources";
 import { glob, type Principal } from "@gantry/iam";
 import { formatArn } from "@gantry/kernel";
@@ -237,7 +238,7 @@ function arnOf(kind: Kind, key: string, place: { account: string; region: string
   if (key.startsWith("arn:")) return key;
   const where = { account: place.account, region: place.region ?? "" };
   const type = Object.values(RESOURCES).find((each) => each.kind === kind)?.type;
-  if (type !== undefined) return formatArn("ec2", where, `${type}/${key}`);
+  if (type !== undefined) return ec2Arn(where, type, key);
   switch (kind) {
     case "fileSystem":
       return formatArn("elasticfilesystem", where, `file-system/${key}`);

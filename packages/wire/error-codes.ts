@@ -132,6 +132,15 @@ type CommonCode =
 /** The SDK has no error classes for EC2. Source: Amazon EC2 API Reference, "Error codes". */
 export type Ec2Code =
   | "CidrConflict"
+  | "IncorrectModificationState"
+  | "IncorrectState"
+  | "InvalidAttachment.NotFound"
+  | "InvalidParameterDependency"
+  | "InvalidSnapshot.InUse"
+  | "InvalidSnapshot.NotFound"
+  | "InvalidVolume.ZoneMismatch"
+  | "InvalidVolumeModification.NotFound"
+  | "VolumeInUse"
   | "IdempotentParameterMismatch"
   | "IncorrectInstanceState"
   | "InstanceLimitExceeded"

@@ -10,6 +10,7 @@ import { PodController, type PodDeps } from "@gantry/agent/pods/pod-controller";
 import { NameFiles } from "@gantry/agent/network/name-files";
 import { LogShipper } from "@gantry/agent/logs/log-shipper";
 import { SecretEnvironments } from "@gantry/agent/secret-environment/secret-environments";
+import { BlockVolumes } from "@gantry/agent/volumes/block-volumes";
 import { runFolderOf, Volumes } from "@gantry/agent/volumes/volumes";
 import type {
   ContainerAssignment,
@@ -26,7 +27,7 @@ const run = promisify(execFile);
 /** The agent's pods on the real engine, without networks: their interfaces are pause containers. */
 export interface LivePods {
   readonly engine: DockerEngine;
-  readonly host: Pick<Host, "limits" | "volumes" | "environments" | "names" | "dataPath">;
+  readonly host: Pick<Host, "blockVolumes" | "limits" | "volumes" | "environments" | "names" | "dataPath">;
   /** The folder of the engine's host in which the instance's secrets are. */
   readonly runFolder: string;
   /** What the agent reported last about each pod, by key. */
@@ -61,6 +62,7 @@ export async function livePods(): Promise<LivePods> {
     dataPath: dataFolder,
     limits: { ensure: async () => ({ parent: undefined, pidsMax: 512 }), remove: async () => {} },
     volumes,
+    blockVolumes: new BlockVolumes(folders),
     environments,
     names,
   };

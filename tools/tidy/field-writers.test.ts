@@ -197,6 +197,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\.\.\.current, sessionId:/,
     writers: [`${CONTROLLERS}instance/`],
   },
+  "volume.attachment.state": {
+    pattern: /\brecordVolumeFile\(tx|\brecordAttachedVolumes\(tx/,
+    writers: ["packages/controllers/node/node-gateway.ts", "packages/controllers/node/record-instance.ts"],
+  },
   "instanceConsole.*": {
     pattern: writesOf("instanceConsole"),
     writers: [`${CONTROLLERS}node/record-console.ts`, `${CONTROLLERS}instance/`],

@@ -1,6 +1,11 @@
 import { isObject } from "@gantry/kernel";
-import type { Assignment, BalancerPartLeftOut, FolderKeptAssignment } from "@gantry/agent-protocol";
-import { matching, object, oneOf, relativePath, wordOf, type Check } from "./check.ts";
+import type {
+  Assignment,
+  BalancerPartLeftOut,
+  FolderKeptAssignment,
+  VolumeFileAssignment,
+} from "@gantry/agent-protocol";
+import { integer, matching, object, oneOf, optional, relativePath, wordOf, type Check } from "./check.ts";
 import { checkBalancers } from "./check-balancers.ts";
 import { checkPod, checkWarm } from "./check-pod.ts";
 import { checkZone } from "./check-zone.ts";
@@ -17,10 +22,20 @@ export type CheckedAssignment =
     }
   | { readonly type: "refused"; readonly problem: string };
 
+/** Source: EBS User Guide, "Amazon EBS volume constraints": 64 TiB. */
+const VOLUME_BYTES_MAX = 64 * 1024 ** 4;
+
 const folder = object<FolderKeptAssignment>({
   kind: oneOf("folder"),
   key: matching(/^folder\/[A-Za-z0-9-]{1,64}$/, "a folder's key"),
   path: relativePath,
+});
+
+const volumeFile = object<VolumeFileAssignment>({
+  kind: oneOf("volumeFile"),
+  key: matching(/^(?:volume\/vol|snapshot\/snap)-[0-9a-f]{8,40}$/, "a volume's key"),
+  bytes: integer(1, VOLUME_BYTES_MAX),
+  source: optional(matching(/^(?:vol|snap)-[0-9a-f]{8,40}$/, "the id of a volume or snapshot")),
 });
 
 /**
@@ -47,6 +62,7 @@ export function checkAssignment(value: unknown): CheckedAssignment {
     pod: checkPod,
     interface: checkWarm,
     folder,
+    volumeFile,
     zone: checkZone,
   };
   const kind = wordOf(value["kind"]);

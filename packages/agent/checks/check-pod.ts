@@ -1,3 +1,4 @@
+import { DEVICE_MINOR_MIN, DEVICES_MAX, type BlockDevices } from "@gantry/agent-protocol";
 import type {
   ContainerAssignment,
   CredentialsAssignment,
@@ -225,6 +226,30 @@ const instance = object<InstanceMetadata>({
   roleName: optional(text),
 });
 
+/** Loop devices below are the machine's own; the kernel's numbers have 20 bits. */
+const MINOR = integer(DEVICE_MINOR_MIN, 2 ** 20 - 1);
+
+const deviceFields = object<BlockDevices>({
+  firstMinor: MINOR,
+  attached: list(
+    object<BlockDevices["attached"][number]>({
+      minor: MINOR,
+      volumeId: matching(/^vol-[0-9a-f]{8,40}$/, "the id of a volume"),
+      names: list(matching(/^(?:sd|xvd)[a-z]{1,2}$/, "the name of a device")),
+    }),
+  ),
+});
+
+/** The devices of a pod are of its own range: another pod's number would give it that pod's volume. */
+const blockDevices: Check = (value, path) => {
+  const problem = deviceFields(value, path);
+  if (problem !== undefined) return problem;
+  const { firstMinor, attached } = value as BlockDevices; // Just checked.
+  const isOwn = (minor: number) => minor >= firstMinor && minor < firstMinor + DEVICES_MAX;
+  if (firstMinor % DEVICES_MAX !== 0) return `${path}.firstMinor is not the first of a range`;
+  return attached.every(({ minor }) => isOwn(minor)) ? undefined : `${path} has a device of another pod`;
+};
+
 /** Checks a pod: a task, an instance or a system task. */
 export const checkPod: Check = object<PodAssignment>({
   kind: oneOf("pod"),
@@ -242,6 +267,7 @@ export const checkPod: Check = object<PodAssignment>({
   restart: boolean,
   metadata: optional(metadata),
   instance: optional(instance),
+  blockDevices: optional(blockDevices),
   credentials: list(credentials),
   trustBundle: boolean,
 });

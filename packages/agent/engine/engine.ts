@@ -68,6 +68,8 @@ export interface ContainerSpec {
   readonly capabilitiesAdd: readonly string[];
   readonly capabilitiesDrop: readonly string[];
   readonly securityOptions: readonly string[];
+  /** Device numbers that the container may open besides the engine's, as rules of device control groups. */
+  readonly deviceRules?: readonly string[];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly stopSignal: string | undefined;

@@ -1,4 +1,9 @@
-import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol";
+import {
+  DEVICES_MAX,
+  type BlockDevices,
+  type ContainerAssignment,
+  type PodAssignment,
+} from "@gantry/agent-protocol";
 import { present } from "@gantry/kernel";
 import type { ContainerSpec, MountSpec } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
@@ -76,13 +81,20 @@ export function containerSpec(
     capabilitiesAdd: container.capabilitiesAdd,
     capabilitiesDrop: container.capabilitiesDrop,
     securityOptions: [],
+    deviceRules: deviceRules(pod.blockDevices),
     ulimits: container.ulimits,
     sysctls: container.sysctls,
     stopSignal: undefined,
     healthCheck: container.healthCheck,
-    restartAlways: false,
-    logsMaxMiB: 16,
+    ...{ restartAlways: false, logsMaxMiB: 16 },
   };
+}
+
+/** The pod's own loop devices. Block devices with the major number 7 are loop devices. */
+function deviceRules(devices: BlockDevices | undefined): readonly string[] {
+  if (devices === undefined) return [];
+  const { firstMinor } = devices;
+  return Array.from({ length: DEVICES_MAX }, (_, index) => `b 7:${firstMinor + index} rw`);
 }
 
 /** The labels by which an agent finds the container and its image again. */

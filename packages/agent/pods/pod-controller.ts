@@ -1,5 +1,5 @@
 import type { ContainerAssignment, PodAssignment, PodObservation } from "@gantry/agent-protocol";
-import { present, type Clock, type Logger } from "@gantry/kernel";
+import { messageOf, present, type Clock, type Logger } from "@gantry/kernel";
 import { EngineError, type Engine, type EngineContainer } from "../engine/engine.ts";
 import type { LogShipper } from "../logs/log-shipper.ts";
 import type { Host } from "../host.ts";
@@ -26,6 +26,7 @@ interface PodMemory {
   connectivityAt: number | undefined;
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
+  attachedVolumes: readonly string[] | undefined;
   interfaceReady: boolean;
   /** Images that the engine had lost when a container was to be created from them. */
   readonly lostImages: Set<string>;
@@ -54,7 +55,7 @@ export interface RestartMemory {
 export interface PodDeps {
   readonly engine: Engine;
   readonly interfaces: NetworkInterfaces;
-  readonly host: Pick<Host, "limits" | "volumes" | "environments" | "names" | "dataPath">;
+  readonly host: Pick<Host, "blockVolumes" | "limits" | "volumes" | "environments" | "names" | "dataPath">;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
@@ -69,6 +70,8 @@ export interface PodDeps {
 const PASSES_MAX = 20;
 const ROUTER_LOOK_MS = 100;
 const CRASH_LOOP_MS = 1_000;
+/** How often devices are tried again: one that a file system holds is free once that is unmounted. */
+const DEVICES_LOOK_MS = 2_000;
 
 /** Brings each pod of this node to its desired state, by one observation and one set of steps at a time. */
 export class PodController {
@@ -102,10 +105,11 @@ export class PodController {
         continue;
       }
       const steps = planPod(pod, view);
+      memory.attachedVolumes = await this.#applyDevices(pod, view);
       this.#report(pod, view, memory);
       if (steps.length === 0) {
         await this.#refreshFiles(pod, memory);
-        return lookAgainIn(pod, view);
+        return devicesAreSet(pod, memory) ? lookAgainIn(pod, view) : DEVICES_LOOK_MS;
       }
       try {
         await allOf(
@@ -142,6 +146,7 @@ export class PodController {
     for (const container of there) this.#deps.restarts.delete(container.id);
     await host.limits.remove(pod.key);
     await host.volumes.release(pod);
+    await host.blockVolumes.release(pod);
     await host.environments.release(pod);
     for (const path of pod.purge) await host.volumes.removeFolder(path);
     this.#memory.delete(pod.key);
@@ -162,6 +167,7 @@ export class PodController {
           connectivityAt: undefined,
           pullStartedAt: undefined,
           pullStoppedAt: undefined,
+          attachedVolumes: undefined,
           interfaceReady: false,
           images: new Map(),
           lostImages: new Set(),
@@ -202,6 +208,21 @@ export class PodController {
     };
   }
 
+  /**
+   * Attaches and detaches volumes while the container runs or has stopped. A volume that cannot be attached does
+   * not keep the instance from running: it is tried again with the next reconcile.
+   */
+  async #applyDevices(pod: PodAssignment, view: PodView): Promise<readonly string[] | undefined> {
+    if (pod.blockDevices === undefined) return undefined;
+    const running = [...view.containers.values()].find((container) => container.state === "running");
+    try {
+      return await this.#deps.host.blockVolumes.apply(pod.blockDevices, running?.pid);
+    } catch (thrown) {
+      this.#deps.log.warn("A volume could not be attached", { pod: pod.key, reason: messageOf(thrown) });
+      return undefined;
+    }
+  }
+
   #followLogs(pod: PodAssignment, view: PodView): void {
     for (const container of pod.containers) {
       const there = view.containers.get(container.name);
@@ -211,8 +232,11 @@ export class PodController {
   }
 
   #report(pod: PodAssignment, view: PodView, memory: PodMemory): void {
-    const { connectivityAt, pullStartedAt, pullStoppedAt } = memory;
-    const observation = observePod(pod, view, { connectivityAt, pullStartedAt, pullStoppedAt });
+    const { connectivityAt, pullStartedAt, pullStoppedAt, attachedVolumes } = memory;
+    const observation = {
+      ...observePod(pod, view, { connectivityAt, pullStartedAt, pullStoppedAt }),
+      ...(attachedVolumes === undefined ? {} : { attachedVolumes }),
+    };
     const text = JSON.stringify(observation);
     if (text === memory.reported) return;
     memory.reported = text;
@@ -244,9 +268,7 @@ export class PodController {
           return;
         }
         case "startContainer":
-          // Mounts that were attached when the container was created may have been lost with a reboot.
-          await this.#deps.host.volumes.prepare(pod);
-          await this.#deps.host.environments.prepare(pod, step.container);
+          await this.#prepareAgain(step.container, pod);
           await engine.startContainer(step.id);
           if (step.isRestart) this.#deps.restarts.add(step.id);
           return;
@@ -287,6 +309,12 @@ export class PodController {
     if (files === memory.files) return;
     await this.#deps.host.volumes.prepare(pod);
     memory.files = files;
+  }
+
+  /** What a container was created with besides its own: mounts and limits may have been lost with a reboot. */
+  async #prepareAgain(container: ContainerAssignment, pod: PodAssignment): Promise<void> {
+    const { volumes, limits, environments } = this.#deps.host;
+    await Promise.all([volumes.prepare(pod), limits.ensure(pod), environments.prepare(pod, container)]);
   }
 
   async #pull(container: ContainerAssignment, pod: PodAssignment, memory: PodMemory): Promise<void> {
@@ -346,6 +374,13 @@ export class PodController {
       reading.abort();
     }
   }
+}
+
+/** Whether exactly the assigned volumes are attached. */
+function devicesAreSet({ blockDevices }: PodAssignment, { attachedVolumes }: PodMemory): boolean {
+  if (blockDevices === undefined) return true;
+  const wanted = blockDevices.attached.map(({ volumeId }) => volumeId);
+  return wanted.toSorted().join() === attachedVolumes?.toSorted().join();
 }
 
 /** Whether an error stops the task, with its reason; all other errors are retried. */

@@ -37,6 +37,12 @@ import { keyPairOperations } from "./key-pairs.ts";
 import { launchTemplateOperations } from "./launch-templates.ts";
 import { launchTemplateVersionOperations } from "./launch-template-versions.ts";
 import { newInstanceOperations } from "./new-instance.ts";
+import { instanceProfileOperations } from "./instance-profiles.ts";
+import { instanceSettingOperations } from "./instance-settings.ts";
+import { ebsDefaultOperations } from "./ebs-defaults.ts";
+import { snapshotOperations } from "./snapshots.ts";
+import { volumeAttachmentOperations } from "./volume-attachments.ts";
+import { volumeModificationOperations } from "./volume-modifications.ts";
 import { volumeOperations } from "./volumes.ts";
 import { asRequests } from "./requests.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
@@ -76,7 +82,13 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...instanceOperations(deps),
     ...instanceStateOperations(deps),
     ...instanceAttributeOperations(deps),
+    ...instanceProfileOperations(deps),
+    ...instanceSettingOperations(deps),
     ...volumeOperations(deps),
+    ...volumeAttachmentOperations(deps),
+    ...volumeModificationOperations(deps),
+    ...snapshotOperations(deps),
+    ...ebsDefaultOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -24,6 +24,55 @@ const launch = async (input: Partial<ec2.RunInstancesCommandInput> = {}) => {
   return Instances?.[0] ?? {};
 };
 
+it("an instance gets, changes and loses its profile, monitoring and credits", async () => {
+  const identities = new iam.IAMClient(api.client());
+  for (const InstanceProfileName of ["given", "other"])
+    await identities.send(new iam.CreateInstanceProfileCommand({ InstanceProfileName }));
+  const InstanceId = (await launch()).InstanceId ?? "";
+  const byName = { InstanceId, IamInstanceProfile: { Name: "given" } };
+  const made = await client.send(new ec2.AssociateIamInstanceProfileCommand(byName));
+  const AssociationId = made.IamInstanceProfileAssociation?.AssociationId;
+  await expect(client.send(new ec2.AssociateIamInstanceProfileCommand(byName))).rejects.toThrow("existing");
+  const described = async (input: ec2.DescribeIamInstanceProfileAssociationsCommandInput) =>
+    (await client.send(new ec2.DescribeIamInstanceProfileAssociationsCommand(input)))
+      .IamInstanceProfileAssociations;
+  const Filters = [{ Name: "instance-id", Values: [InstanceId] }];
+  expect(await described({ Filters, MaxResults: 5 })).toMatchObject([{ AssociationId, State: "associated" }]);
+  const Arn = "arn:aws:iam::000000000000:instance-profile/other";
+  const other = { AssociationId, IamInstanceProfile: { Arn } };
+  await client.send(new ec2.ReplaceIamInstanceProfileAssociationCommand(other));
+  const [replaced] = (await described({ Filters })) ?? [];
+  expect(replaced?.IamInstanceProfile?.Arn).toBe(Arn);
+  const now = { AssociationId: replaced?.AssociationId };
+  expect(await described({ AssociationIds: [now.AssociationId ?? ""] })).toHaveLength(1);
+  await client.send(new ec2.DisassociateIamInstanceProfileCommand(now));
+  expect(await described({ Filters })).toEqual([]);
+  await expect(client.send(new ec2.DisassociateIamInstanceProfileCommand(now))).rejects.toThrow("was given");
+
+  const shown = async () =>
+    (await client.send(new ec2.DescribeInstancesCommand({ InstanceIds: [InstanceId] }))).Reservations?.[0]
+      ?.Instances?.[0];
+  const monitored = { InstanceIds: [InstanceId], MetricCategoryIds: ["m"] };
+  await client.send(new ec2.MonitorInstancesCommand(monitored));
+  expect((await shown())?.Monitoring?.State).toBe("enabled");
+  await client.send(new ec2.UnmonitorInstancesCommand(monitored));
+  expect((await shown())?.Monitoring?.State).toBe("disabled");
+  const credits = (CpuCredits: string, id = InstanceId) =>
+    client.send(
+      new ec2.ModifyInstanceCreditSpecificationCommand({
+        ...{ InstanceCreditSpecifications: [{ InstanceId: id, CpuCredits }], ClientToken: "t" },
+      }),
+    );
+  await credits("standard");
+  const specifications = new ec2.DescribeInstanceCreditSpecificationsCommand({ InstanceIds: [InstanceId] });
+  expect((await client.send(specifications)).InstanceCreditSpecifications).toMatchObject([
+    { CpuCredits: "standard" },
+  ]);
+  await expect(credits("endless")).rejects.toThrow("CpuCredits");
+  const large = (await launch({ InstanceType: "m5.large" })).InstanceId ?? "";
+  expect((await credits("standard", large)).UnsuccessfulInstanceCreditSpecifications).toHaveLength(1);
+});
+
 describe("RunInstances", () => {
   it.each([
     [{ Monitoring: { Enabled: true } }, { Monitoring: { State: "enabled" } }],
@@ -98,7 +147,7 @@ describe("RunInstances", () => {
   });
 
   it.each(Object.values(ec2.VolumeType))("makes a root volume of the type %s", async (VolumeType) => {
-    const Ebs = { VolumeType, DeleteOnTermination: false, KmsKeyId: "alias/aws/ebs" };
+    const Ebs = { VolumeType, DeleteOnTermination: false, Encrypted: true, KmsKeyId: "alias/aws/ebs" };
     const { BlockDeviceMappings } = await launch({
       BlockDeviceMappings: [
         { DeviceName: "/dev/xvda", Ebs },
@@ -107,11 +156,13 @@ describe("RunInstances", () => {
     });
     const VolumeIds = [BlockDeviceMappings?.[0]?.Ebs?.VolumeId ?? ""];
     const { Volumes } = await client.send(new ec2.DescribeVolumesCommand({ VolumeIds }));
-    expect(Volumes).toMatchObject([{ VolumeType, KmsKeyId: "alias/aws/ebs" }]);
+    expect(Volumes).toMatchObject([
+      { VolumeType, Encrypted: true, KmsKeyId: "arn:aws:kms:eu-south-1:000000000000:alias/aws/ebs" },
+    ]);
     expect(BlockDeviceMappings?.[0]?.Ebs?.DeleteOnTermination).toBe(false);
   });
 
-  it("records the throughput of the root volume, and refuses other volumes", async () => {
+  it("records the throughput of the root volume", async () => {
     const mapped = (DeviceName: string) => ({
       BlockDeviceMappings: [{ DeviceName, Ebs: { Throughput: 250 } }],
     });
@@ -119,7 +170,6 @@ describe("RunInstances", () => {
     const VolumeIds = [BlockDeviceMappings?.[0]?.Ebs?.VolumeId ?? ""];
     const { Volumes } = await client.send(new ec2.DescribeVolumesCommand({ VolumeIds }));
     expect(Volumes?.[0]?.Throughput).toBe(250);
-    await expect(launch(mapped("/dev/sdf"))).rejects.toThrow("root volume alone");
   });
 
   it("places an instance by its zone, address, interface and group's name", async () => {

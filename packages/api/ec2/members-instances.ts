@@ -1,6 +1,8 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
+import { VOLUME_RECORDED, VOLUME_REFUSED } from "./members-volumes.ts";
+
 /** Members of RunInstances that are recorded and shown as they were given. */
 export const RECORDED_SETTINGS = [
   "CapacityReservationSpecification",
@@ -36,6 +38,10 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
   ModifyInstanceAttribute: {
     "BlockDeviceMappings.Ebs.VolumeId": "a device is found by its name",
   },
+  ...VOLUME_RECORDED,
+  MonitorInstances: { MetricCategoryIds: "monitoring is recorded as a whole" },
+  UnmonitorInstances: { MetricCategoryIds: "monitoring is recorded as a whole" },
+  ModifyInstanceCreditSpecification: { ClientToken: "a request that is sent again changes nothing more" },
   RunInstances: {
     AdditionalInfo: "reserved by AWS",
     "BlockDeviceMappings.Ebs.SnapshotId": "the root volume is always made from the image",
@@ -62,6 +68,7 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
 
 export const INSTANCE_REFUSED: RefusedMembers<typeof sdk> = {
   CreateKeyPair: [["KeyFormat", "pem"]],
+  ...VOLUME_REFUSED,
   ModifyInstanceAttribute: [
     ...(["EnclaveOptions", "Kernel", "Ramdisk", "SriovNetSupport", "EnaSupport"] as const),
     ...(["BlockDeviceMappings.VirtualName", "BlockDeviceMappings.NoDevice"] as const),

@@ -19,7 +19,12 @@ export interface WithTags {
  * any resource.
  */
 export function need(type: string, id: Given, place: Place): Need {
-  return { resource: formatArn("ec2", place, `${type}/${id ?? "*"}`) };
+  return { resource: ec2Arn(place, type, id ?? "*") };
+}
+
+/** The ARN of a resource of EC2; that of a snapshot leaves its account out. */
+export function ec2Arn({ account, region }: Place, type: string, id: string): string {
+  return formatArn("ec2", { account: type === "snapshot" ? "" : account, region }, `${type}/${id}`);
 }
 
 /** The permissions of an operation that creates a resource, and of tagging it. */

@@ -27,6 +27,7 @@ import { namedKeyPair } from "./key-pairs.ts";
 import { defaultSecurityGroup, defaultVpcOf, findSecurityGroup, findSubnet } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 import { RECORDED_SETTINGS } from "./members-instances.ts";
+import { addBlockVolumes, freeDeviceSlot } from "./new-devices.ts";
 import { rootVolumeOf } from "./root-volume.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
 import { launchInput } from "./template-launch.ts";
@@ -104,19 +105,30 @@ function launch(
   return Array.from({ length: count }, (_, launchIndex) => {
     const id = `i-${ids.hex(17)}`;
     const nodeId = chooseHost(tx, [subnet.availabilityZone]);
+    const deviceSlot = freeDeviceSlot(tx);
     const eni = newInterface(tx, deps, { id, nodeId, network, tags: tagsOf(input, "network-interface") });
     const volume = rootVolumeOf(
+      tx,
       { input, image, instanceId: id, volumeId: `vol-${ids.hex(17)}` },
       subnet,
       now,
     );
     tx.put("volume", volume.id, { ...volume, tags: tagsOf(input, "volume") });
     const record: Ec2InstanceRecord = {
-      ...{ ...common, id, launchIndex, nodeId, networkInterfaceId: eni.id, rootVolumeId: volume.id },
+      ...{
+        ...common,
+        id,
+        launchIndex,
+        nodeId,
+        deviceSlot,
+        networkInterfaceId: eni.id,
+        rootVolumeId: volume.id,
+      },
       attachmentId: `eni-attach-${ids.hex(17)}`,
       profile: profile && { arn: profile.arn, associationId: `iip-assoc-${ids.hex(17)}` },
     };
     tx.put("ec2Instance", id, record);
+    addBlockVolumes(tx, deps, { input, image, record, tags: tagsOf(input, "volume") });
     return record;
   });
 }

@@ -3,8 +3,10 @@ import { formatArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
+import { associatedInstance } from "./instance-profiles.ts";
 import { findKeyPair } from "./key-pairs.ts";
 import { defaultSecurityGroup, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { volumePermissions } from "./permissions-volumes.ts";
 import { creating, each, need, tagging } from "./needs.ts";
 import { namedLaunch } from "./template-launch.ts";
 
@@ -27,6 +29,25 @@ export function instancePermissions(store: Reader) {
     DescribeInstanceStatus: "*",
     DescribeInstanceCreditSpecifications: "*",
     DescribeVolumes: "*",
+    ...volumePermissions(),
+    AssociateIamInstanceProfile: (input, place) => [
+      need("instance", input.InstanceId, place),
+      ...passedRole(store, input.IamInstanceProfile, place),
+    ],
+    DisassociateIamInstanceProfile: (input, place) => [associationNeed(store, input, place)],
+    ReplaceIamInstanceProfileAssociation: (input, place) => [
+      associationNeed(store, input, place),
+      ...passedRole(store, input.IamInstanceProfile, place),
+    ],
+    DescribeIamInstanceProfileAssociations: "*",
+    MonitorInstances: ofInstances,
+    UnmonitorInstances: ofInstances,
+    ModifyInstanceCreditSpecification: (input, place) =>
+      each(
+        "instance",
+        (input.InstanceCreditSpecifications ?? []).flatMap(({ InstanceId: id }) => id ?? []),
+        place,
+      ),
     DescribeInstanceAttribute: ofInstance,
     ModifyInstanceMetadataOptions: ofInstance,
     GetConsoleOutput: ofInstance,
@@ -47,6 +68,11 @@ function ofInstance(input: { InstanceId?: Given }, place: Caller): readonly Need
 
 function ofInstances(input: { InstanceIds?: readonly string[] | undefined }, place: Caller): readonly Need[] {
   return each("instance", input.InstanceIds, place);
+}
+
+/** The instance of an association. */
+function associationNeed(store: Reader, input: { AssociationId?: Given }, place: Caller): Need {
+  return need("instance", associatedInstance(store, place, input.AssociationId)?.id, place);
 }
 
 /** A key pair is named by its name in ARNs. */

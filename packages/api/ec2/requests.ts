@@ -16,6 +16,7 @@ const WORDS: PageWords = {
 /** Source: the Describe operations that have MaxResults and NextToken, EC2 API Reference. */
 const LISTS = {
   DescribeAddressesAttribute: pagedBy(WORDS, "AllocationId"),
+  DescribeIamInstanceProfileAssociations: pagedBy(WORDS, "AssociationId"),
   DescribeImages: pagedBy(WORDS, "ImageId"),
   DescribeInstanceCreditSpecifications: pagedBy(WORDS, "InstanceId"),
   DescribeInstanceStatus: pagedBy(WORDS, "InstanceId"),
@@ -32,7 +33,9 @@ const LISTS = {
     keyOf: ({ LaunchTemplateId, VersionNumber }) =>
       `${String(LaunchTemplateId)} ${String(1e9 - Number(VersionNumber))}`,
   },
+  DescribeSnapshots: pagedBy(WORDS, "SnapshotId"),
   DescribeVolumes: pagedBy(WORDS, "VolumeId"),
+  DescribeVolumesModifications: pagedBy(WORDS, "VolumeId"),
   DescribeDhcpOptions: pagedBy(WORDS, "DhcpOptionsId"),
   DescribeFlowLogs: pagedBy(WORDS, "FlowLogId"),
   DescribeInternetGateways: pagedBy(WORDS, "InternetGatewayId"),

@@ -1,11 +1,13 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { SubnetRecord, VolumeRecord } from "@gantry/state";
+import type { Reader, SubnetRecord, VolumeRecord } from "@gantry/state";
 import type { MachineImage } from "../common/machine-images.ts";
 import { ROOT_VOLUME, snapshotIdOf } from "./images.ts";
 import { invalidValue } from "./missing.ts";
+import { encryptionOf } from "./new-volume.ts";
 
 /** The volume of an instance's root file system, from the image and the request's mapping of its device. */
 export function rootVolumeOf(
+  reader: Reader,
   of: {
     readonly input: ec2.RunInstancesRequest;
     readonly image: MachineImage;
@@ -16,15 +18,6 @@ export function rootVolumeOf(
   now: number,
 ): VolumeRecord {
   const { input, image, instanceId, volumeId: id } = of;
-  const other = (input.BlockDeviceMappings ?? []).find(
-    (each) => each.DeviceName !== image.rootDevice && each.NoDevice === undefined && each.Ebs !== undefined,
-  );
-  if (other !== undefined)
-    throw invalidValue(
-      other.DeviceName,
-      "blockDeviceMapping",
-      "Gantry gives an instance its root volume alone.",
-    );
   const ebs = input.BlockDeviceMappings?.find((each) => each.DeviceName === image.rootDevice)?.Ebs;
   const sizeGiB = ebs?.VolumeSize ?? ROOT_VOLUME.sizeGiB;
   if (sizeGiB < ROOT_VOLUME.sizeGiB)
@@ -34,10 +27,12 @@ export function rootVolumeOf(
       `It is smaller than the snapshot, which has ${ROOT_VOLUME.sizeGiB} GiB.`,
     );
   const type = ebs?.VolumeType ?? ROOT_VOLUME.type;
+  const encryption = encryptionOf(reader, subnet, ebs ?? {}, undefined);
   const isThreeThousand = type === "gp3" || type === "gp2";
   return {
+    isRoot: true,
     ...{ account: subnet.account, region: subnet.region, id, availabilityZone: subnet.availabilityZone },
-    ...{ sizeGiB, type, encrypted: ebs?.Encrypted ?? false, kmsKeyId: ebs?.KmsKeyId },
+    ...{ sizeGiB, type, ...encryption },
     iops: ebs?.Iops ?? (type === "gp2" ? Math.max(100, 3 * sizeGiB) : isThreeThousand ? 3_000 : undefined),
     throughput: ebs?.Throughput ?? (type === "gp3" ? ROOT_VOLUME.throughput : undefined),
     snapshotId: snapshotIdOf(image),

@@ -1,7 +1,7 @@
-import { formatArn } from "@gantry/kernel";
 import type { Placed, Reader, Tags } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
+import { ec2Arn } from "../ec2/needs.ts";
 import { RESOURCES } from "../ec2/resources.ts";
 
 /** A resource that has at least one tag. */
@@ -74,7 +74,7 @@ function isDeleted(record: Stored): boolean {
 }
 
 function ofEc2(reader: Reader, place: Place): readonly TaggedResource[] {
-  const arnOf = (type: string, id: string): string => formatArn("ec2", place, `${type}/${id}`);
+  const arnOf = (type: string, id: string): string => ec2Arn(place, type, id);
   const resources = Object.values(RESOURCES).flatMap(({ kind, type }) =>
     reader.keys(kind).flatMap((id) => {
       const record = reader.get(kind, id);

@@ -11,6 +11,7 @@ import {
 } from "@gantry/state";
 import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
+import { snapshotFile, volumeFile } from "./ebs-assignment.ts";
 import { instanceAssignment } from "./instance-assignment.ts";
 import { interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 import { vpcAssignment } from "./vpc-assignment.ts";
@@ -92,6 +93,8 @@ export function subjectKeys(reader: Reader): readonly string[] {
     ...reader.keys("databaseInstance").map((arn) => `database/${arn}`),
     ...reader.keys("ec2Instance").map((id) => `instance/${id}`),
     ...reader.keys("fileSystem").map((id) => `folder/${id}`),
+    ...reader.keys("volume").map((id) => `volume/${id}`),
+    ...reader.keys("snapshot").map((id) => `snapshot/${id}`),
     ...reader.keys("hostedZone").map(zoneKeyOf),
     "balancers",
   ];
@@ -110,6 +113,8 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
         .map((task) => `task/${task.arn}`),
     );
   if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
+  if (change.kind === "volume") keys.push(`volume/${change.key}`, ...instanceKeysOf(reader, change.key));
+  if (change.kind === "snapshot") keys.push(`snapshot/${change.key}`);
   if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
   if (change.kind === "ec2Instance") {
     const vpcId = reader.get("ec2Instance", change.key)?.vpcId;
@@ -146,6 +151,12 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   if (BALANCER_KINDS.has(change.kind)) keys.push("balancers");
   keys.push(...zonesOf(reader, change));
   return keys;
+}
+
+/** The instances whose devices a volume's change affects: one that it left is unknown, so that it is all of them. */
+function instanceKeysOf(reader: Reader, volumeId: string): readonly string[] {
+  const instanceId = reader.get("volume", volumeId)?.attachment?.instanceId;
+  return (instanceId === undefined ? reader.keys("ec2Instance") : [instanceId]).map((id) => `instance/${id}`);
 }
 
 /** The key of the assignment of a subject. */
@@ -206,6 +217,10 @@ export function assignmentOf(
       const isOwn = fileSystem !== undefined && hostOf(reader, fileSystem) === nodeId;
       return isOwn ? { kind: "folder", key, path: `efs/${name}` } : undefined;
     }
+    case "volume":
+      return volumeFile(reader, nodeId, name);
+    case "snapshot":
+      return snapshotFile(reader, nodeId, name);
     case "zone":
       return zoneAssignment(reader, name);
     default:

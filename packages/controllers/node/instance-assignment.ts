@@ -2,6 +2,7 @@ import type { ContainerAssignment, InstanceMetadata, PodAssignment } from "@gant
 import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader, SessionRecord } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
 import { renderUserData } from "../instance/user-data.ts";
+import { blockDevicesOf } from "./ebs-assignment.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 /** An instance as a pod: one container, which is stopped and started with its root file system. */
@@ -13,6 +14,7 @@ export function instanceAssignment(
   const eni = reader.get("networkInterface", instance.networkInterfaceId);
   if (eni === undefined || instance.halted || instance.state === "terminated") return undefined;
   const session = reader.get("session", instance.sessionId);
+  const blockDevices = blockDevicesOf(reader, instance);
   return {
     kind: "pod",
     key: `pod/${instance.id}`,
@@ -27,6 +29,7 @@ export function instanceAssignment(
     restart: true,
     metadata: undefined,
     instance: instanceMetadata(reader, deps, instance, eni),
+    ...(blockDevices === undefined ? {} : { blockDevices }),
     credentials: session === undefined ? [] : [roleCredentials(deps, instance, session)],
     trustBundle: true,
   };

@@ -16,6 +16,7 @@ export function subjectOf(message: ToControlPlane): string {
     case "firewall":
       return `firewall/${message.vpcId}`;
     case "zone":
+    case "volumeFile":
       return message.key;
     case "refused":
       return `refused/${message.key}`;

@@ -1,4 +1,5 @@
 import type { PodObservation } from "@gantry/agent-protocol";
+import { recordAttachedVolumes } from "./ebs-assignment.ts";
 import { hostOf, type Ec2InstanceRecord, type Transaction } from "@gantry/state";
 
 /** Records what its node sees of an instance: it runs once its container does, and has stopped once that has. */
@@ -11,6 +12,8 @@ export function recordInstance(
   if (instance === undefined || hostOf(tx, instance) !== nodeId) return;
   const next = observed(instance, observation);
   if (JSON.stringify(next) !== JSON.stringify(instance)) tx.put("ec2Instance", instanceId, next);
+  if (observation.attachedVolumes !== undefined)
+    recordAttachedVolumes(tx, instanceId, observation.attachedVolumes);
   if (next.state === "stopped" && instance.state !== "stopped") releasePublicAddress(tx, next);
 }
 

@@ -40,6 +40,8 @@ export interface Ec2InstanceRecord extends Placed {
   readonly networkInterfaceId: string;
   readonly attachmentId: string;
   readonly rootVolumeId: string;
+  /** Numbers the range of block devices of the instance on its node; absent in older records: none. */
+  readonly deviceSlot?: number;
   readonly nodeId: string | undefined;
   /** Whether the instance has a public address while it runs, besides an elastic one. */
   readonly hasPublicAddress: boolean;
@@ -80,9 +82,16 @@ export interface InstanceConsoleRecord {
   readonly cursor: string;
 }
 
-/** A volume of an instance. */
+/** A volume: the root file system of an instance, or a block device of its own. */
 export interface VolumeRecord extends Placed {
   readonly id: string;
+  /** The node that stores its bytes; undefined: the node that registered first. Absent for root volumes. */
+  readonly nodeId?: string | undefined;
+  /** Whether it is the root file system of an instance, which is part of its container. Absent: see `nodeId`. */
+  readonly isRoot?: boolean;
+  /** The client token of CreateVolume, and a digest of its request. */
+  readonly clientToken?: string | undefined;
+  readonly requestDigest?: string;
   readonly availabilityZone: string;
   readonly sizeGiB: number;
   readonly type: string;
@@ -91,14 +100,63 @@ export interface VolumeRecord extends Placed {
   readonly encrypted: boolean;
   readonly kmsKeyId: string | undefined;
   readonly snapshotId: string | undefined;
+  /** ← the node's report: the size of its file in bytes; absent: there is none yet. */
+  readonly storedBytes?: number;
+  /** ← api: it is deleted once no snapshot of it is pending. */
+  readonly deleting?: boolean;
+  /** The last modification, which ends when the file has the new size. */
+  readonly modification?: VolumeModification;
   readonly attachment:
     | {
         readonly instanceId: string;
         readonly device: string;
+        /** Its place among the block devices of the instance; absent for root volumes. */
+        readonly index?: number;
+        /** ← api; the node's report ends it. Absent: attached. */
+        readonly state?: "attaching" | "detaching";
         readonly attachedAt: number;
         readonly deleteOnTermination: boolean;
       }
     | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+/** What a modification changed, and when. */
+export interface VolumeModification {
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+  readonly original: VolumeSettings;
+  readonly target: VolumeSettings;
+}
+
+export interface VolumeSettings {
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly iops: number | undefined;
+  readonly throughput: number | undefined;
+}
+
+/** A snapshot of a volume: a copy of its bytes on the same node. */
+export interface SnapshotRecord extends Placed {
+  readonly id: string;
+  readonly nodeId: string | undefined;
+  /** The volume, or of a copy `vol-ffffffff`. */
+  readonly volumeId: string;
+  /** The volume or snapshot whose bytes are copied. */
+  readonly source: string;
+  readonly sizeGiB: number;
+  readonly description: string;
+  readonly encrypted: boolean;
+  readonly kmsKeyId: string | undefined;
+  readonly startedAt: number;
+  /** ← the node's report: absent while it is pending. */
+  readonly completedAt?: number;
+  readonly tags: Tags;
+}
+
+/** The defaults of new volumes in an account's region. Key: `ACCOUNT/REGION`. */
+export interface EbsDefaultsRecord extends Placed {
+  readonly encryptByDefault: boolean;
+  readonly kmsKeyId: string | undefined;
 }

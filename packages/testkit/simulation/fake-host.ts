@@ -13,6 +13,20 @@ export interface FakeProxy {
   since: number;
 }
 
+const fakeEnvironments: Host["environments"] = {
+  prepare: async () => undefined,
+  release: async () => {},
+  releaseOthers: async () => {},
+};
+
+/** Files are there at once, and devices are attached. */
+const fakeBlockVolumes: Host["blockVolumes"] = {
+  ensureFile: async ({ bytes }) => bytes,
+  removeFile: async () => {},
+  apply: async ({ attached }) => attached.map(({ volumeId }) => volumeId),
+  release: async () => {},
+};
+
 /**
  * A fake machine that consists of a memory and a proxy, which observes what serves at an address.
  * `remembered` and `proxy` outlive the agent.
@@ -35,11 +49,8 @@ export function fakeHost(deps: {
       ensureFolder: async () => {},
       removeFolder: async () => {},
     },
-    environments: {
-      prepare: async () => undefined,
-      release: async () => {},
-      releaseOthers: async () => {},
-    },
+    blockVolumes: fakeBlockVolumes,
+    environments: fakeEnvironments,
     names: {
       ensure: async () => {},
       mountsOf: () => [],

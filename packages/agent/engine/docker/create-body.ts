@@ -53,6 +53,7 @@ export function createBody(spec: ContainerSpec): object {
       Init: spec.init,
       CapAdd: spec.capabilitiesAdd,
       CapDrop: spec.capabilitiesDrop,
+      DeviceCgroupRules: spec.deviceRules,
       SecurityOpt: spec.securityOptions,
       Ulimits: spec.ulimits.map((limit) => ({ Name: limit.name, Soft: limit.soft, Hard: limit.hard })),
       Sysctls: spec.sysctls,

@@ -1,0 +1,29 @@
+/** How many block devices an instance has at most, besides its root file system. */
+export const DEVICES_MAX = 16;
+/** The least number of an instance's loop device: programs of the machine use the numbers below. */
+export const DEVICE_MINOR_MIN = 4_096;
+
+/** The block devices of a pod's containers. */
+export interface BlockDevices {
+  /** The first of the `DEVICES_MAX` numbers of loop devices that are this pod's alone. */
+  readonly firstMinor: number;
+  readonly attached: readonly {
+    readonly minor: number;
+    readonly volumeId: string;
+    /** The names below `/dev`, such as `xvdf`. */
+    readonly names: readonly string[];
+  }[];
+}
+
+/**
+ * The bytes of an EBS volume or of a snapshot: a sparse file of the node's data volume. It is removed when it is
+ * no longer assigned.
+ */
+export interface VolumeFileAssignment {
+  readonly kind: "volumeFile";
+  /** `volume/ID` or `snapshot/ID`. */
+  readonly key: string;
+  readonly bytes: number;
+  /** The volume or snapshot whose bytes it begins with; absent: zeros. */
+  readonly source?: string;
+}
