@@ -14,8 +14,8 @@ export interface IssuerFaults {
   readonly expiresIn?: number;
 }
 
-/** An OpenID Connect issuer that answers in this process; its endpoints are those of `authenticationOf`. */
-export async function openFakeIssuer() {
+/** An OpenID Connect issuer that answers in this process; its endpoints are below its origin. */
+export async function openFakeIssuer(origin = ISSUER) {
   const [own, other] = [
     await generateKeyPair("ES256", { extractable: true }),
     await generateKeyPair("ES256", { extractable: true }),
@@ -26,7 +26,7 @@ export async function openFakeIssuer() {
   const issued = issuedTokens();
   const answers: Readonly<Record<string, (init: RequestInit) => Promise<unknown>>> = {
     "/.well-known/openid-configuration": () =>
-      Promise.resolve({ issuer: ISSUER, jwks_uri: `${ISSUER}/keys` }),
+      Promise.resolve({ issuer: origin, jwks_uri: `${origin}/keys` }),
     "/keys": async () => ({ keys: [{ ...(await exportJWK(own.publicKey)), kid: "1", alg: "ES256" }] }),
     "/token": async (init) => {
       const credentials = Buffer.from(`${CLIENT_ID}:${CLIENT_SECRET}`).toString("base64");
@@ -40,7 +40,7 @@ export async function openFakeIssuer() {
       if (code === undefined || form.get("redirect_uri") !== code.redirectUri) return undefined;
       const idToken = await new SignJWT({ nonce: code.nonce, sub: "ann", ...faults.idToken })
         .setProtectedHeader({ alg: "ES256", kid: "1" })
-        .setIssuer(faults.idToken?.iss ?? ISSUER)
+        .setIssuer(faults.idToken?.iss ?? origin)
         .setAudience(faults.idToken?.aud ?? CLIENT_ID)
         .setIssuedAt()
         .setExpirationTime(faults.idToken?.exp ?? "5m")
@@ -67,7 +67,7 @@ export async function openFakeIssuer() {
     answerWith: (changed: IssuerFaults) => void (faults = changed),
     fetch: (async (input, init = {}) => {
       const url = new URL(input instanceof Request ? input.url : input);
-      const value = url.origin === ISSUER ? await answers[url.pathname]?.(init) : undefined;
+      const value = url.origin === origin ? await answers[url.pathname]?.(init) : undefined;
       return value === undefined ? new Response("no", { status: 400 }) : Response.json(value);
     }) satisfies typeof fetch,
   };
