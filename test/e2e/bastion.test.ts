@@ -1,0 +1,304 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  AttachVolumeCommand,
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  CreateSnapshotCommand,
+  CreateVolumeCommand,
+  DeleteKeyPairCommand,
+  DeleteSecurityGroupCommand,
+  DescribeImagesCommand,
+  DescribeInstancesCommand,
+  DescribeSecurityGroupsCommand,
+  DeleteSnapshotCommand,
+  DeleteVolumeCommand,
+  DescribeSnapshotsCommand,
+  DescribeSubnetsCommand,
+  DescribeVolumesCommand,
+  DetachVolumeCommand,
+  EC2Client,
+  ImportKeyPairCommand,
+  RevokeSecurityGroupIngressCommand,
+  RunInstancesCommand,
+  StartInstancesCommand,
+  StopInstancesCommand,
+  TerminateInstancesCommand,
+} from "@aws-sdk/client-ec2";
+import {
+  AddRoleToInstanceProfileCommand,
+  CreateInstanceProfileCommand,
+  CreateRoleCommand,
+  DeleteInstanceProfileCommand,
+  DeleteRoleCommand,
+  IAMClient,
+  RemoveRoleFromInstanceProfileCommand,
+} from "@aws-sdk/client-iam";
+import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openDemo } from "./demo.ts";
+import { eventually, run } from "./helpers.ts";
+import { killsOf } from "./kills-of.ts";
+
+const demo = openDemo(inject("demo"));
+const kills = killsOf(demo);
+const ec2 = new EC2Client(demo.client());
+const iam = new IAMClient(demo.client());
+const folder = mkdtempSync(join(tmpdir(), "gantry-bastion-"));
+const NAME = "bastion-test";
+const DATABASE_PORT = 3306;
+let bastion = "";
+let stranger = "";
+let groups: { readonly bastion: string; readonly stranger: string; readonly database: string };
+
+const tcpFrom = (port: number, source: { readonly group?: string }) => ({
+  ...{ IpProtocol: "tcp", FromPort: port, ToPort: port },
+  ...(source.group === undefined
+    ? { IpRanges: [{ CidrIp: "0.0.0.0/0" }] }
+    : { UserIdGroupPairs: [{ GroupId: source.group }] }),
+});
+
+async function instanceOf(id: string) {
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
+  return Reservations[0]?.Instances?.[0];
+}
+
+const reaches = (id: string, state: string) =>
+  eventually(async () => expect((await instanceOf(id))?.State?.Name).toBe(state));
+
+/** Runs a command on an instance, as a person with this key does. */
+async function ssh(id: string, command: string, key = "own"): Promise<string> {
+  const address = (await instanceOf(id))?.PublicIpAddress ?? "";
+  const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
+  return run("ssh", [
+    ...[
+      "-i",
+      join(folder, key),
+      "-o",
+      "IdentitiesOnly=yes",
+      "-o",
+      "ConnectTimeout=5",
+      "-o",
+      "LogLevel=ERROR",
+    ],
+    ...options.flatMap((option) => ["-o", option]),
+    `ec2-user@${address}`,
+    command,
+  ]);
+}
+
+/** The containers of the instances, and those that hold their network interfaces. */
+async function containersOf(id: string, eni: string): Promise<string> {
+  const names = (await run("docker", ["ps", "-a", "--format", "{{.Names}}"])).split("\n");
+  return names.filter((name) => name.includes(id) || name.includes(eni)).join("\n");
+}
+
+async function newGroup(vpcId: string, name: string): Promise<string> {
+  const { GroupId = "" } = await ec2.send(
+    new CreateSecurityGroupCommand({ VpcId: vpcId, GroupName: name, Description: name }),
+  );
+  const IpPermissions = [tcpFrom(22, {})];
+  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions }));
+  return GroupId;
+}
+
+async function newProfile(): Promise<void> {
+  const trust = {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
+  };
+  await iam.send(new CreateRoleCommand({ RoleName: NAME, AssumeRolePolicyDocument: JSON.stringify(trust) }));
+  await iam.send(new CreateInstanceProfileCommand({ InstanceProfileName: NAME }));
+  await iam.send(new AddRoleToInstanceProfileCommand({ InstanceProfileName: NAME, RoleName: NAME }));
+}
+
+async function volumeOf(id: string) {
+  return (await ec2.send(new DescribeVolumesCommand({ VolumeIds: [id] }))).Volumes?.[0];
+}
+
+const volumeIs = (id: string, state: string) =>
+  eventually(async () => expect((await volumeOf(id))?.State).toBe(state));
+
+const attachmentOf = async (id: string) => (await volumeOf(id))?.Attachments?.[0]?.State;
+
+const USER_DATA =
+  '#!/bin/bash\necho "$(hostname) was set up" > /srv/user-data\necho A-SECRET-OF-THE-CONSOLE\n';
+
+/** The talk's bastion beside its database, and an instance that the database's group does not name. */
+beforeAll(async () => {
+  for (const key of ["own", "other"])
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, key)]);
+  const PublicKeyMaterial = readFileSync(join(folder, "own.pub"));
+  await ec2.send(new ImportKeyPairCommand({ KeyName: NAME, PublicKeyMaterial }));
+  await newProfile();
+  const filter = (name: string, value: string) => ({ Filters: [{ Name: name, Values: [value] }] });
+  const found = await ec2.send(new DescribeSecurityGroupsCommand(filter("group-name", "fileshare-db")));
+  const { GroupId: database = "", VpcId: vpcId = "" } = found.SecurityGroups?.[0] ?? {};
+  const { Subnets = [] } = await ec2.send(
+    new DescribeSubnetsCommand(filter("cidr-block", "172.16.15.96/28")),
+  );
+  groups = {
+    ...{ bastion: await newGroup(vpcId, NAME), stranger: await newGroup(vpcId, `${NAME}-stranger`) },
+    database,
+  };
+  const IpPermissions = [tcpFrom(DATABASE_PORT, { group: groups.bastion })];
+  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId: database, IpPermissions }));
+  const { Images = [] } = await ec2.send(
+    new DescribeImagesCommand({ ...filter("name", "al2023-ami-2023*-x86_64"), Owners: ["amazon"] }),
+  );
+  const launch = async (group: string, more: object) => {
+    const answer = await ec2.send(
+      new RunInstancesCommand({
+        ...{ ImageId: Images[0]?.ImageId, InstanceType: "t3.small", KeyName: NAME, MinCount: 1, MaxCount: 1 },
+        NetworkInterfaces: [
+          {
+            ...{ DeviceIndex: 0, SubnetId: Subnets[0]?.SubnetId, Groups: [group] },
+            AssociatePublicIpAddress: true,
+          },
+        ],
+        ...more,
+      }),
+    );
+    return answer.Instances?.[0]?.InstanceId ?? "";
+  };
+  bastion = await launch(groups.bastion, {
+    ...{ IamInstanceProfile: { Name: NAME }, UserData: Buffer.from(USER_DATA).toString("base64") },
+    MetadataOptions: { HttpTokens: "required" },
+  });
+  stranger = await launch(groups.stranger, {});
+  for (const id of [bastion, stranger]) await reaches(id, "running");
+  for (const id of [bastion, stranger]) await eventually(() => ssh(id, "true"));
+});
+
+afterAll(async () => {
+  const IpPermissions = [tcpFrom(DATABASE_PORT, { group: groups.bastion })];
+  await ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: groups.database, IpPermissions }));
+  await ec2.send(new TerminateInstancesCommand({ InstanceIds: [bastion, stranger] }));
+  for (const id of [bastion, stranger]) await reaches(id, "terminated");
+  for (const GroupId of [groups.bastion, groups.stranger])
+    await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId })));
+  await ec2.send(new DeleteKeyPairCommand({ KeyName: NAME }));
+  const profile = { InstanceProfileName: NAME };
+  await iam.send(new RemoveRoleFromInstanceProfileCommand({ ...profile, RoleName: NAME }));
+  await iam.send(new DeleteInstanceProfileCommand(profile));
+  await iam.send(new DeleteRoleCommand({ RoleName: NAME }));
+  rmSync(folder, { recursive: true });
+});
+
+describe("a bastion", () => {
+  it("admits its key alone, has run its user data, and reaches the database that its group may", async () => {
+    await eventually(async () => expect(await ssh(bastion, "cat /srv/user-data")).toContain("was set up"));
+    await expect(ssh(bastion, "true", "other")).rejects.toThrow("Permission denied");
+    const { DBInstances = [] } = await new RDSClient(demo.client()).send(new DescribeDBInstancesCommand({}));
+    const host = DBInstances[0]?.Endpoint?.Address ?? "";
+    const connect = `nc -z -w 3 ${host} ${DATABASE_PORT} && echo connected || echo refused`;
+    expect(await ssh(bastion, connect)).toBe("connected\n");
+    expect(await ssh(bastion, `mysql --skip-ssl -h ${host} -u nobody 2>&1 || true`)).toContain(
+      "Access denied",
+    );
+    expect(await ssh(stranger, connect)).toBe("refused\n");
+  });
+
+  it("reads its role's credentials with a token; nothing else reads them, from whatever address", async () => {
+    const base = "http://169.254.169.254/latest";
+    const curl = "curl -s -m 5";
+    expect(await ssh(bastion, `${curl} -o /dev/null -w '%{http_code}' ${base}/meta-data/instance-id`)).toBe(
+      "401",
+    );
+    const token = `$(${curl} -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${base}/api/token)`;
+    const read = (path: string) =>
+      `${curl} -H "X-aws-ec2-metadata-token: ${token}" ${base}/meta-data/${path}; true`;
+    expect(await ssh(bastion, read("instance-id"))).toBe(bastion);
+    const credentials = `iam/security-credentials/${NAME}`;
+    expect(await ssh(bastion, read(credentials))).toContain('"AccessKeyId"');
+    // Each instance is answered about itself, and a container that is no instance is not answered.
+    expect(await ssh(stranger, read("instance-id"))).toBe(stranger);
+    expect(await ssh(stranger, read(credentials))).not.toContain("AccessKeyId");
+    const [task = ""] = await demo.taskContainers();
+    const said = '.then((a) => console.log(a.status), () => console.log("none"))';
+    const ask = `fetch("${base}/meta-data/", { signal: AbortSignal.timeout(3000) })${said}`;
+    expect(await run("docker", ["exec", task, "node", "-e", ask])).toBe("none\n");
+    const [own, other] = [await instanceOf(bastion), await instanceOf(stranger)];
+    const pause = `gantry-${demo.name}-${other?.NetworkInterfaces?.[0]?.NetworkInterfaceId}`;
+    const pid = (await run("docker", ["inspect", "-f", "{{.State.Pid}}", pause])).trim();
+    const inside = (...command: readonly string[]) => run("nsenter", ["-t", pid, "-n", ...command]);
+    const address = own?.PrivateIpAddress ?? "";
+    await inside("ip", "address", "add", `${address}/32`, "dev", "eth0");
+    const spoofed = ["-s", "-m", "3", "--interface", address, `${base}/meta-data/instance-id`];
+    await expect(inside("curl", ...spoofed)).rejects.toThrow();
+    await inside("ip", "address", "del", `${address}/32`, "dev", "eth0");
+  });
+
+  it("keeps its root file system over kills of control plane and agent, a stop and a start", async () => {
+    await ssh(bastion, "echo kept > /home/ec2-user/file; sync");
+    await kills.agent();
+    await kills.controlPlane();
+    expect(await eventually(() => ssh(bastion, "cat /home/ec2-user/file"))).toBe("kept\n");
+    await ec2.send(new StopInstancesCommand({ InstanceIds: [bastion] }));
+    await kills.agent();
+    await reaches(bastion, "stopped");
+    await ec2.send(new StartInstancesCommand({ InstanceIds: [bastion] }));
+    await kills.controlPlane();
+    await reaches(bastion, "running");
+    expect(await eventually(() => ssh(bastion, "cat /home/ec2-user/file"))).toBe("kept\n");
+    const once = "grep -c 'was set up' /srv/user-data";
+    expect(await ssh(bastion, once)).toBe("1\n");
+  });
+
+  it("has volumes as block devices, whose data outlives detaching, kills and snapshots", async () => {
+    const AvailabilityZone = (await instanceOf(bastion))?.Placement?.AvailabilityZone ?? "";
+    const newVolume = async (SnapshotId?: string) => {
+      const input = { AvailabilityZone, Size: 1, VolumeType: "gp3", SnapshotId } as const;
+      const { VolumeId = "" } = await ec2.send(new CreateVolumeCommand(input));
+      await volumeIs(VolumeId, "available");
+      return VolumeId;
+    };
+    const attach = async (VolumeId: string, InstanceId: string, Device: string) => {
+      await ec2.send(new AttachVolumeCommand({ VolumeId, InstanceId, Device }));
+      await eventually(async () => expect(await attachmentOf(VolumeId)).toBe("attached"));
+    };
+    const detach = async (VolumeId: string) => {
+      await ec2.send(new DetachVolumeCommand({ VolumeId }));
+      await volumeIs(VolumeId, "available");
+    };
+    const volume = await newVolume();
+    await attach(volume, bastion, "/dev/sdf");
+    const size = await ssh(bastion, "test -b /dev/sdf && sudo dd if=/dev/xvdf bs=1M 2>/dev/null | wc -c");
+    expect(Number(size)).toBe(1024 ** 3);
+    await ssh(bastion, "echo the data of a volume | sudo dd of=/dev/xvdf conv=fsync 2>/dev/null");
+    await kills.agent();
+    await kills.controlPlane();
+    const read = (id: string, device: string) => ssh(id, `sudo head -c 20 ${device}`);
+    expect(await eventually(() => read(bastion, "/dev/xvdf"))).toBe("the data of a volume");
+    const { SnapshotId = "" } = await ec2.send(new CreateSnapshotCommand({ VolumeId: volume }));
+    const snapshots = { SnapshotIds: [SnapshotId] };
+    await eventually(async () => {
+      const { Snapshots } = await ec2.send(new DescribeSnapshotsCommand(snapshots));
+      expect(Snapshots?.[0]?.State).toBe("completed");
+    });
+    await detach(volume);
+    await expect(read(bastion, "/dev/xvdf")).rejects.toThrow("No such file");
+    await attach(volume, stranger, "/dev/xvdg");
+    expect(await read(stranger, "/dev/sdg")).toBe("the data of a volume");
+    // The number of another instance's device opens nothing, whatever node a container makes of it.
+    const device = (await ssh(stranger, "stat -c %Hr:%Lr /dev/xvdg")).trim().replace(":", " ");
+    await expect(
+      ssh(bastion, `sudo mknod /tmp/stolen b ${device} && sudo head -c 20 /tmp/stolen`),
+    ).rejects.toThrow("Operation not permitted");
+    const copy = await newVolume(SnapshotId);
+    await attach(copy, bastion, "/dev/sdh");
+    expect(await read(bastion, "/dev/sdh")).toBe("the data of a volume");
+    for (const each of [volume, copy]) await detach(each);
+    for (const VolumeId of [volume, copy]) await ec2.send(new DeleteVolumeCommand({ VolumeId }));
+    await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
+  });
+
+  it("leaves nothing on the host when it is terminated", async () => {
+    const eni = (await instanceOf(stranger))?.NetworkInterfaces?.[0]?.NetworkInterfaceId ?? "";
+    expect(await containersOf(stranger, eni)).not.toBe("");
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [stranger] }));
+    await reaches(stranger, "terminated");
+    await eventually(async () => expect(await containersOf(stranger, eni)).toBe(""));
+  });
+});
