@@ -203,7 +203,7 @@ resource "aws_ecs_service" "plain" {
 
 resource "aws_service_discovery_http_namespace" "api" {
   name        = "api"
-  description = "generation ${var.generation}"
+  description = "Another description makes another namespace of this type."
   tags        = { generation = tostring(var.generation) }
 }
 
