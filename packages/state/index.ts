@@ -23,7 +23,6 @@ export * from "./transactions/peerings.ts";
 export * from "./transactions/prefix-lists.ts";
 export * from "./transactions/alarms.ts";
 export * from "./transactions/auto-scaling.ts";
-export * from "./transactions/auto-scaling-groups.ts";
 export * from "./transactions/capacity-providers.ts";
 export * from "./transactions/code-deployments.ts";
 export * from "./transactions/deployment-alarms.ts";

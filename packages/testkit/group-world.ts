@@ -4,15 +4,13 @@ import { machineImages } from "@gantry/api/common/machine-images";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { autoScalingGroupController, drainingController } from "@gantry/controllers";
 import { Controller, randomIds, silentLogger, SystemClock, VirtualClock } from "@gantry/kernel";
+import type { Store } from "@gantry/state";
 import { startApi } from "./api-server.ts";
 
 /** The API with the controllers of Auto Scaling groups, and a node that starts and ends instances at once. */
 export async function startGroupWorld() {
   const clock = new VirtualClock(new SystemClock().now());
-  const api = await startApi({
-    clock,
-    log: { info() {}, warn: console.log, error: console.log, debug() {} } as never,
-  });
+  const api = await startApi({ clock });
   const { store, vault, metrics } = api;
   const ids = randomIds();
   const deps = { store, clock, ids, log: silentLogger };
@@ -35,13 +33,7 @@ export async function startGroupWorld() {
     );
     for (const each of controllers) each.start();
   };
-  const stopNode = store.watch(({ kind, key }) => {
-    const instance = kind === "ec2Instance" ? store.get("ec2Instance", key) : undefined;
-    if (instance?.state === "pending")
-      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "running", reachable: true }));
-    if (instance?.state === "shutting-down")
-      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "terminated" }));
-  });
+  const stopNode = startNode(store);
   start();
   const machines = new ec2.EC2Client(api.client());
   const groups = new autoscaling.AutoScalingClient(api.client());
@@ -72,4 +64,15 @@ export async function startGroupWorld() {
       api.close();
     },
   };
+}
+
+/** A node that starts and ends instances at once. Returns what stops it. */
+function startNode(store: Store): () => void {
+  return store.watch(({ kind, key }) => {
+    const instance = kind === "ec2Instance" ? store.get("ec2Instance", key) : undefined;
+    if (instance?.state === "pending")
+      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "running", reachable: true }));
+    if (instance?.state === "shutting-down")
+      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "terminated" }));
+  });
 }

@@ -142,7 +142,9 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [
       "packages/api/elbv2/target-groups.ts", // Deletes the targets of a group that is deleted.
       "packages/api/elbv2/targets.ts",
+      `${TRANSACTIONS}targets.ts`,
       `${CONTROLLERS}target/`,
+      `${CONTROLLERS}auto-scaling-groups/group-targets.ts`,
       `${CONTROLLERS}task/`,
       `${CONTROLLERS}node/record-balancers.ts`,
     ],
@@ -240,7 +242,33 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   "scalableTarget.cooldown": {
     pattern:
       /\bisRangeNew: (?:true|false)|\bcooldown: plan\.|\bdecidedAt: clock|\bhandledUntil: now|\bisRangeNew,$/m,
-    writers: [`${CONTROLLERS}auto-scaling/`, "packages/api/application-autoscaling/"],
+    writers: [
+      `${CONTROLLERS}auto-scaling/`,
+      "packages/api/application-autoscaling/",
+      // Policies and scheduled actions of EC2 Auto Scaling are records of the same kinds.
+      `${CONTROLLERS}auto-scaling-groups/scale-group.ts`,
+      "packages/api/autoscaling/scheduled-actions.ts",
+    ],
+  },
+  "autoScalingGroup.settings": {
+    pattern: writesOf("autoScalingGroup"),
+    writers: ["packages/api/autoscaling/", `${CONTROLLERS}auto-scaling-groups/`],
+  },
+  "groupInstance.state": {
+    pattern: writesOf("groupInstance"),
+    writers: [
+      `${TRANSACTIONS}auto-scaling-groups.ts`,
+      `${CONTROLLERS}auto-scaling-groups/`,
+      "packages/api/autoscaling/",
+    ],
+  },
+  groupActivity: {
+    pattern: writesOf("groupActivity"),
+    writers: [
+      `${TRANSACTIONS}auto-scaling-groups.ts`,
+      `${CONTROLLERS}auto-scaling-groups/`, // Progress, and what was sent.
+      "packages/api/autoscaling/groups.ts", // Removes those of a deleted group.
+    ],
   },
   "scalingActivity.*": {
     pattern: writesOf("scalingActivity"),

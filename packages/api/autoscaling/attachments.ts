@@ -5,7 +5,10 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { checkTargetGroups, targetGroupOfSource } from "./groups.ts";
 import { findGroup, instancesOf } from "./lookups.ts";
 
-/** Target groups that instances are registered in. Source: API_AttachLoadBalancerTargetGroups, API_AttachTrafficSources. */
+/**
+ * Target groups that instances are registered in. Source: API_AttachLoadBalancerTargetGroups,
+ * API_AttachTrafficSources.
+ */
 export function attachmentOperations(deps: ApiDeps) {
   const sourcesOf = ({ TrafficSources = [] }: sdk.AttachTrafficSourcesType): readonly string[] =>
     TrafficSources.map(targetGroupOfSource);

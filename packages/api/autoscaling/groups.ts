@@ -99,7 +99,10 @@ function updateGroup(
   return {};
 }
 
-/** A group with instances is deleted by force alone; its instances end first. Errors: ResourceInUse, ValidationError. */
+/**
+ * A group with instances is deleted by force alone; its instances end first. Errors: ResourceInUse,
+ * ValidationError.
+ */
 function deleteGroup(
   { store }: ApiDeps,
   input: sdk.DeleteAutoScalingGroupType,

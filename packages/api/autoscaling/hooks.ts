@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-auto-scaling";
 import type { GroupInstanceRecord, LifecycleHook, Reader } from "@gantry/state";
-import { lifecycleHookOf } from "@gantry/state";
+import { lifecycleHookOf } from "@gantry/state/transactions/auto-scaling-groups";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ApiError, validation } from "./api-error.ts";

@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-auto-scaling";
-import { beginGroupTermination, type GroupInstanceRecord } from "@gantry/state";
+import type { GroupInstanceRecord } from "@gantry/state";
+import { beginGroupTermination } from "@gantry/state/transactions/auto-scaling-groups";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";

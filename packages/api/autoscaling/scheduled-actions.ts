@@ -15,7 +15,7 @@ import { findGroup, groupsOf } from "./lookups.ts";
 /** Source: EC2 Auto Scaling User Guide, "Quotas". */
 const ACTIONS_MAX = 125;
 
-/** Scheduled actions: changes of a group's sizes at set times. Source: API_PutScheduledUpdateGroupAction and following. */
+/** Changes of a group's sizes at set times. Source: API_PutScheduledUpdateGroupAction and following. */
 export function scheduledActionOperations(deps: ApiDeps) {
   return {
     PutScheduledUpdateGroupAction: (input, context) => {

@@ -83,22 +83,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
     | undefined; // Looked up; undefined is handled.
   if (kind !== undefined) return store.get(kind, resource)?.tags;
   switch (service) {
-    case "ec2": {
-      if (type === "security-group-rule")
-        return store
-          .list("securityGroup")
-          .flatMap((group) => group.rules)
-          .find((rule) => rule.id === id)?.tags;
-      if (type === "key-pair")
-        return store
-          .list("keyPair")
-          .find(
-            ({ account, region, name }) =>
-              formatArn("ec2", { account, region }, `key-pair/${name}`) === resource,
-          )?.tags;
-      const found = Object.values(RESOURCES).find((each) => each.type === type);
-      return found === undefined ? undefined : store.get(found.kind, id)?.tags;
-    }
+    case "ec2":
+      return tagsInEc2(store, resource, { type, id });
     case "elasticfilesystem":
       return type === "access-point" ? store.get("accessPoint", id)?.tags : store.get("fileSystem", id)?.tags;
     case "rds":
@@ -135,4 +121,24 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
     default:
       return undefined;
   }
+}
+
+function tagsInEc2(
+  store: Reader,
+  resource: string,
+  { type, id }: { readonly type: string; readonly id: string },
+): Tags | undefined {
+  if (type === "security-group-rule")
+    return store
+      .list("securityGroup")
+      .flatMap((group) => group.rules)
+      .find((rule) => rule.id === id)?.tags;
+  if (type === "key-pair")
+    return store
+      .list("keyPair")
+      .find(
+        ({ account, region, name }) => formatArn("ec2", { account, region }, `key-pair/${name}`) === resource,
+      )?.tags;
+  const found = Object.values(RESOURCES).find((each) => each.type === type);
+  return found === undefined ? undefined : store.get(found.kind, id)?.tags;
 }

@@ -1,12 +1,10 @@
 import type { Reconciler } from "@gantry/kernel";
+import type { AutoScalingGroupRecord, Reader, SubnetRecord } from "@gantry/state";
 import {
   beginGroupLaunch,
   beginGroupTermination,
   groupInstanceKey,
-  type AutoScalingGroupRecord,
-  type Reader,
-  type SubnetRecord,
-} from "@gantry/state";
+} from "@gantry/state/transactions/auto-scaling-groups";
 import { watchKinds } from "../controller-deps.ts";
 import type { GroupDeps } from "./group-deps.ts";
 import { versionOf } from "./launch-instance.ts";
@@ -16,9 +14,9 @@ import { applyGroupPolicies, runGroupSchedule } from "./scale-group.ts";
 import { stepInstance } from "./step-instance.ts";
 
 /**
- * Keeps the desired number of instances in each Auto Scaling group. A key is the ARN of a group. What is to be launched or
- * ended is recorded first and done afterwards, each launch with a token, so that a crash at any point neither loses nor
- * doubles an instance.
+ * Keeps the desired number of instances in each Auto Scaling group. A key is the ARN of a group. What is to be
+ * launched or ended is recorded first and done afterwards, each launch with a token, so that a crash at any
+ * point neither loses nor doubles an instance.
  */
 export function autoScalingGroupController(deps: GroupDeps): Reconciler {
   const { store, clock } = deps;

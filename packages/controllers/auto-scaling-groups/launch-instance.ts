@@ -1,14 +1,13 @@
 import { messageOf } from "@gantry/kernel";
-import {
-  endGroupActivity,
-  groupInstanceKey,
-  type AutoScalingGroupRecord,
-  type Ec2InstanceRecord,
-  type GroupInstanceRecord,
-  type GroupTemplate,
-  type LaunchTemplateVersionRecord,
-  type Reader,
+import type {
+  AutoScalingGroupRecord,
+  Ec2InstanceRecord,
+  GroupInstanceRecord,
+  GroupTemplate,
+  LaunchTemplateVersionRecord,
+  Reader,
 } from "@gantry/state";
+import { endGroupActivity, groupInstanceKey } from "@gantry/state/transactions/auto-scaling-groups";
 import { servicePrincipal } from "../service-principal.ts";
 import type { GroupDeps } from "./group-deps.ts";
 

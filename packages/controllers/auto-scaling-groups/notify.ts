@@ -10,8 +10,8 @@ const EVENTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Publishes the notifications of activities that have ended. A crash in between repeats one: subscribers tell them apart
- * by the activity's id.
+ * Publishes the notifications of activities that have ended. A crash in between repeats one: subscribers tell
+ * them apart by the activity's id.
  */
 export function sendNotifications(deps: GroupDeps, group: AutoScalingGroupRecord): void {
   const { store, log } = deps;

@@ -1,16 +1,6 @@
-import type { AutoScalingGroupRecord, GroupInstanceRecord, SubnetRecord } from "@gantry/state";
+import type { AutoScalingGroupRecord, GroupInstanceRecord } from "@gantry/state";
+import type { GroupSituation } from "./group-situation.ts";
 import { planRefresh } from "./plan-refresh.ts";
-
-/** What the decision on a group's instances is made from. */
-export interface GroupSituation {
-  readonly group: AutoScalingGroupRecord;
-  readonly instances: readonly GroupInstanceRecord[];
-  /** The subnets that instances may be launched in. */
-  readonly subnets: readonly Pick<SubnetRecord, "id" | "availabilityZone">[];
-  /** The version number that the group's template stands for now. */
-  readonly version: string;
-  readonly now: number;
-}
 
 export interface GroupPlan {
   readonly launches: readonly { readonly subnetId: string; readonly zone: string; readonly cause: string }[];
@@ -25,8 +15,8 @@ export function isCounted({ state }: GroupInstanceRecord): boolean {
 }
 
 /**
- * Decides which instances a group launches and ends: unhealthy ones are replaced, the desired capacity is kept, zones are
- * balanced, old instances are replaced by a refresh. Suspended processes do nothing.
+ * Decides which instances a group launches and ends: unhealthy ones are replaced, the desired capacity is kept,
+ * zones are balanced, old instances are replaced by a refresh. Suspended processes do nothing.
  * Source: EC2 Auto Scaling User Guide, "How instances launch", "Termination policies", "Suspend and resume processes".
  */
 export function planGroup(situation: GroupSituation): GroupPlan {

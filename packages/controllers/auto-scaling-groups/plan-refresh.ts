@@ -1,5 +1,5 @@
 import type { AutoScalingGroupRecord, GroupInstanceRecord, InstanceRefresh } from "@gantry/state";
-import type { GroupSituation } from "./plan-group.ts";
+import type { GroupSituation } from "./group-situation.ts";
 
 export interface RefreshPlan {
   /** Instances beyond the desired capacity that are launched before others end. */

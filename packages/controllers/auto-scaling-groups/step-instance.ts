@@ -1,13 +1,15 @@
+import type {
+  AutoScalingGroupRecord,
+  Ec2InstanceRecord,
+  GroupInstanceRecord,
+  Transaction,
+} from "@gantry/state";
 import {
   beginGroupTermination,
   endGroupActivity,
   groupInstanceKey,
   lifecycleHookOf,
-  type AutoScalingGroupRecord,
-  type Ec2InstanceRecord,
-  type GroupInstanceRecord,
-  type Transaction,
-} from "@gantry/state";
+} from "@gantry/state/transactions/auto-scaling-groups";
 import type { GroupDeps } from "./group-deps.ts";
 import { deregisterInstance, registerInstance, targetsOf } from "./group-targets.ts";
 import { callEc2, launchedBy, launchInstance } from "./launch-instance.ts";
@@ -24,8 +26,9 @@ interface At {
 }
 
 /**
- * Brings one instance a step further: launches what is wanted, takes into service what runs, checks health, and ends what
- * is to end. Returns in how many ms to look again. Each step can be repeated: a crash between two of them is harmless.
+ * Brings one instance a step further: launches what is wanted, takes into service what runs, checks health, and
+ * ends what is to end. Returns in how many ms to look again. Each step can be repeated: a crash between two of
+ * them is harmless.
  */
 export async function stepInstance(deps: GroupDeps, key: string): Promise<number | undefined> {
   const { store } = deps;

@@ -52,7 +52,9 @@ export function beginGroupLaunch(
   return instance;
 }
 
-/** Records that an instance is to end: the controller drains and terminates it. An instance that ends is left as it is. */
+/**
+ * Records that an instance is to end: the controller drains and terminates it. One that ends is left as it is.
+ */
 export function beginGroupTermination(
   tx: Transaction,
   group: AutoScalingGroupRecord,
