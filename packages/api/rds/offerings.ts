@@ -34,6 +34,9 @@ const STORAGE: Readonly<Record<string, readonly [least: number, most: number]>> 
   standard: [5, 3_072],
 };
 
+/** Source: API_DescribeOrderableDBInstanceOptions, MaxRecords. */
+const ORDERABLE_MAX = 1000;
+
 function describeOrderable(
   input: sdk.DescribeOrderableDBInstanceOptionsMessage,
   context: RequestContext,
@@ -56,7 +59,7 @@ function describeOrderable(
   const keyed = all
     .map((each) => ({ key: each.join("/"), each }))
     .toSorted((one, other) => (one.key < other.key ? -1 : 1));
-  const { items, Marker } = pageOfRecords(keyed, ({ key }) => key, input);
+  const { items, Marker } = pageOfRecords(keyed, ({ key }) => key, input, ORDERABLE_MAX);
   const zones = zonesOf(context.region).map((Name) => ({ Name }));
   return {
     OrderableDBInstanceOptions: items.map(({ each: [EngineVersion, DBInstanceClass, storage] }) => ({

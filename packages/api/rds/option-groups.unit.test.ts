@@ -152,6 +152,13 @@ describe("what RDS offers", () => {
     const next = await ask({ MaxRecords: 20, Marker: page.Marker });
     expect(next.OrderableDBInstanceOptions).toHaveLength(20);
     expect(next.OrderableDBInstanceOptions).not.toEqual(page.OrderableDBInstanceOptions);
+    // As Terraform's provider asks: ten times the records of other lists.
+    const many = await ask({ MaxRecords: 1000 });
+    expect(many.OrderableDBInstanceOptions?.slice(0, 20)).toEqual(page.OrderableDBInstanceOptions);
+    expect(many.OrderableDBInstanceOptions?.length).toBeGreaterThan(100);
+    await expect(ask({ MaxRecords: 1001 })).rejects.toThrow(
+      "Invalid value 1001 for MaxRecords. Must be between 20 and 1000",
+    );
     await expect(ask({ Engine: "oracle" })).rejects.toThrow("Invalid DB engine or version");
   });
 
