@@ -132,6 +132,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:Public": "*",
     "ec2:KeyPairName": "*",
     "ec2:KeyPairType": "*",
+    "ec2:SnapshotID": "*",
+    "ec2:SnapshotTime": "*",
     "ec2:VolumeID": "*",
     "ec2:VolumeSize": "*",
     "ec2:VolumeType": "*",
@@ -157,7 +159,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   rds: {
     "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance",
     "rds:PubliclyAccessible": "CreateDBInstance",
-    "rds:req-tag/": "AddTagsToResource CreateDBInstance CreateDBSubnetGroup RemoveTagsFromResource",
+    "rds:req-tag/":
+      "AddTagsToResource CopyDBParameterGroup CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
+      "CreateDBSubnetGroup CreateOptionGroup RemoveTagsFromResource",
     "rds:DatabaseClass": "*",
     "rds:DatabaseEngine": "*",
     "rds:DatabaseName": "*",

@@ -27,6 +27,7 @@ const TAGGED: Readonly<Record<string, string>> = {
   AllocateAddress: "elastic-ip",
   AuthorizeSecurityGroupIngress: "security-group-rule",
   AuthorizeSecurityGroupEgress: "security-group-rule",
+  CopySnapshot: "snapshot",
   CreateFlowLogs: "vpc-flow-log",
   CreateNatGateway: "natgateway",
   CreateManagedPrefixList: "prefix-list",

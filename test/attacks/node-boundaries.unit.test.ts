@@ -79,7 +79,14 @@ beforeEach(() => {
   put("fileSystem", "fs-1", { id: "fs-1", nodeId: "n1" });
   put("databaseInstance", "d:db-1", {
     ...{ arn: "d:db-1", resourceId: "db-1", nodeId: "n1", networkInterfaceId: "eni-database" },
-    ...{ vpcId: "vpc-1", endpointName: "x", sealedPassword: vault.seal("secret"), status: "creating" },
+    ...{
+      vpcId: "vpc-1",
+      endpointName: "x",
+      engine: "mysql",
+      engineVersion: "8.0.40",
+      instanceClass: "db.t3.micro",
+    },
+    ...{ sealedPassword: vault.seal("secret"), status: "creating" },
   });
   put("loadBalancer", BALANCER, {
     ...{ arn: BALANCER, nodeId: "n1", vpcId: "vpc-1", dnsName: "b", networkInterfaceIds: [] },

@@ -45,6 +45,12 @@ const nameOf = ({ service, operation, path }: Subject, spelling: string) =>
   `${service} ${operation.name} with ${path} = ${spelling}`;
 const denying = (target: Target) => [ALL, { Effect: "Deny", Action: "*", Resource: target.arns }];
 
+/** What copies make, for which a permission is asked beside that of their source. */
+const COPYING = [
+  { Effect: "Allow", Action: "rds:Copy*", Resource: "arn:aws:rds:*:*:?g:copied" },
+  { Effect: "Allow", Action: "ec2:CopySnapshot", Resource: "arn:aws:ec2:*::snapshot/${*}" },
+];
+
 /** Spellings that look as if they named the resource, and that a careless look-up resolves. */
 function wrongSpellingsOf({ kind, spellings }: Target): readonly string[] {
   const wrong = spellings
@@ -103,6 +109,7 @@ describe.each(SERVICE_NAMES)("a resource of %s", (service) => {
       await allow([
         { Effect: "Allow", Action: "*", NotResource: target.family },
         { Effect: "Allow", Action: "*", Resource: target.arns },
+        ...COPYING,
       ]);
       for (const subject of named)
         for (const spelling of target.spellings) {

@@ -27,6 +27,7 @@ export function volumePermissions() {
       ...tagging("CreateSnapshot", input, place),
     ],
     CopySnapshot: (input, place) => [
+      need("snapshot", input.SourceSnapshotId, { ...place, region: input.SourceRegion ?? place.region }),
       need("snapshot", undefined, place),
       ...tagging("CopySnapshot", input, place),
     ],

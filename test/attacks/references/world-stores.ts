@@ -148,6 +148,7 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
     defaults: {
       ...Object.fromEntries(create),
       DBInstanceIdentifier: "new",
+      "ModifyDBInstance.DBInstanceIdentifier": "prod",
       "ModifyDBInstance.AllocatedStorage": 30,
       "DeleteDBInstance.SkipFinalSnapshot": true,
       ...group,
