@@ -145,12 +145,16 @@ async function copySparse(from: string, to: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await run("cp", ["--sparse=always", "--reflink=auto", from, to], { timeout: COPY_TIMEOUT_MS });
+  await runHelper(COPY_TIMEOUT_MS, "copy", from, to);
 }
 
-async function helper(...parameters: readonly string[]): Promise<void> {
+function helper(...parameters: readonly string[]): Promise<void> {
+  return runHelper(TIMEOUT_MS, ...parameters);
+}
+
+async function runHelper(timeout: number, ...parameters: readonly string[]): Promise<void> {
   await run("/usr/bin/perl", [HELPER, ...parameters], {
-    timeout: TIMEOUT_MS,
+    timeout,
     env: { LC_ALL: "C", PATH: "/usr/bin" },
   });
 }
