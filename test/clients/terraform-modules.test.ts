@@ -16,6 +16,7 @@ const SECOND = { generation: "2" };
 const KINDS: readonly Kind[] = [
   ...(["bucket", "queue", "topic", "topicSubscription", "secret", "parameter", "user", "role"] as const),
   ...(["networkInterface", "loadBalancer", "targetGroup", "fileSystem", "databaseSubnetGroup"] as const),
+  ...(["databaseParameterGroup", "databaseOptionGroup"] as const),
 ];
 
 describe.skipIf(!canRunTerraform())("Terraform, with the data sources that modules read", async () => {

@@ -473,6 +473,55 @@ resource "aws_db_subnet_group" "this" {
   subnet_ids = aws_subnet.this[*].id
 }
 
+resource "aws_db_parameter_group" "this" {
+  name        = "modules"
+  family      = "mysql8.0"
+  description = "Parameters of the modules' databases"
+  parameter {
+    name  = "max_connections"
+    value = var.generation == 1 ? "99" : "{DBInstanceClassMemory/12582880}"
+  }
+  parameter {
+    name         = "performance_schema"
+    value        = "1"
+    apply_method = "pending-reboot"
+  }
+  dynamic "parameter" {
+    for_each = var.generation == 1 ? ["slow_query_log", "log_bin_trust_function_creators"] : ["slow_query_log"]
+    content {
+      name  = parameter.value
+      value = "1"
+    }
+  }
+}
+
+resource "aws_db_option_group" "this" {
+  name                     = "modules"
+  engine_name              = "mysql"
+  major_engine_version     = "8.0"
+  option_group_description = "Options of the modules' databases"
+  option {
+    option_name = "MARIADB_AUDIT_PLUGIN"
+    option_settings {
+      name  = "SERVER_AUDIT_EVENTS"
+      value = var.generation == 1 ? "CONNECT" : "CONNECT,QUERY"
+    }
+  }
+}
+
+data "aws_rds_engine_version" "this" {
+  engine  = "mysql"
+  version = "8.0"
+}
+data "aws_rds_orderable_db_instance" "this" {
+  engine                     = "mysql"
+  preferred_instance_classes = ["db.t3.micro"]
+  storage_type               = "gp3"
+}
+data "aws_rds_certificate" "this" {
+  id = "rds-ca-rsa2048-g1"
+}
+
 data "aws_ecs_cluster" "this" {
   cluster_name = aws_ecs_cluster.this.name
 }
