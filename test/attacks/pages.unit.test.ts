@@ -4,6 +4,7 @@ import { loadedService, SERVICE_NAMES, type ServiceName } from "./loaded-service
 import { inputOf } from "./references/inputs.ts";
 import { referenceMembers } from "./references/members.ts";
 import { createMore } from "./references/world-more.ts";
+import { withoutNode } from "./references/sandbox.ts";
 import { createWorld, senderOf } from "./references/world.ts";
 
 // A reader who walks a list page by page sees what a reader of the whole list sees, each item once: an audit
@@ -13,7 +14,7 @@ import { createWorld, senderOf } from "./references/world.ts";
 // whatever was asked for.
 const api = await startApi();
 afterAll(() => api.close());
-const send = senderOf(api.client());
+const send = withoutNode(api, senderOf(api.client()));
 const world = await createWorld(send);
 await createMore(send, world);
 const { subjects } = await referenceMembers();

@@ -87,7 +87,7 @@ export async function newSandbox(api: Api): Promise<Sandbox> {
 }
 
 /** Says of each new volume and snapshot what its node would say: no node runs in these tests. */
-function withoutNode({ store }: Api, send: Send): Send {
+export function withoutNode({ store }: Api, send: Send): Send {
   return async (service, operation, input) => {
     const output = await send(service, operation, input);
     if (service === "ec2" && /^Create(?:Volume|Snapshot)$/.test(operation))
@@ -103,7 +103,7 @@ function withoutNode({ store }: Api, send: Send): Send {
 
 /** Errors that speak of something else than the resource itself. */
 const OF_ITS_PARTS =
-  /Configuration|Policy|TagSet|InvalidPermission|Website|Encryption|CORS|Upload|Layers|PublicAcc|Ownership|InvalidRoute|ReplicationNotFound|VolumeModif/;
+  /Configuration|Policy|TagSet|InvalidPermission|Website|Encryption|CORS|Upload|Layers|PublicAcc|Ownership|InvalidRoute|ReplicationNot|VolumeMod/;
 
 const MISSING = /MISSING|NOT_FOUND|RepositoryNotFound|ResourceNotFound/;
 
