@@ -15,10 +15,7 @@ export async function createInstances(
   const { LaunchTemplateId: templateId } = LaunchTemplate as { LaunchTemplateId: string }; // As answered.
   const [instance] = Instances as { InstanceId: string }[]; // As answered.
   const id = instance?.InstanceId ?? "";
-  const { associated, associationId } = await createAssociated(send, launch);
-  const AvailabilityZone = "eu-south-1a";
-  const { VolumeId } = await send("ec2", "CreateVolume", { AvailabilityZone, Size: 1 });
-  const { SnapshotId } = await send("ec2", "CreateSnapshot", { VolumeId });
+  const parts = await createParts(send, launch);
   return {
     targets: [
       {
@@ -27,24 +24,7 @@ export async function createInstances(
         family: regional("ec2", "instance/*"),
         spellings: [id],
       },
-      {
-        kind: "profileAssociation",
-        arns: [regional("ec2", `instance/${associated}`)],
-        family: regional("ec2", "instance/*"),
-        spellings: [associationId],
-      },
-      {
-        kind: "volume",
-        arns: [regional("ec2", `volume/${String(VolumeId)}`)],
-        family: regional("ec2", "volume/*"),
-        spellings: [String(VolumeId)],
-      },
-      {
-        kind: "snapshot",
-        arns: [`arn:aws:ec2:eu-south-1::snapshot/${String(SnapshotId)}`],
-        family: "arn:aws:ec2:eu-south-1::snapshot/*",
-        spellings: [String(SnapshotId)],
-      },
+      ...parts.targets,
       ...(["keyPair", "keyPairId"] as const).map((kind) => ({
         kind,
         arns: [regional("ec2", "key-pair/prod")],
@@ -59,14 +39,8 @@ export async function createInstances(
       })),
     ],
     defaults: {
-      VolumeId,
+      ...parts.defaults,
       "AttachVolume.InstanceId": id,
-      "AttachVolume.Device": "/dev/sdf",
-      "CreateVolume.AvailabilityZone": AvailabilityZone,
-      "CreateVolume.Size": 1,
-      "CopySnapshot.SourceRegion": "eu-south-1",
-      "AssociateIamInstanceProfile.IamInstanceProfile": { Name: "machine" },
-      "ReplaceIamInstanceProfileAssociation.IamInstanceProfile": { Name: "machine" },
       "ModifyLaunchTemplate.DefaultVersion": "1",
       "DescribeLaunchTemplateVersions.Versions": ["$Latest"],
       "DeleteLaunchTemplateVersions.Versions": ["9"],
@@ -97,4 +71,46 @@ async function createAssociated(
   );
   const { AssociationId: associationId } = made as { AssociationId: string }; // As answered.
   return { associated, associationId };
+}
+
+/** Creates a volume, its snapshot, and an instance that an instance profile is associated with. */
+async function createParts(
+  send: Send,
+  launch: object,
+): Promise<{ readonly targets: readonly Target[]; readonly defaults: Defaults }> {
+  const { associated, associationId } = await createAssociated(send, launch);
+  const AvailabilityZone = "eu-south-1a";
+  const { VolumeId } = await send("ec2", "CreateVolume", { AvailabilityZone, Size: 1 });
+  const { SnapshotId } = await send("ec2", "CreateSnapshot", { VolumeId });
+  return {
+    targets: [
+      {
+        kind: "profileAssociation",
+        arns: [regional("ec2", `instance/${associated}`)],
+        family: regional("ec2", "instance/*"),
+        spellings: [associationId],
+      },
+      {
+        kind: "volume",
+        arns: [regional("ec2", `volume/${String(VolumeId)}`)],
+        family: regional("ec2", "volume/*"),
+        spellings: [String(VolumeId)],
+      },
+      {
+        kind: "snapshot",
+        arns: [`arn:aws:ec2:eu-south-1::snapshot/${String(SnapshotId)}`],
+        family: "arn:aws:ec2:eu-south-1::snapshot/*",
+        spellings: [String(SnapshotId)],
+      },
+    ],
+    defaults: {
+      VolumeId,
+      "AttachVolume.Device": "/dev/sdf",
+      "CreateVolume.AvailabilityZone": AvailabilityZone,
+      "CreateVolume.Size": 1,
+      "CopySnapshot.SourceRegion": "eu-south-1",
+      "AssociateIamInstanceProfile.IamInstanceProfile": { Name: "machine" },
+      "ReplaceIamInstanceProfileAssociation.IamInstanceProfile": { Name: "machine" },
+    },
+  };
 }
