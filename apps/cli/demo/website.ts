@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CreateRepositoryCommand,
@@ -45,20 +46,31 @@ export async function ensureWebsiteImage(
     .catch(() => undefined);
   const image = `${uri}:${tag}`;
   if (there !== undefined) return image;
-  await deps.progress.step("Building the website", async () => {
-    // A release contains the built website.
-    if (!isRelease()) await run("npm", ["run", "build", "-w", "examples/fileshare"], { cwd: PROJECT });
-    const base = await baseImage(settings);
-    await run(
-      "docker",
-      ["build", "-q", "--build-arg", `BASE=${base}`, "--label", "gantry.image=true", "-t", image, FOLDER],
-      {
-        env: { ...process.env, DOCKER_BUILDKIT: "0" },
-      },
-    );
-  });
+  await deps.progress.step("Building the website", async () => build(image, await baseImage(settings)));
   await deps.progress.step("Pushing its image to the registry", () => push(settings, ecr, image));
   return image;
+}
+
+/** Builds in a folder of its own: another instance may build the same website at this moment. */
+async function build(image: string, base: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-website-"));
+  try {
+    copyFileSync(join(FOLDER, "Dockerfile"), join(folder, "Dockerfile"));
+    const built = join(folder, "dist");
+    // A release contains the built website.
+    if (isRelease()) cpSync(join(FOLDER, "dist"), built, { recursive: true });
+    else
+      await run("npm", ["run", "build", "-w", "examples/fileshare"], {
+        cwd: PROJECT,
+        env: { ...process.env, OUT: built },
+      });
+    const options = ["--build-arg", `BASE=${base}`, "--label", "gantry.image=true", "-t", image];
+    await run("docker", ["build", "-q", ...options, folder], {
+      env: { ...process.env, DOCKER_BUILDKIT: "0" },
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function sourcesHash(): string {
