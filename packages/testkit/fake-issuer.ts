@@ -4,7 +4,7 @@ export const ISSUER = "https://issuer.example";
 export const CLIENT_ID = "client";
 export const CLIENT_SECRET = "client-secret-4711";
 
-/** What a test changes in the issuer's answers. */
+/** The issuer's answers that a test replaces. */
 export interface IssuerFaults {
   readonly idToken?: JWTPayload;
   readonly userInfo?: Readonly<Record<string, unknown>>;

@@ -25,7 +25,7 @@ interface RequestParts {
   readonly stream: Readable | undefined;
   /** The parameters of a request of the Query protocols. */
   readonly form: URLSearchParams | undefined;
-  /** The document of a large body that was parsed before (`documentOf`). */
+  /** The parsed document of a large body, where `documentOf` has parsed it already. */
   readonly document: Document | undefined;
   /** How many values the body may have. */
   readonly valuesMax: number;

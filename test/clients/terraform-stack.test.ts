@@ -10,7 +10,7 @@ import { startApiWithoutNodes } from "./api-without-nodes.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/stack");
 const CHANGE = { stage: "prod" };
-/** Kinds of what the configuration makes that have no tags, or whose tags GetResources does not show. */
+/** Record kinds of the configuration that have no tags, or whose tags GetResources does not return. */
 const UNTAGGED = [
   ...["role", "bucket", "queue", "target", "rule", "taskSet", "networkInterface"],
   ...["parameter", "parameterVersion", "secret", "secretVersion", "scalingPolicy", "dashboard", "schedule"],

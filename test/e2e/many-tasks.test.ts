@@ -97,7 +97,7 @@ const taskContainers = async (): Promise<number> =>
     .split("\n")
     .filter(Boolean).length;
 
-/** Counts what grows where something is not removed, less the pauses that are kept ready: their number changes. */
+/** Counts what a leak would increase. Spare pause containers are left out, because their number varies. */
 async function census() {
   const status = await instance.status();
   const [controlPlane, agent] = [

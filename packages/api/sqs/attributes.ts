@@ -118,7 +118,7 @@ export function redriveOf(
   return { target: String(policy["deadLetterTargetArn"]), receives: Number(policy["maxReceiveCount"]) };
 }
 
-/** A redrive policy as it is stored: with a number as the count. Errors: InvalidParameterValue. */
+/** Parses a redrive policy; maxReceiveCount becomes a number. Errors: InvalidParameterValue. */
 function checkRedrive(
   reader: Reader,
   queue: Place & { readonly arn: string; readonly attributes: QueueAttributes },

@@ -159,7 +159,7 @@ async function endInstance(deps: GroupDeps, instance: GroupInstanceRecord): Prom
   return LOOK_MS;
 }
 
-/** Returns how long targets or a hook hold the instance; undefined once it may end. */
+/** In how many ms to look again while targets drain or a hook waits; undefined once the instance may end. */
 function release({ ids }: GroupDeps, { tx, group, now }: At, seen: GroupInstanceRecord): number | undefined {
   const key = groupInstanceKey(seen);
   const current = tx.get("groupInstance", key);

@@ -12,7 +12,7 @@ export function certificateValidationController({ store, clock }: ControllerDeps
   return {
     name: "certificate-validation",
     keys: waiting,
-    // Each change of a record set changes the version of its zone, in the same commit.
+    // A transaction that changes a record set also increments its zone's version.
     watch: watchKinds(store, { certificate: (key) => [key], hostedZone: waiting }),
     async reconcile(key) {
       const record = store.get("certificate", key);

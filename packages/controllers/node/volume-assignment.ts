@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileSystemVolume, VolumeAssignment } from "@gantry/agent-protocol";
 import type { AccessPointRecord, Reader, TaskRecord, VolumeSpec } from "@gantry/state";
 
-/** A name that a caller chose is not used as a path on the node: its hash is. */
+/** The hash of a name is the path on the node, because a caller chose the name. */
 export function volumeId(name: string): string {
   return createHash("sha256").update(name).digest("hex").slice(0, 12);
 }

@@ -18,7 +18,7 @@ export function zoneAssignment(reader: Reader, id: string): ZoneAssignment | und
  * with an alias to the load balancer whose addresses change.
  */
 export function zonesOf(reader: Reader, { kind, key }: Change): readonly string[] {
-  // Each change of a record set changes the version of its zone, in the same commit.
+  // A transaction that changes a record set also increments its zone's version.
   if (kind === "hostedZone") return [zoneKeyOf(key)];
   if (kind === "healthCheckStatus") {
     const checked = reader.listBy("dnsRecordSet", "healthCheck", key.slice(key.indexOf("/") + 1));
