@@ -152,8 +152,13 @@ for port in range(7000, 7010):
     let said = 0;
     talk.stdout.on("data", (chunk: Buffer) => (said += chunk.length));
     // A table that belongs to a process is changed by no other: the filter is empty, and can not be replaced.
-    const fault = spawn("nsenter", ["-t", await routerPid(vpc.vpcId), "-n", "nft", "-i"]);
-    fault.stdin.write("delete table inet filter\nadd table inet filter { flags owner; }\n");
+    const [agent] = (await demo.instance.status()).agents;
+    const inAgent = [agent?.container ?? "", "nsenter", "-t", await routerPid(vpc.vpcId), "-n", "nft"];
+    const fault = spawn("docker", ["exec", "-i", ...inAgent, "-i"]);
+    fault.stdin.write("delete table inet filter; add table inet filter { flags owner; }\n");
+    await eventually(async () =>
+      expect(await run("docker", ["exec", ...inAgent, "list", "ruleset"])).toContain("flags owner"),
+    );
     await eventually(async () => expect(said).toBeGreaterThan(0));
     await revoke(7_001);
     await eventually(async () =>
@@ -174,7 +179,7 @@ for port in range(7000, 7010):
     await eventually(async () => expect(said).toBeGreaterThan(before + 10));
     // Other VPCs are not affected.
     expect((await get(demo.url, { path: "/version" })).status).toBe(200);
-    fault.kill("SIGKILL");
+    fault.stdin.end();
     await eventually(async () => expect(await isOpen(7_002)).toBe(true));
     expect(await isOpen(7_001)).toBe(false);
     await eventually(async () => expect(await networkProblems()).toEqual([]));

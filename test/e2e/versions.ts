@@ -166,16 +166,24 @@ export function startAsking({ url }: Demo, host: string, { perSecond = PER_SECON
 export const versionsOf = (answers: readonly { version: string }[]) =>
   new Set(answers.map(({ version }) => version));
 
+/** So many answers of a canary in a row show that it has all of the traffic. */
+const ALL_OF_IT = 20;
+
 /**
- * The answers from the first of a new version to the last of the old one: those of a canary, however late
- * its steps are noticed.
+ * The answers from the first of a new version until it has all of the traffic: those of a canary, however late
+ * its steps are noticed. An answer of the old version that was long on its way can come after the last step.
  */
 export function answersOfCanary<T extends { version: string }>(
   answers: readonly T[],
   canary: string,
 ): readonly T[] {
   const first = answers.findIndex(({ version }) => version === canary);
-  return answers.slice(first, answers.findLastIndex(({ version }) => version !== canary) + 1);
+  let inRow = 0;
+  const end = answers.findIndex(({ version }) => {
+    inRow = version === canary ? inRow + 1 : 0;
+    return inRow === ALL_OF_IT;
+  });
+  return answers.slice(first, end === -1 ? answers.length : end + 1 - ALL_OF_IT);
 }
 
 /** Expects a share within four standard deviations of its weight. */
