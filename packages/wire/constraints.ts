@@ -33,10 +33,13 @@ export function violations(
     const constraint = constraints[`${operation}.${member}`] ?? constraints[member];
     return constraint === undefined ? [] : sentences(lowerFirst(member), value, constraint);
   });
-  const deep = deepOnes(constraints).flatMap(({ members, constraint }) =>
-    valuesAt(input, members).flatMap(({ path, value }) => sentences(path, value, constraint)),
+  const deep = deepOnes(constraints);
+  const nested = Object.keys(input).flatMap((member) =>
+    (deep.get(member) ?? []).flatMap(({ members, constraint }) =>
+      valuesAt(input, members).flatMap(({ path, value }) => sentences(path, value, constraint)),
+    ),
   );
-  return [...shallow, ...deep];
+  return [...shallow, ...nested];
 }
 
 function sentences(path: string, value: unknown, constraint: Constraint): readonly string[] {
@@ -50,16 +53,15 @@ interface Deep {
   readonly members: readonly string[];
   readonly constraint: Constraint;
 }
-const deep = new WeakMap<Constraints, readonly Deep[]>();
+const deepOf = new WeakMap<Constraints, ReadonlyMap<string, readonly Deep[]>>();
 
-function deepOnes(constraints: Constraints): readonly Deep[] {
-  let known = deep.get(constraints);
+/** The constraints on nested members, by the member of the input that they are in. */
+function deepOnes(constraints: Constraints): ReadonlyMap<string, readonly Deep[]> {
+  let known = deepOf.get(constraints);
   if (known === undefined) {
     const entries = Object.entries(constraints).filter(([name]) => name.includes("/"));
-    deep.set(
-      constraints,
-      (known = entries.map(([name, constraint]) => ({ members: name.split("/"), constraint }))),
-    );
+    const deep = entries.map(([name, constraint]) => ({ members: name.split("/"), constraint }));
+    deepOf.set(constraints, (known = Map.groupBy(deep, ({ members: [first = ""] }) => first)));
   }
   return known;
 }

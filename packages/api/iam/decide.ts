@@ -258,10 +258,9 @@ function isForeign(store: Reader, principal: Principal, resource: string): boole
 
 /** The account that a resource belongs to, by its ARN; a bucket's ARN does not name it. */
 function ownerOf(store: Reader, resource: string): string | undefined {
-  const [, , service = "", , account = ""] = resource.split(":");
-  if (/^\d{12}$/.test(account)) return account;
-  if (service !== "s3") return undefined;
-  return store.get("bucket", bucketOf(resource))?.account;
+  if (resource.startsWith("arn:aws:s3:::")) return store.get("bucket", bucketOf(resource))?.account;
+  const [, , , , account = ""] = resource.split(":", 5);
+  return account.length === 12 ? account : undefined;
 }
 
 /** Whether a caller is a session that stands for a role or, with less, for a user. */

@@ -23,6 +23,11 @@ export const ASSUMING: ReadonlySet<string> = new Set([
   "sts:SetSourceIdentity",
 ]);
 
+/** Services whose resources have policies, as ARNs name them. */
+const SERVICES: ReadonlySet<string> = new Set([
+  ...["ecr", "elasticfilesystem", "events", "kms", "s3", "secretsmanager", "sns", "sqs"],
+]);
+
 /** Whose call it is, what it does and on what. */
 export interface Call {
   readonly principal: Principal;
@@ -44,6 +49,7 @@ export function resourcePolicies(
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
     }
+    if (!SERVICES.has(resource.split(":", 3)[2] ?? "")) return undefined;
     if (resource.startsWith("arn:aws:ecr:")) return repositoryPolicy(store, read, { action, resource });
     if (resource.startsWith("arn:aws:kms:")) return keyPolicy(store, read, resource);
     if (resource.startsWith("arn:aws:secretsmanager:")) {
