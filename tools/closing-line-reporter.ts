@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 import { closingLine, type TestFailure } from "../apps/cli/test-outcome.ts";
+import { messageOf } from "../packages/kernel/assert.ts";
 import { checkSent } from "./members/check-sent.ts";
 
 const MESSAGE_MAX = 400;
@@ -12,7 +13,7 @@ const MESSAGE_MAX = 400;
 export default class ClosingLineReporter implements Reporter {
   async onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): Promise<void> {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
-    const failures: TestFailure[] = [];
+    const failures: TestFailure[] = unhandled.map((thrown) => runFailure(messageOf(thrown)));
     for (const module of modules) {
       const [error] = module.errors();
       if (error !== undefined) {
@@ -32,6 +33,7 @@ export default class ClosingLineReporter implements Reporter {
       const problem = checkSent();
       if (problem !== undefined) {
         counts.failed += 1;
+        failures.push(runFailure(problem));
         process.stdout.write(`\n${problem}\n`);
         process.exitCode = 1;
       }
@@ -44,6 +46,11 @@ export default class ClosingLineReporter implements Reporter {
 
 function failure(module: TestModule, name: string, message: string): TestFailure {
   return { file: module.relativeModuleId, name, message: message.slice(0, MESSAGE_MAX) };
+}
+
+/** What failed outside of every test: an error that nothing caught, or a member that no test sends. */
+function runFailure(message: string): TestFailure {
+  return { file: "", name: "(the run)", message: message.slice(0, MESSAGE_MAX) };
 }
 
 /** Whether all unit tests ran, and not a choice of them. */

@@ -36,6 +36,15 @@ describe("the outcome of all tiers", () => {
     expect(outcomeOf([tier("e2e", 4, [slow])], [{ ...ended, project: "e2e" }])).toMatchObject({ failed: 1 });
   });
 
+  it("counts an error that nothing caught, and names it, though the files of other failures run again", () => {
+    const uncaught = { file: "", name: "(the run)", message: "The request was cut off." };
+    const results = [tier("unit", 10, [uncaught]), tier("e2e", 4, [slow])];
+    expect(filesToRunAgain(results)).toEqual([{ project: "e2e", file: slow.file }]);
+    const outcome = outcomeOf(results, [tier("e2e", 5, [])]);
+    expect(outcome).toMatchObject({ passed: 15, failed: 1 });
+    expect(outcome.report[0]).toBe("Failed: unit > (the run)\n  The request was cut off.");
+  });
+
   it("runs nothing again after a falsified property, a failed check, or failures in many files", () => {
     expect(filesToRunAgain([tier("unit", 1, [falsified]), tier("e2e", 1, [slow])])).toEqual([]);
     expect(filesToRunAgain([tier("checks", 1, [{ file: "", name: "lint", message: "" }])])).toEqual([]);

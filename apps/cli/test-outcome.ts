@@ -1,4 +1,7 @@
-/** A test that failed: its file from the project's folder, its full name, and the start of the message. */
+/**
+ * A test that failed: its file from the project's folder, its full name, and the start of the message. What failed
+ * outside of every test has no file ("").
+ */
 export interface TestFailure {
   readonly file: string;
   readonly name: string;
@@ -36,8 +39,11 @@ export function filesToRunAgain(
   results: readonly TierResult[],
 ): readonly { readonly project: string; readonly file: string }[] {
   const failures = failuresOf(results);
-  const isFinal = failures.some(({ file, message }) => file === "" || message.startsWith("Property failed"));
-  const files = new Map(failures.map(({ project, file }) => [`${project} ${file}`, { project, file }]));
+  const isFinal = failures.some(
+    ({ project, message }) => project === "checks" || message.startsWith("Property failed"),
+  );
+  const inFiles = failures.filter(({ file }) => file !== "");
+  const files = new Map(inFiles.map(({ project, file }) => [`${project} ${file}`, { project, file }]));
   return isFinal || files.size > AGAIN_FILES_MAX ? [] : [...files.values()];
 }
 
@@ -47,9 +53,12 @@ export function filesToRunAgain(
  */
 export function outcomeOf(results: readonly TierResult[], again?: readonly TierResult[]): Outcome {
   const first = failuresOf(results);
-  const last = failuresOf(again ?? results);
-  const withoutTest = sum(results, "failed") - first.length; // Runs that ended before they reported a test.
-  const failed = withoutTest + sum(again ?? results, "failed") - (again === undefined ? withoutTest : 0);
+  const lasting = first.filter(({ file }) => file === ""); // No file of it can run again.
+  const last = again === undefined ? first : [...lasting, ...failuresOf(again)];
+  // Runs that ended before they reported a test.
+  const withoutTest = sum(results, "failed") - first.length;
+  const failed =
+    again === undefined ? sum(results, "failed") : withoutTest + lasting.length + sum(again, "failed");
   return {
     passed: sum(results, "passed") + Math.max(0, first.length - last.length),
     failed,
@@ -73,7 +82,7 @@ function paragraphs(first: readonly FailedTest[], last: readonly FailedTest[]): 
 }
 
 function nameOf({ project, file, name }: FailedTest): string {
-  return `${project} ${file} > ${name}`;
+  return `${file === "" ? project : `${project} ${file}`} > ${name}`;
 }
 
 function failuresOf(results: readonly TierResult[]): readonly FailedTest[] {

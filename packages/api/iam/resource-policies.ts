@@ -23,10 +23,16 @@ export const ASSUMING: ReadonlySet<string> = new Set([
   "sts:SetSourceIdentity",
 ]);
 
-/** Services whose resources have policies, as ARNs name them. */
-const SERVICES: ReadonlySet<string> = new Set([
-  ...["ecr", "elasticfilesystem", "events", "kms", "s3", "secretsmanager", "sns", "sqs"],
-]);
+/** Kinds of records that have a policy and their ARN as key, by service as ARNs name it. */
+const WITH_POLICY = {
+  events: { kind: "eventBus", policy: "the event bus's policy" },
+  secretsmanager: { kind: "secret", policy: "the secret's policy" },
+  sns: { kind: "topic", policy: "the topic's policy" },
+  sqs: { kind: "queue", policy: "the queue's policy" },
+} as const;
+
+/** Services whose resources have policies of another kind. */
+const OTHERS: ReadonlySet<string> = new Set(["ecr", "elasticfilesystem", "kms", "s3"]);
 
 /** Whose call it is, what it does and on what. */
 export interface Call {
@@ -49,31 +55,18 @@ export function resourcePolicies(
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
     }
-    if (!SERVICES.has(resource.split(":", 3)[2] ?? "")) return undefined;
-    if (resource.startsWith("arn:aws:ecr:")) return repositoryPolicy(store, read, { action, resource });
-    if (resource.startsWith("arn:aws:kms:")) return keyPolicy(store, read, resource);
-    if (resource.startsWith("arn:aws:secretsmanager:")) {
-      const secret = store.get("secret", resource);
-      if (secret?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
+    const [, , service = ""] = resource.split(":", 3);
+    if (Object.hasOwn(WITH_POLICY, service)) {
+      const { kind, policy } = WITH_POLICY[service as keyof typeof WITH_POLICY]; // As asked.
+      const record = store.get(kind, resource);
+      if (record?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
         return undefined;
-      return read(secret.policy, "the secret's policy", secret.policyPrincipals);
+      return read(record.policy, policy, record.policyPrincipals);
     }
-    if (resource.startsWith("arn:aws:sns:")) {
-      const topic = store.get("topic", resource);
-      if (topic?.policy === undefined) return undefined;
-      return read(topic.policy, "the topic's policy", topic.policyPrincipals);
-    }
-    if (resource.startsWith("arn:aws:sqs:")) {
-      const queue = store.get("queue", resource);
-      if (queue?.policy === undefined) return undefined;
-      return read(queue.policy, "the queue's policy", queue.policyPrincipals);
-    }
-    if (resource.startsWith("arn:aws:events:")) {
-      const bus = store.get("eventBus", resource);
-      if (bus?.policy === undefined) return undefined;
-      return read(bus.policy, "the event bus's policy", bus.policyPrincipals);
-    }
-    if (resource.startsWith("arn:aws:elasticfilesystem:")) {
+    if (!OTHERS.has(service)) return undefined;
+    if (service === "ecr") return repositoryPolicy(store, read, { action, resource });
+    if (service === "kms") return keyPolicy(store, read, resource);
+    if (service === "elasticfilesystem") {
       // It decides on clients alone; without one, everybody who reaches a mount target may mount.
       const fileSystem = action.startsWith("elasticfilesystem:Client")
         ? store.get("fileSystem", resource.split("/")[1])
