@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { replicaWriter } from "@gantry/api/s3/write-replica";
+import { databaseEventSources } from "@gantry/api/rds/event-sources";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { sendFromTopic } from "@gantry/api/sqs/from-topic";
 import {
@@ -71,6 +72,7 @@ export interface Loops {
 /** Starts the controllers, and listens for nodes' agents. Whatever changed before is found in the records. */
 export async function startLoops(instance: Instance, api: Api): Promise<Loops> {
   const { folder, settings, machineClock, clock, log } = instance;
+  databaseEventSources({ ...instance, clock: machineClock });
   const controllers = [
     ...reconcilers(instance, api),
     ...measuring(instance),
@@ -117,7 +119,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     clientTokenController(realDeps),
     expiryController({ ...realDeps, vault }),
     parameterPolicyController(realDeps),
-    rotationController({ ...realDeps, callFunction: callHook }),
+    rotationController({ ...realDeps, vault, callFunction: callHook }),
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),
     hookController({ ...deps, permissions, callHook }),

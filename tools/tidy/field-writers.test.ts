@@ -8,6 +8,7 @@ const TRANSACTIONS = "packages/state/transactions/";
 const CONTROLLERS = "packages/controllers/";
 const GATEWAY = "packages/controllers/node/"; // The reports of nodes are recorded here.
 const NEW_TASK = "packages/state/transactions/new-task.ts";
+const MANAGED_SECRETS = `${TRANSACTIONS}managed-secrets.ts`;
 const NEW_BALANCER = "packages/api/elbv2/new-load-balancer.ts";
 
 /**
@@ -163,7 +164,15 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "databaseInstance.status": {
     pattern: writesOf("databaseInstance"),
-    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
+    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY, MANAGED_SECRETS],
+  },
+  "databaseInstance.sealedPassword": {
+    pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,
+    writers: ["packages/api/rds/", MANAGED_SECRETS],
+  },
+  "databaseSnapshot.completedAt": {
+    pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,
+    writers: [GATEWAY],
   },
   "databaseInstance.parameters": {
     pattern: /"databaseInstance", [\w.]+, \{ [^}]*\bparameters\b|\bparameters: parametersAtStart/,
@@ -201,7 +210,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "volume.attachment.state": {
     pattern: /\brecordVolumeFile\(tx|\brecordAttachedVolumes\(tx/,
-    writers: ["packages/controllers/node/node-gateway.ts", "packages/controllers/node/record-instance.ts"],
+    writers: ["packages/controllers/node/record-file.ts", "packages/controllers/node/record-instance.ts"],
   },
   "instanceConsole.*": {
     pattern: writesOf("instanceConsole"),

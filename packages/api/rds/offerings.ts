@@ -4,6 +4,7 @@ import { INSTANCE_SIZES } from "@gantry/state/instance-sizes";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { zonesOf } from "../ec2/zones.ts";
 import { ApiError } from "./api-error.ts";
+import { CATEGORIES, toSourceType } from "./event-categories.ts";
 import { offeredVersions } from "./engine-versions.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 
@@ -115,21 +116,8 @@ function describeCertificates(
   };
 }
 
-/** Source: Amazon RDS User Guide, "Amazon RDS event categories and event messages". */
-const CATEGORIES: Readonly<Record<string, readonly string[]>> = {
-  "db-instance": (
-    "availability,backup,configuration change,creation,deletion,failover,failure,low storage,maintenance," +
-    "notification,read replica,recovery,restoration,security,security patching"
-  ).split(","),
-  "db-parameter-group": ["configuration change"],
-  "db-security-group": ["configuration change", "failure"],
-  "db-snapshot": ["creation", "deletion", "notification", "restoration"],
-};
-
 function describeEventCategories(input: sdk.DescribeEventCategoriesMessage): sdk.EventCategoriesMessage {
-  const { SourceType: type } = input;
-  if (type !== undefined && !Object.hasOwn(CATEGORIES, type))
-    throw new ApiError("InvalidParameterValue", `Invalid source type: ${type.slice(0, 100)}`);
+  const type = toSourceType(input.SourceType);
   return {
     EventCategoriesMapList: Object.entries(CATEGORIES)
       .filter(([each]) => (type ?? each) === each)

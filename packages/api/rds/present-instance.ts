@@ -3,6 +3,8 @@ import { formatArn } from "@gantry/kernel";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
+import { presentMasterSecret } from "./master-secret.ts";
+import { shownStatus } from "./storage-key.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
@@ -17,7 +19,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     DBInstanceArn: record.arn,
     DbiResourceId: record.resourceId,
     DBInstanceClass: record.instanceClass,
-    DBInstanceStatus: record.status,
+    DBInstanceStatus: shownStatus(record, reader),
     Engine: record.engine,
     EngineVersion: record.engineVersion,
     MasterUsername: record.masterUsername,
@@ -47,6 +49,8 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     PubliclyAccessible: record.publiclyAccessible,
     StorageType: "gp2",
     StorageEncrypted: record.storageEncrypted,
+    KmsKeyId: record.kmsKeyArn,
+    MasterUserSecret: presentMasterSecret(record, reader),
     DeletionProtection: record.deletionProtection,
     CACertificateIdentifier: "rds-ca-rsa2048-g1",
     PreferredBackupWindow: "03:00-03:30",

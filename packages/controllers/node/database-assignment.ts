@@ -3,6 +3,8 @@ import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@g
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
 import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
+import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
+import { isCopied } from "./database-snapshots.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 /** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
@@ -12,27 +14,31 @@ export function databaseAssignment(
   database: DatabaseInstanceRecord,
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
-  if (eni === undefined || database.stopped) return undefined;
+  if (eni === undefined || (database.stopped && !isCopied(reader, database))) return undefined;
   const path = `rds/${database.resourceId}`;
+  const { restoredFrom, status } = database;
   const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   return {
     kind: "pod",
     key: `pod/${database.resourceId}`,
     role: "database",
-    desired: isToRun(database) ? "RUNNING" : "STOPPED",
+    desired: isToRun(database) && isStorageReadable(reader, database) ? "RUNNING" : "STOPPED",
     interface: interfaceAssignment(reader, eni),
     cpuUnits: undefined,
     memoryMiB: undefined,
     containers: [databaseContainer(deps, database, passwordHash)],
     volumes: [
-      { type: "folder", id: "data", path },
+      {
+        ...{ type: "folder", id: "data", path },
+        ...(restoredFrom === undefined || status !== "creating" ? {} : { source: `rds/${restoredFrom}` }),
+      },
       {
         type: "secrets",
         id: "secrets",
         files: { "password-hash": passwordHash, ...parameterFiles(database) },
       },
     ],
-    purge: database.deleting ? [path] : [],
+    purge: database.deleting ? [path, ...(restoredFrom === undefined ? [] : [`${path}-new`])] : [],
     restart: true,
     metadata: undefined,
     credentials: [],
