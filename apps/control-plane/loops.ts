@@ -12,6 +12,7 @@ import {
   clientTokenController,
   codeDeployController,
   codeDeployHookController,
+  databaseCertificateController,
   deploymentReportController,
   discoveryController,
   healthCheckController,
@@ -44,7 +45,13 @@ import {
   topicSigner,
   warmPoolController,
 } from "@gantry/controllers";
-import { databaseRecipe, machineRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
+import {
+  databaseRecipe,
+  machineRecipe,
+  postgresRecipe,
+  provideImage,
+  wellKnownRecipes,
+} from "@gantry/images";
 import { Controller, type Reconciler } from "@gantry/kernel";
 import { AgentServer } from "./agent-stream.ts";
 import type { Api } from "./api.ts";
@@ -128,6 +135,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     deploymentReportController({ ...deps, metrics }),
     drainingController(deps),
     ownCertificateController({ ...realDeps, vault, authority: instance.authority }),
+    databaseCertificateController({ ...realDeps, vault, authority: instance.authority }),
     lifecycleController({ ...realDeps, objects }),
     objectEventController({ ...deps, objects }),
     objectReplicationController({
@@ -214,6 +222,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
       resolveImage: imageResolver(imageDeps(instance, api)),
       databaseImage: databaseRecipe.tag,
+      postgresImage: postgresRecipe.tag,
       machineImage: machineRecipe.tag,
     },
     settings: {
@@ -232,7 +241,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       callApi: (call) => api.dispatcher.call(call),
     }),
     provideImage: async (image) => {
-      const recipe = [databaseRecipe, machineRecipe, ...wellKnownRecipes].find(
+      const recipe = [databaseRecipe, postgresRecipe, machineRecipe, ...wellKnownRecipes].find(
         (each) => each.tag === image || each.tag === `${image}:latest`,
       );
       if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);

@@ -157,13 +157,21 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
   },
+  "databaseInstance.certificate": {
+    pattern: /\.\.\.current, certificate \}/,
+    writers: [`${CONTROLLERS}database/database-certificate-controller.ts`],
+  },
   "loadBalancer.state": {
     pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
     writers: [NEW_BALANCER, `${CONTROLLERS}node/record-balancers.ts`],
   },
   "databaseInstance.status": {
     pattern: writesOf("databaseInstance"),
-    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
+    writers: [
+      "packages/api/rds/",
+      `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
+      GATEWAY,
+    ],
   },
   "databaseInstance.parameters": {
     pattern: /"databaseInstance", [\w.]+, \{ [^}]*\bparameters\b|\bparameters: parametersAtStart/,

@@ -1,5 +1,5 @@
 /**
- * RDS: database instances with the engines mysql and mariadb. Each instance is a real server in a pod with an
+ * RDS: database instances with the engines mysql, mariadb and postgres. Each instance is a real server in a pod with an
  * address in the VPC. The record holds what the caller asks for; its status is what the node reports. What is
  * refused: SUPPORT.md.
  */
