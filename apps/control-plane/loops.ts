@@ -78,11 +78,9 @@ export interface Loops {
 /** Starts the controllers, and listens for nodes' agents. Whatever changed before is found in the records. */
 export async function startLoops(instance: Instance, api: Api): Promise<Loops> {
   const { folder, settings, machineClock, clock, log } = instance;
-  const controllers = [
-    ...reconcilers(instance, api),
-    ...measuring(instance),
-    certificateValidation(instance),
-  ].map((reconciler) => new Controller(reconciler, { clock, log }));
+  const controllers = [...reconcilers(instance, api), ...measuring(instance), ...certificates(instance)].map(
+    (reconciler) => new Controller(reconciler, { clock, log }),
+  );
   const gateway = newGateway(instance, api);
   const linkOptions = { folder, instance: settings.instance };
   const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
@@ -135,7 +133,6 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     deploymentReportController({ ...deps, metrics }),
     drainingController(deps),
     ownCertificateController({ ...realDeps, vault, authority: instance.authority }),
-    databaseCertificateController({ ...realDeps, vault, authority: instance.authority }),
     lifecycleController({ ...realDeps, objects }),
     objectEventController({ ...deps, objects }),
     objectReplicationController({
@@ -194,9 +191,14 @@ function healthChecks({ store, machineClock: clock, ids, log }: Instance): Recon
   });
 }
 
-/** The loop that issues certificates once their names are validated. */
-function certificateValidation({ store, machineClock: clock, ids, log }: Instance): Reconciler {
-  return certificateValidationController({ store, clock, ids, log });
+/** The loops that issue certificates once their names are validated, and those of database servers. */
+function certificates(instance: Instance): readonly Reconciler[] {
+  const { store, machineClock: clock, ids, log, vault, authority } = instance;
+  const deps = { store, clock, ids, log };
+  return [
+    certificateValidationController(deps),
+    databaseCertificateController({ ...deps, vault, authority }),
+  ];
 }
 
 /** The loops that publish metrics derived from records and objects. */

@@ -156,9 +156,9 @@ is_ready
 `;
 
 /**
- * The roles of a new server. The master user is no superuser, and may create roles and databases, as on AWS. A role that
- * may create roles could, in PostgreSQL 15, make itself a member of the three roles that reach files and programs of the
- * server's host: they are removed from the catalogue.
+ * The roles of a new server. The master user is no superuser, and may create roles and databases, as on AWS. A
+ * role that may create roles could, in PostgreSQL 15, make itself a member of the three roles that reach files and
+ * programs of the server's host: they are removed from the catalogue.
  * Source: PostgreSQL 15, "Predefined Roles"; Amazon RDS User Guide, "Understanding the rds_superuser role".
  */
 const TEMPLATE = `CREATE DATABASE rdsadmin;

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
@@ -73,11 +76,15 @@ async function psql(
 ): Promise<string> {
   const target = `host=${host} port=5432 user=${user} dbname=${database} connect_timeout=5 sslmode=${mode}`;
   const options = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
-  const environment = ["-e", `PGPASSWORD=${password}`];
-  return (
-    await run("docker", ["exec", ...environment, client, "psql", target, ...options, "-c", sql])
-  ).trim();
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  const given = [client, READ_PASSWORD, "psql", target, ...options, "-c", sql];
+  return (await run("sh", ["-c", EXEC, passwordFile, ...given])).trim();
 }
+
+/** The password arrives on the standard input: the arguments of processes can be read. */
+const EXEC = 'file=$0; client=$1; shift; exec docker exec -i "$client" sh -c "$@" < "$file"';
+const READ_PASSWORD = 'PGPASSWORD=$(cat) exec "$0" "$@"';
+const passwordFile = join(mkdtempSync(join(tmpdir(), "gantry-postgres-")), "password");
 
 /** A task with psql, in a security group that the database's admits. */
 async function startClient(groupId: string): Promise<void> {
@@ -145,6 +152,7 @@ afterAll(async () => {
   await rds.send(new DeleteDBInstanceCommand({ ...named, SkipFinalSnapshot: true }));
   await eventually(() => expect(instanceOf()).rejects.toMatchObject({ name: "DBInstanceNotFoundFault" }));
   await rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: NAME }));
+  rmSync(dirname(passwordFile), { recursive: true });
   await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId: group })));
 });
 
@@ -163,7 +171,7 @@ describe("an instance of PostgreSQL", () => {
     await expect(psql("CREATE TABLE t (n int)")).rejects.toThrow("read-only transaction");
   });
 
-  it("admits its group's members alone, over TLS, by the right password, and the platform's user to nobody", async () => {
+  it("admits its group's members alone, over TLS and by the right password, and nobody as rdsadmin", async () => {
     await expect(psql("SELECT 1", { mode: "disable" })).rejects.toThrow("no encryption");
     await expect(psql("SELECT 1", { password: "wrong" })).rejects.toThrow("password authentication failed");
     await expect(psql("SELECT 1", { user: "rdsadmin" })).rejects.toThrow("pg_hba.conf rejects connection");

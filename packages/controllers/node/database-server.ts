@@ -43,13 +43,14 @@ function postgresServer(deps: AssignmentDeps, database: DatabaseInstanceRecord):
   if (certificate === undefined && !database.deleting) return undefined;
   const passwordHash = verifierOf(deps, database);
   const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
+  const pem = [certificate?.certificatePem, certificate?.chainPem].map((each) => `${each?.trim() ?? ""}\n`);
   const key = certificate === undefined ? "" : deps.vault.open(certificate.sealedKey);
   return {
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
       ...{ "password-verifier": passwordHash, settings, access },
-      ...{ certificate: `${certificate?.certificatePem ?? ""}${certificate?.chainPem ?? ""}` },
+      certificate: pem.join(""),
       "certificate-key": key,
     },
     passwordHash,

@@ -10,7 +10,7 @@ const deps = {
   databaseImage: "gantry/mariadb",
   postgresImage: "gantry/postgres",
 } as unknown as AssignmentDeps; // What is looked at.
-const certificate = { certificatePem: "CERTIFICATE\n", chainPem: "CHAIN\n", sealedKey: "KEY\n", notAfter: 1 };
+const certificate = { certificatePem: "CERTIFICATE", chainPem: "CHAIN\n", sealedKey: "KEY\n", notAfter: 1 };
 const database = (more: Partial<DatabaseInstanceRecord> = {}): DatabaseInstanceRecord =>
   ({
     ...{ resourceId: "db-A", engine: "postgres", engineVersion: "16.10", instanceClass: "db.t3.micro" },

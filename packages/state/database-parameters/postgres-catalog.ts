@@ -3,8 +3,8 @@ import { POSTGRES_PARAMETERS } from "./postgres-parameters.ts";
 
 /** Parameters of the server that the platform decides. */
 const FIXED = (
-  "archive_command archive_mode config_file data_directory hba_file ident_file listen_addresses logging_collector port " +
-  "restore_command ssl ssl_ca_file ssl_cert_file ssl_key_file unix_socket_directories wal_level"
+  "archive_command archive_mode config_file data_directory hba_file ident_file listen_addresses logging_collector " +
+  "port restore_command ssl ssl_ca_file ssl_cert_file ssl_key_file unix_socket_directories wal_level"
 ).split(" ");
 
 const LEVELS = "debug5,debug4,debug3,debug2,debug1,info,notice,warning,error,log,fatal,panic";
@@ -53,8 +53,8 @@ const ZONES = new Set(["TimeZone", "log_timezone"]);
 let known: ReadonlyMap<string, DatabaseParameter> | undefined;
 
 /**
- * The parameters of a server of PostgreSQL by name, in the order of their names: every family is served by the same one.
- * The table is parsed when it is first needed.
+ * The parameters of a server of PostgreSQL by name, in the order of their names: every family is served by the
+ * same server. The table is parsed when it is first needed.
  */
 export function postgresParameters(): ReadonlyMap<string, DatabaseParameter> {
   known ??= table();

@@ -1,6 +1,6 @@
 /**
- * The settings of PostgreSQL 15 that a parameter group can set, one a line: name, apply type, data type, allowed values,
- * default; `-` stands for none. Numbers are in the unit of the setting, as in `pg_settings`.
+ * The settings of PostgreSQL 15 that a parameter group can set, one a line: name, apply type, data type, allowed
+ * values, default; `-` stands for none. Numbers are in the unit of the setting, as in `pg_settings`.
  *
  * Made from `pg_settings` of Debian's server. Left out is what only the platform may decide (addresses, paths, files,
  * libraries, recovery, where logs go), what could lose committed data, developer options, and what a configuration file
