@@ -56,12 +56,13 @@ export function checkDatabaseName(engine: string, name: string | undefined): voi
 const RESERVED = new Set(
   (
     "admin rdsadmin rds_superuser rds_replication rds_password rds_iam rdsrepladmin public none " +
-    "all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation " +
-    "column concurrently constraint create cross current_catalog current_date current_role current_schema " +
-    "current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for " +
-    "foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral " +
-    "leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer " +
-    "overlaps placing primary references returning right select session_user similar some symmetric table tablesample then to " +
-    "trailing true union unique user using variadic verbose when where window with"
+    "all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate " +
+    "collation column concurrently constraint create cross current_catalog current_date current_role " +
+    "current_schema current_time current_timestamp current_user default deferrable desc distinct do else end " +
+    "except false fetch for foreign freeze from full grant group having ilike in initially inner intersect " +
+    "into is isnull join lateral leading left like limit localtime localtimestamp natural not notnull null " +
+    "offset on only or order outer overlaps placing primary references returning right select session_user " +
+    "similar some symmetric table tablesample then to trailing true union unique user using variadic verbose " +
+    "when where window with"
   ).split(" "),
 );
