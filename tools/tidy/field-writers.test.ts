@@ -158,13 +158,22 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
   },
+  "databaseInstance.certificate": {
+    pattern: /\.\.\.current, certificate \}/,
+    writers: [`${CONTROLLERS}database/database-certificate-controller.ts`],
+  },
   "loadBalancer.state": {
     pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
     writers: [NEW_BALANCER, `${CONTROLLERS}node/record-balancers.ts`],
   },
   "databaseInstance.status": {
     pattern: writesOf("databaseInstance"),
-    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY, MANAGED_SECRETS],
+    writers: [
+      "packages/api/rds/",
+      `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
+      GATEWAY,
+      MANAGED_SECRETS,
+    ],
   },
   "databaseInstance.sealedPassword": {
     pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,

@@ -1,7 +1,7 @@
 /**
- * RDS: database instances with the engines mysql and mariadb, their snapshots and events. Each instance is a real
- * server in a pod with an address in the VPC. The record holds what the caller asks for; its status is what the node
- * reports. What is refused: SUPPORT.md.
+ * RDS: database instances with the engines mysql, mariadb and postgres, their snapshots and events. Each instance is a
+ * real server in a pod with an address in the VPC. The record holds what the caller asks for; its status is what the
+ * node reports. What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-rds";
 import type { Reader, Tags } from "@gantry/state";

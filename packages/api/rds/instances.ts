@@ -16,11 +16,12 @@ import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { ApiError } from "./api-error.ts";
-import { changedVersion, describeEngineVersions, engineVersionOf } from "./engine-versions.ts";
+import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } from "./engine-versions.ts";
+import { checkDatabaseName, checkMasterUsername, defaultPortOf, licenseOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
-import { checkUsername, toIdentifier } from "./names.ts";
+import { toIdentifier } from "./names.ts";
 import {
   applySecretChange,
   chosenSecret,
@@ -210,7 +211,7 @@ function checkSettings(
   const least = STORAGE_MIN_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
   if (allocated !== undefined && (allocated < least || allocated > STORAGE_MAX_GIB))
     refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
-  if (license !== undefined && license !== "general-public-license")
+  if (license !== undefined && license !== licenseOf(engine))
     refuse(`Invalid license model '${license}' for engine '${engine}'.`);
   if (network !== undefined && network !== "IPV4")
     refuse(`Gantry supports the network type IPV4, not ${network}.`);
@@ -275,10 +276,10 @@ export function createInstance(
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,
     masterUsername: username,
-    sealedPassword: vault.seal(firstPassword(ids, secret, input.MasterUserPassword)),
+    sealedPassword: vault.seal(firstPassword(ids, secret, { engine, password: input.MasterUserPassword })),
     managedSecretArn: secret?.arn,
     endpointName: `${identifier}.${ids.hex(12)}.${place.region}.rds.amazonaws.com`,
-    port: input.Port ?? 3_306,
+    port: input.Port ?? defaultPortOf(engine),
     subnetGroupName: group.name,
     vpcId: group.vpcId,
     securityGroups: groups,
@@ -306,10 +307,10 @@ function toServer(input: sdk.CreateDBInstanceMessage): {
   username: string;
 } {
   const { Engine: engine } = input;
-  if (engine !== "mysql" && engine !== "mariadb")
+  if (!isEngine(engine))
     throw new ApiError(
       "InvalidParameterValue",
-      `Gantry supports the engines mysql and mariadb, not ${engine}.`,
+      `Gantry supports the engines mysql, mariadb and postgres, not ${engine}.`,
     );
   checkSettings(input, engine);
   if (input.Port !== undefined && (input.Port < 1_150 || input.Port > 65_535))
@@ -317,12 +318,8 @@ function toServer(input: sdk.CreateDBInstanceMessage): {
       "InvalidParameterValue",
       `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`,
     );
-  const username = checkUsername(input.MasterUsername);
-  if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
-    throw new ApiError(
-      "InvalidParameterValue",
-      "DBName must begin with a letter and contain only alphanumeric characters.",
-    );
+  const username = checkMasterUsername(engine, input.MasterUsername);
+  checkDatabaseName(engine, input.DBName);
   return { engine, username };
 }
 

@@ -60,8 +60,12 @@ export function chosenSecret(
 }
 
 /** The password of a new instance: chosen by RDS where it keeps it. Errors: InvalidParameterValue. */
-export function firstPassword(ids: Ids, secret: ChosenSecret | undefined, given: string | undefined): string {
-  return secret === undefined ? checkPassword(given) : newMasterPassword(ids);
+export function firstPassword(
+  ids: Ids,
+  secret: ChosenSecret | undefined,
+  { engine, password }: { readonly engine: string; readonly password: string | undefined },
+): string {
+  return secret === undefined ? checkPassword(engine, password) : newMasterPassword(ids);
 }
 
 /** A new password restarts the server with it; the same password changes nothing. Errors: InvalidParameterValue. */
@@ -70,7 +74,7 @@ export function givenPassword(
   found: DatabaseInstanceRecord,
   password: string | undefined,
 ): Partial<DatabaseInstanceRecord> {
-  return password === undefined || vault.open(found.sealedPassword) === checkPassword(password)
+  return password === undefined || vault.open(found.sealedPassword) === checkPassword(found.engine, password)
     ? {}
     : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
 }

@@ -33,11 +33,11 @@ const SETTINGS = {
   PreferredMaintenanceWindow: MAINTENANCE,
   AutoMinorVersionUpgrade: MAINTENANCE,
   EngineLifecycleSupport: MAINTENANCE,
-  CACertificateIdentifier: "the server has no certificate",
+  CACertificateIdentifier: "certificates are of the platform's authority",
   PromotionTier: ZONE,
   MultiAZ: ZONE,
   PubliclyAccessible: "the server has an address of its subnet alone",
-  LicenseModel: "both engines have one licence",
+  LicenseModel: "each engine has one licence",
   NetworkType: "addresses are IPv4",
 };
 
@@ -64,7 +64,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     ...SETTINGS,
     ApplyImmediately: "every change is applied at once",
     AllowMajorVersionUpgrade: MAINTENANCE,
-    CertificateRotationRestart: "the server has no certificate",
+    CertificateRotationRestart: "certificates are renewed while the server runs",
   },
   RestoreDBInstanceFromDBSnapshot: RESTORED,
   CopyDBSnapshot: { CopyOptionGroup: "the options have no effect" },

@@ -5,6 +5,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import { zonesOf } from "../ec2/zones.ts";
 import { ApiError } from "./api-error.ts";
 import { CATEGORIES, toSourceType } from "./event-categories.ts";
+import { licenseOf } from "./engines.ts";
 import { offeredVersions } from "./engine-versions.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 
@@ -49,7 +50,8 @@ function describeOrderable(
       "InvalidParameterValue",
       `Invalid DB engine or version: ${input.Engine} ${version ?? ""}`,
     );
-  const isOffered = (license ?? LICENSE) === LICENSE && inVpc !== false;
+  const LicenseModel = licenseOf(input.Engine);
+  const isOffered = (license ?? LicenseModel) === LicenseModel && inVpc !== false;
   const classes = [...INSTANCE_SIZES.keys()]
     .filter((name) => CLASS.test(name))
     .map((name) => `db.${name}`)
@@ -68,7 +70,7 @@ function describeOrderable(
         Engine: input.Engine,
         EngineVersion,
         DBInstanceClass,
-        LicenseModel: LICENSE,
+        LicenseModel,
         AvailabilityZones: zones,
       },
       ...presentStorage(storage),
@@ -80,8 +82,6 @@ function describeOrderable(
     Marker,
   };
 }
-
-const LICENSE = "general-public-license";
 
 function presentStorage(storage: string): Partial<sdk.OrderableDBInstanceOption> {
   const [MinStorageSize, MaxStorageSize] = STORAGE[storage] ?? [];

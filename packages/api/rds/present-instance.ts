@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { licenseOf } from "./engines.ts";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
@@ -60,7 +61,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     MonitoringInterval: 0,
     IAMDatabaseAuthenticationEnabled: false,
     PerformanceInsightsEnabled: false,
-    LicenseModel: "general-public-license",
+    LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",
     TagList: instanceTags(record),
     ...record.settings,

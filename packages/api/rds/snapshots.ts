@@ -6,6 +6,7 @@ import { isIn } from "../common/place.ts";
 import { presentTags, toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { optionGroupNameOf } from "./engine-versions.ts";
+import { licenseOf } from "./engines.ts";
 import { newOptionGroup } from "./instance-groups.ts";
 import { findInstance, findSnapshot, noSnapshot, snapshotArnOf, snapshotKeyOf } from "./lookups.ts";
 import { newSnapshotName, putSnapshot } from "./new-snapshot.ts";
@@ -190,7 +191,7 @@ export function presentSnapshot(record: DatabaseSnapshotRecord): sdk.DBSnapshot 
       VpcId: record.vpcId,
       AvailabilityZone: record.availabilityZone,
     },
-    ...{ OptionGroupName: optionGroupNameOf(record), LicenseModel: "general-public-license" },
+    ...{ OptionGroupName: optionGroupNameOf(record), LicenseModel: licenseOf(record.engine) },
     ...{
       Encrypted: record.storageEncrypted,
       KmsKeyId: record.kmsKeyArn,

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@gantry/agent-protocol";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
-import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
-import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
+import { databaseServer, type DatabaseServer } from "./database-server.ts";
 import { isCopied } from "./database-snapshots.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
@@ -15,9 +13,10 @@ export function databaseAssignment(
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
   if (eni === undefined || (database.stopped && !isCopied(reader, database))) return undefined;
+  const server = databaseServer(deps, database);
+  if (server === undefined) return undefined;
   const path = `rds/${database.resourceId}`;
   const { restoredFrom, status } = database;
-  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   return {
     kind: "pod",
     key: `pod/${database.resourceId}`,
@@ -26,17 +25,13 @@ export function databaseAssignment(
     interface: interfaceAssignment(reader, eni),
     cpuUnits: undefined,
     memoryMiB: undefined,
-    containers: [databaseContainer(deps, database, passwordHash)],
+    containers: [databaseContainer(deps, database, server)],
     volumes: [
       {
         ...{ type: "folder", id: "data", path },
         ...(restoredFrom === undefined || status !== "creating" ? {} : { source: `rds/${restoredFrom}` }),
       },
-      {
-        type: "secrets",
-        id: "secrets",
-        files: { "password-hash": passwordHash, ...parameterFiles(database) },
-      },
+      { type: "secrets", id: "secrets", files: server.files },
     ],
     purge: database.deleting ? [path, ...(restoredFrom === undefined ? [] : [`${path}-new`])] : [],
     restart: true,
@@ -50,21 +45,14 @@ function isToRun({ deleting, status }: DatabaseInstanceRecord): boolean {
   return !deleting && status !== "stopping" && status !== "stopped";
 }
 
-/** The server's options, read when it starts, and its settings, which are also applied while it runs. */
-function parameterFiles(database: DatabaseInstanceRecord): { options: string; settings: string } {
-  const { engine, engineVersion, parameters } = database;
-  const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
-  return renderParameters(family, parameters?.values ?? {}, databaseSize(database));
-}
-
 function databaseContainer(
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
-  passwordHash: string,
+  server: DatabaseServer,
 ): ContainerAssignment {
   return {
     name: "database",
-    image: deps.databaseImage,
+    image: server.image,
     registryAuth: undefined,
     essential: true,
     command: undefined,
@@ -80,7 +68,7 @@ function databaseContainer(
     memoryMiB: undefined,
     memoryReservationMiB: undefined,
     mounts: [
-      { volume: "data", containerPath: "/var/lib/mysql", readOnly: false },
+      { volume: "data", containerPath: server.dataFolder, readOnly: false },
       { volume: "secrets", containerPath: "/run/secrets", readOnly: true },
     ],
     privileged: false,
@@ -104,17 +92,8 @@ function databaseContainer(
     capabilitiesDrop: [],
     ulimits: [],
     sysctls: {},
-    labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}/${database.restarts ?? 0}`) },
+    labels: { [REVISION_LABEL]: deps.secretId(`database/${server.passwordHash}/${database.restarts ?? 0}`) },
     logs: undefined,
     arn: database.arn,
   };
-}
-
-/**
- * The hash that the server stores for a password; the password itself is not sent to a node.
- * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
- */
-function nativePasswordHash(password: string): string {
-  const once = createHash("sha1").update(password).digest();
-  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
 }

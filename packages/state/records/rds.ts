@@ -1,4 +1,5 @@
 import type { Placed, Tags } from "./common.ts";
+import type { OwnCertificateRecord } from "./elbv2.ts";
 
 export interface DatabaseSubnetGroupRecord extends Placed {
   readonly arn: string;
@@ -52,7 +53,7 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly resourceId: string;
   /** The node that runs it and stores its data; absent in older records: the node that registered first. */
   readonly nodeId?: string | undefined;
-  readonly engine: "mysql" | "mariadb";
+  readonly engine: "mysql" | "mariadb" | "postgres";
   readonly engineVersion: string;
   readonly instanceClass: string;
   readonly allocatedStorageGiB: number;
@@ -83,6 +84,8 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly status: DatabaseStatus;
   /** ← the node's report: the container of the server that was available last. */
   readonly serverId?: string | undefined;
+  /** ← the database-certificate controller: the server's certificate for its endpoint's name; PostgreSQL alone. */
+  readonly certificate?: OwnCertificateRecord | undefined;
   /** How often the server was asked to start anew. */
   readonly restarts?: number;
   /** The parameter group; absent: the default one of its family. */
