@@ -50,8 +50,9 @@ export function newSnapshotName(
 }
 
 /**
- * Records that a snapshot of an instance is wanted; the node of the instance copies the files. The snapshot has the
- * tags of the instance where that copies them.
+ * Records that a snapshot of an instance is wanted; the node of the instance copies the files. It has the tags
+ * that are given, or else those of the instance where that copies them.
+ * Source: Amazon RDS User Guide, "Copying tags to DB instance snapshots".
  * Errors: as newSnapshotName, and InvalidDBInstanceState where the instance has no files yet.
  */
 export function putSnapshot(
@@ -69,6 +70,7 @@ export function putSnapshot(
   const now = deps.clock.now();
   const { account, region, nodeId, storageEncrypted, kmsKeyArn } = instance;
   const inherited = instance.settings?.["CopyTagsToSnapshot"] === true ? instance.tags : {};
+  const tags = Object.keys(request.tags).length > 0 ? request.tags : inherited;
   const snapshot: DatabaseSnapshotRecord = {
     ...{ ...name, account, region, nodeId, storageEncrypted, kmsKeyArn, ...contentOf(instance) },
     ...{ id: `snapshot-${deps.ids.hex(17)}`, type: "manual", source: instance.resourceId },
@@ -76,7 +78,7 @@ export function putSnapshot(
       ...{ arn: instance.arn, identifier: instance.identifier },
       ...{ resourceId: instance.resourceId, createdAt: instance.createdAt },
     },
-    ...{ sharedWith: [], startedAt: now, originalAt: now, tags: { ...inherited, ...request.tags } },
+    ...{ sharedWith: [], startedAt: now, originalAt: now, tags },
   };
   tx.put("databaseSnapshot", snapshotKeyOf(snapshot), snapshot);
   return snapshot;
