@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { replicaWriter } from "@gantry/api/s3/write-replica";
+import { databaseEventSources } from "@gantry/api/rds/event-sources";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { sendFromTopic } from "@gantry/api/sqs/from-topic";
 import {
@@ -12,6 +13,7 @@ import {
   clientTokenController,
   codeDeployController,
   codeDeployHookController,
+  databaseCertificateController,
   deploymentReportController,
   discoveryController,
   healthCheckController,
@@ -44,7 +46,13 @@ import {
   topicSigner,
   warmPoolController,
 } from "@gantry/controllers";
-import { databaseRecipe, machineRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
+import {
+  databaseRecipe,
+  machineRecipe,
+  postgresRecipe,
+  provideImage,
+  wellKnownRecipes,
+} from "@gantry/images";
 import { Controller, type Reconciler } from "@gantry/kernel";
 import { AgentServer } from "./agent-stream.ts";
 import type { Api } from "./api.ts";
@@ -71,11 +79,10 @@ export interface Loops {
 /** Starts the controllers, and listens for nodes' agents. Whatever changed before is found in the records. */
 export async function startLoops(instance: Instance, api: Api): Promise<Loops> {
   const { folder, settings, machineClock, clock, log } = instance;
-  const controllers = [
-    ...reconcilers(instance, api),
-    ...measuring(instance),
-    certificateValidation(instance),
-  ].map((reconciler) => new Controller(reconciler, { clock, log }));
+  databaseEventSources({ ...instance, clock: machineClock });
+  const controllers = [...reconcilers(instance, api), ...measuring(instance), ...certificates(instance)].map(
+    (reconciler) => new Controller(reconciler, { clock, log }),
+  );
   const gateway = newGateway(instance, api);
   const linkOptions = { folder, instance: settings.instance };
   const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
@@ -117,7 +124,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     clientTokenController(realDeps),
     expiryController({ ...realDeps, vault }),
     parameterPolicyController(realDeps),
-    rotationController({ ...realDeps, callFunction: callHook }),
+    rotationController({ ...realDeps, vault, callFunction: callHook }),
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),
     hookController({ ...deps, permissions, callHook }),
@@ -186,9 +193,14 @@ function healthChecks({ store, machineClock: clock, ids, log }: Instance): Recon
   });
 }
 
-/** The loop that issues certificates once their names are validated. */
-function certificateValidation({ store, machineClock: clock, ids, log }: Instance): Reconciler {
-  return certificateValidationController({ store, clock, ids, log });
+/** The loops that issue certificates once their names are validated, and those of database servers. */
+function certificates(instance: Instance): readonly Reconciler[] {
+  const { store, machineClock: clock, ids, log, vault, authority } = instance;
+  const deps = { store, clock, ids, log };
+  return [
+    certificateValidationController(deps),
+    databaseCertificateController({ ...deps, vault, authority }),
+  ];
 }
 
 /** The loops that publish metrics derived from records and objects. */
@@ -214,6 +226,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
       resolveImage: imageResolver(imageDeps(instance, api)),
       databaseImage: databaseRecipe.tag,
+      postgresImage: postgresRecipe.tag,
       machineImage: machineRecipe.tag,
     },
     settings: {
@@ -232,7 +245,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       callApi: (call) => api.dispatcher.call(call),
     }),
     provideImage: async (image) => {
-      const recipe = [databaseRecipe, machineRecipe, ...wellKnownRecipes].find(
+      const recipe = [databaseRecipe, postgresRecipe, machineRecipe, ...wellKnownRecipes].find(
         (each) => each.tag === image || each.tag === `${image}:latest`,
       );
       if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);

@@ -1,6 +1,7 @@
 import type { DnsZone } from "@gantry/kernel/dns/zone-content";
 import type { BalancersAssignment } from "./balancers.ts";
 import type { BlockDevices, VolumeFileAssignment } from "./block-devices.ts";
+import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
 
 /**
  * A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's
@@ -107,8 +108,11 @@ export interface LogDestination {
 export type VolumeAssignment =
   /** A folder of the node itself, where the operator allows it. */
   | { readonly type: "host"; readonly id: string; readonly path: string }
-  /** A folder of the data volume that the platform names; it is created where it is missing. */
-  | { readonly type: "folder"; readonly id: string; readonly path: string }
+  /**
+   * A folder of the data volume that the platform names. Where it is missing it is created, as a copy of the folder
+   * `source` if that is given.
+   */
+  | { readonly type: "folder"; readonly id: string; readonly path: string; readonly source?: string }
   /**
    * Files in the node's memory, readable for root alone: what must be neither on its disk nor in the engine's
    * records.
@@ -354,6 +358,7 @@ export type Assignment =
   | BalancersAssignment
   | FolderKeptAssignment
   | VolumeFileAssignment
+  | DatabaseSnapshotAssignment
   | ZoneAssignment;
 
 /** Settings of the whole node: where tasks reach the platform, and which CA they trust. */

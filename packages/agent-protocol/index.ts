@@ -7,6 +7,7 @@
 export * from "./assignments.ts";
 export * from "./balancers.ts";
 export * from "./block-devices.ts";
+export * from "./database-snapshots.ts";
 export * from "./framing.ts";
 export * from "./link.ts";
 export * from "./observations.ts";

@@ -219,6 +219,8 @@ export type ToControlPlane =
   | { readonly type: "zone"; readonly key: string; readonly version: number }
   /** The file of an EBS volume or snapshot is there, with this size. */
   | { readonly type: "volumeFile"; readonly key: string; readonly bytes: number }
+  /** The files of a database's snapshot are there, with this size together. */
+  | { readonly type: "databaseSnapshot"; readonly key: string; readonly bytes: number }
   /** An assignment that did not pass the agent's checks; nothing of it is done. */
   | { readonly type: "refused"; readonly key: string; readonly problem: string }
   | { readonly type: "imageWanted"; readonly image: string }

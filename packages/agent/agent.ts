@@ -11,6 +11,7 @@ import { FlowCollector } from "./flows/flow-collector.ts";
 import { FolderHandler } from "./handlers/folder-handler.ts";
 import { InterfaceHandler } from "./handlers/interface-handler.ts";
 import { PodHandler } from "./handlers/pod-handler.ts";
+import { DatabaseSnapshotHandler } from "./handlers/database-snapshot-handler.ts";
 import { VolumeFileHandler } from "./handlers/volume-file-handler.ts";
 import { VpcHandler } from "./handlers/vpc-handler.ts";
 import { ZoneHandler } from "./handlers/zone-handler.ts";
@@ -108,6 +109,7 @@ export class Agent {
       pod: this.#pods,
       folder: new FolderHandler(host.volumes),
       volumeFile: new VolumeFileHandler(host.blockVolumes, (message) => this.#report(message)),
+      databaseSnapshot: new DatabaseSnapshotHandler(shared),
       balancers: this.#balancers,
       zone: this.#zones,
     };

@@ -27,6 +27,7 @@ import { podUsage, type Usage } from "./stats/usage-reader.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
 import { BlockVolumes, detachOwn } from "./volumes/block-volumes.ts";
+import { DatabaseFiles } from "./volumes/database-files.ts";
 import { runFolderOf, Volumes } from "./volumes/volumes.ts";
 
 /** What a VPC's router answers: names, task endpoints, and the route to the AWS services. */
@@ -49,6 +50,7 @@ export interface Host {
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
   readonly blockVolumes: Pick<BlockVolumes, "ensureFile" | "removeFile" | "apply" | "release">;
+  readonly databaseFiles: Pick<DatabaseFiles, "bytesOf" | "copy" | "remove">;
   readonly environments: Pick<SecretEnvironments, "prepare" | "release" | "releaseOthers">;
   readonly names: Pick<NameFiles, "ensure" | "mountsOf" | "remove" | "removeOthers">;
   readonly memory: AgentMemory;
@@ -134,6 +136,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
     limits: new TaskLimits({ log, instance: naming.instance }),
     volumes: new Volumes({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
     blockVolumes: new BlockVolumes({ dataFolder }),
+    databaseFiles: new DatabaseFiles({ dataFolder }),
     environments: new SecretEnvironments({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
     names: new NameFiles({ dataFolder, dataPath }),
     memory: openMemory(join(dataFolder, "agent/assignments.json"), deps.memoryKeys),

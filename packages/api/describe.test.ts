@@ -219,8 +219,9 @@ it("RDS chooses engine versions by engine, version, family and filter", async ()
     (await client.send(new DescribeDBEngineVersionsCommand(input))).DBEngineVersions?.map(
       (each) => each.Engine,
     );
-  expect(await found({ DefaultOnly: true })).toEqual(["mariadb", "mysql"]);
-  expect(await found({})).toEqual(["mariadb", "mariadb", "mariadb", "mysql", "mysql"]);
+  expect(await found({ DefaultOnly: true })).toEqual(["mariadb", "mysql", "postgres"]);
+  const all = [...Array<string>(3).fill("mariadb"), "mysql", "mysql", ...Array<string>(3).fill("postgres")];
+  expect(await found({})).toEqual(all);
   expect(await found({ Engine: "mysql", EngineVersion: "8.0" })).toEqual(["mysql"]);
   expect(await found({ EngineVersion: "9" })).toEqual([]);
   expect(await found({ DBParameterGroupFamily: "mariadb10.11" })).toEqual(["mariadb"]);

@@ -6,4 +6,5 @@
 export * from "./debian-image.ts";
 export * from "./image-provider.ts";
 export * from "./machine-recipe.ts";
+export * from "./postgres-recipe.ts";
 export * from "./recipes.ts";

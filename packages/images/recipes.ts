@@ -39,7 +39,7 @@ nogroup:x:65534:
 `;
 
 /** What every image of ours has so that names, users and shells work. */
-const BASE_FILES = {
+export const BASE_FILES = {
   "/etc/passwd": PASSWD,
   "/etc/group": GROUP,
   "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
@@ -54,7 +54,8 @@ const SHELL_LINKS = Object.fromEntries(
     .map((name) => [`/usr/bin/${name}`, "/usr/bin/busybox"]),
 );
 
-const NOTHING = {
+/** A recipe of an empty image, which others add to. */
+export const NOTHING = {
   without: [],
   files: BASE_FILES,
   copies: {},

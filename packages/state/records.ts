@@ -183,6 +183,9 @@ export interface Records extends SsmRecords {
   readonly accessPoint: AccessPointRecord;
   readonly databaseInstance: rds.DatabaseInstanceRecord;
   readonly databaseSubnetGroup: rds.DatabaseSubnetGroupRecord;
+  readonly databaseSnapshot: rds.DatabaseSnapshotRecord;
+  readonly databaseEvent: rds.DatabaseEventRecord;
+  readonly databaseSubscription: rds.DatabaseSubscriptionRecord;
   readonly databaseOptionGroup: rds.DatabaseOptionGroupRecord;
   readonly databaseParameterGroup: rds.DatabaseParameterGroupRecord;
   readonly logGroup: logs.LogGroupRecord;
@@ -341,6 +344,14 @@ const DECLARED: IndexesOf = {
     task: (instance) => instance.taskArn,
   },
   discoveryOperation: { place: placeOf },
+  databaseEvent: { place: placeOf },
+  databaseSubscription: { place: placeOf },
+  databaseSnapshot: {
+    arn: (snapshot) => snapshot.arn,
+    id: (snapshot) => snapshot.id,
+    /** Those whose files are not there yet, by what they are copied from. */
+    pending: (snapshot) => (snapshot.completedAt === undefined ? snapshot.source : undefined),
+  },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },
   codeDeployRevision: { application: (revision) => revision.applicationArn },
   codeDeployment: {

@@ -108,7 +108,7 @@ async function run(
 function containerOf({ taskArn }: ecs.Task) {
   const task = api.store.get("task", taskArn) ?? expect.fail("The task is kept.");
   const resolveImage = (image: string) => ({ image, registryAuth: undefined });
-  const images = { resolveImage, databaseImage: "", machineImage: "" };
+  const images = { resolveImage, databaseImage: "", postgresImage: "", machineImage: "" };
   const deps = { vault: api.vault, secretId: (text: string) => text, ...images };
   return taskAssignment(api.store, deps, task)?.containers[0];
 }

@@ -47,6 +47,7 @@ beforeEach(() => {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "db",
+      postgresImage: "pg",
       machineImage: "machine",
     },
     settings: { tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account },

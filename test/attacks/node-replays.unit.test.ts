@@ -57,6 +57,7 @@ async function newTarget() {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "db",
+      postgresImage: "pg",
       machineImage: "machine",
     },
     settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account },

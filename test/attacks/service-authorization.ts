@@ -261,16 +261,22 @@ logs:PutLogEvents log-stream*
 logs:PutRetentionPolicy log-group*
 logs:TagResource log-group
 logs:UntagResource log-group
-rds:AddTagsToResource cluster db og pg subgrp
+rds:AddSourceIdentifierToSubscription es*
+rds:AddTagsToResource cluster db es og pg snapshot subgrp
 rds:CopyDBParameterGroup pg*
+rds:CopyDBSnapshot snapshot*
 rds:CopyOptionGroup og*
 rds:CreateDBInstance cluster db* og pg subgrp
 rds:CreateDBParameterGroup pg*
+rds:CreateDBSnapshot db* snapshot*
 rds:CreateDBSubnetGroup subgrp*
+rds:CreateEventSubscription es*
 rds:CreateOptionGroup og*
 rds:DeleteDBInstance db*
 rds:DeleteDBParameterGroup pg*
+rds:DeleteDBSnapshot snapshot*
 rds:DeleteDBSubnetGroup subgrp*
+rds:DeleteEventSubscription es*
 rds:DeleteOptionGroup og*
 rds:DescribeCertificates
 rds:DescribeDBClusters cluster
@@ -278,22 +284,30 @@ rds:DescribeDBEngineVersions
 rds:DescribeDBInstances db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
+rds:DescribeDBSnapshotAttributes snapshot*
+rds:DescribeDBSnapshots db snapshot
 rds:DescribeDBSubnetGroups subgrp
 rds:DescribeEngineDefaultParameters
 rds:DescribeEventCategories
+rds:DescribeEventSubscriptions es
+rds:DescribeEvents
 rds:DescribeOptionGroupOptions
 rds:DescribeOptionGroups og
 rds:DescribeOrderableDBInstanceOptions
-rds:ListTagsForResource cluster db og pg subgrp
+rds:ListTagsForResource cluster db es og pg snapshot subgrp
 rds:ModifyDBInstance db* og pg subgrp
 rds:ModifyDBParameterGroup pg*
+rds:ModifyDBSnapshotAttribute snapshot*
 rds:ModifyDBSubnetGroup subgrp*
+rds:ModifyEventSubscription es*
 rds:ModifyOptionGroup og*
 rds:RebootDBInstance db*
-rds:RemoveTagsFromResource cluster db og pg subgrp
+rds:RemoveSourceIdentifierFromSubscription es*
+rds:RemoveTagsFromResource cluster db es og pg snapshot subgrp
 rds:ResetDBParameterGroup pg*
+rds:RestoreDBInstanceFromDBSnapshot db* og* pg* snapshot subgrp*
 rds:StartDBInstance db*
-rds:StopDBInstance db*
+rds:StopDBInstance db* snapshot
 sts:AssumeRole role*
 sts:GetCallerIdentity
 `;

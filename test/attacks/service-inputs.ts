@@ -148,6 +148,8 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
   rds: () => ({
     DBInstanceIdentifier: "d",
     DBSubnetGroupName: "s",
+    DBParameterGroupName: "p",
+    OptionGroupName: "o",
     ResourceName: arn("rds", "db:d"),
     Tags: [{ Key: "a", Value: "b" }],
   }),

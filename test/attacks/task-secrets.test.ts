@@ -119,6 +119,7 @@ async function assignmentOfTask(): Promise<PodAssignment> {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "",
+      postgresImage: "",
       machineImage: "",
     },
     api.store.get("task", taskArn) ?? expect.fail("The task is kept."),

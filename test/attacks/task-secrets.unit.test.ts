@@ -125,6 +125,7 @@ function containerOf({ taskArn }: ecs.Task) {
       secretId: (text) => text,
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "",
+      postgresImage: "",
       machineImage: "",
     },
     task,

@@ -116,7 +116,7 @@ describe("the check of members", () => {
     const { names, refused } =
       namedMembers("rds", ["CreateDBInstance"]).get("CreateDBInstance") ?? expect.fail();
     expect(["Engine", "MasterUserPassword", "StorageType"].filter((name) => !names.has(name))).toEqual([]);
-    expect(["KmsKeyId", "MultiTenant", "ApplyImmediately"].filter((name) => names.has(name))).toEqual([]);
+    expect(["Timezone", "MultiTenant", "ApplyImmediately"].filter((name) => names.has(name))).toEqual([]);
     expect([...refused]).toEqual([]);
   });
 

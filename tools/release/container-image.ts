@@ -11,6 +11,7 @@ import {
   fetchPackages,
   nodeBaseRecipe,
   pauseRecipe,
+  postgresRecipe,
   wellKnownRecipes,
   type ImageRecipe,
 } from "@gantry/images";
@@ -140,6 +141,7 @@ async function addPackages(folder: string, program: string, cacheFolder: string)
     agentRecipe({ tag: "agent", node: process.execPath, sources: program }),
     nodeBaseRecipe(process.execPath),
     databaseRecipe,
+    postgresRecipe,
     machineRecipe,
     ...wellKnownRecipes,
   ];

@@ -8,6 +8,7 @@ const TRANSACTIONS = "packages/state/transactions/";
 const CONTROLLERS = "packages/controllers/";
 const GATEWAY = "packages/controllers/node/"; // The reports of nodes are recorded here.
 const NEW_TASK = "packages/state/transactions/new-task.ts";
+const MANAGED_SECRETS = `${TRANSACTIONS}managed-secrets.ts`;
 const NEW_BALANCER = "packages/api/elbv2/new-load-balancer.ts";
 
 /**
@@ -157,13 +158,30 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
   },
+  "databaseInstance.certificate": {
+    pattern: /\.\.\.current, certificate \}/,
+    writers: [`${CONTROLLERS}database/database-certificate-controller.ts`],
+  },
   "loadBalancer.state": {
     pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
     writers: [NEW_BALANCER, `${CONTROLLERS}node/record-balancers.ts`],
   },
   "databaseInstance.status": {
     pattern: writesOf("databaseInstance"),
-    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
+    writers: [
+      "packages/api/rds/",
+      `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
+      GATEWAY,
+      MANAGED_SECRETS,
+    ],
+  },
+  "databaseInstance.sealedPassword": {
+    pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,
+    writers: ["packages/api/rds/", MANAGED_SECRETS],
+  },
+  "databaseSnapshot.completedAt": {
+    pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,
+    writers: [GATEWAY],
   },
   "databaseInstance.parameters": {
     pattern: /"databaseInstance", [\w.]+, \{ [^}]*\bparameters\b|\bparameters: parametersAtStart/,
@@ -201,7 +219,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "volume.attachment.state": {
     pattern: /\brecordVolumeFile\(tx|\brecordAttachedVolumes\(tx/,
-    writers: ["packages/controllers/node/node-gateway.ts", "packages/controllers/node/record-instance.ts"],
+    writers: ["packages/controllers/node/record-file.ts", "packages/controllers/node/record-instance.ts"],
   },
   "instanceConsole.*": {
     pattern: writesOf("instanceConsole"),

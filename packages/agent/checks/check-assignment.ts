@@ -2,6 +2,7 @@ import { isObject } from "@gantry/kernel";
 import type {
   Assignment,
   BalancerPartLeftOut,
+  DatabaseSnapshotAssignment,
   FolderKeptAssignment,
   VolumeFileAssignment,
 } from "@gantry/agent-protocol";
@@ -38,6 +39,14 @@ const volumeFile = object<VolumeFileAssignment>({
   source: optional(matching(/^(?:vol|snap)-[0-9a-f]{8,40}$/, "the id of a volume or snapshot")),
 });
 
+const databaseSnapshot = object<DatabaseSnapshotAssignment>({
+  kind: oneOf("databaseSnapshot"),
+  key: matching(/^databaseSnapshot\/snapshot-[0-9a-f]{17}$/, "a database snapshot's key"),
+  source: optional(
+    matching(/^(?:db-[0-9A-Z]{26}|snapshot-[0-9a-f]{17})$/, "the id of a database or snapshot"),
+  ),
+});
+
 /**
  * Checks an assignment as strictly as the API checks its requests: the agent runs as root, so it trusts no
  * value because of its sender. Of a VPC and of load balancers only the invalid parts are left out, since the
@@ -63,6 +72,7 @@ export function checkAssignment(value: unknown): CheckedAssignment {
     interface: checkWarm,
     folder,
     volumeFile,
+    databaseSnapshot,
     zone: checkZone,
   };
   const kind = wordOf(value["kind"]);

@@ -159,7 +159,12 @@ const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
     id: VOLUME_ID,
     path: matching(/^\/[^\0\n]*$/, "an absolute path"),
   }),
-  folder: object<Volume<"folder">>({ type: oneOf("folder"), id: VOLUME_ID, path: relativePath }),
+  folder: object<Volume<"folder">>({
+    type: oneOf("folder"),
+    id: VOLUME_ID,
+    path: relativePath,
+    source: optional(relativePath),
+  }),
   secrets: object<Volume<"secrets">>({
     type: oneOf("secrets"),
     id: VOLUME_ID,

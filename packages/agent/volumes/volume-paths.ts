@@ -12,6 +12,7 @@ const VOLUME_ID = /^[a-z0-9]{1,32}$/;
 const FILE_SYSTEM_ID = /^fs-[0-9a-f]{8,40}$/;
 /** The folders of the data volume that pods mount: scratch space of a task, the files of a database. */
 const POD_FOLDER = /^(?:scratch\/[0-9A-Za-z-]{1,64}(?:\/[0-9a-z]{1,32})?|rds\/[0-9A-Za-z-]{1,64})$/;
+const SNAPSHOT_FOLDER = /^rds\/snapshot-[0-9a-f]{17}$/;
 const FILE_SYSTEM_FOLDER = /^efs\/fs-[0-9a-f]{8,40}$/;
 const SECRET_NAME = /^[a-z][a-z-]{0,31}$/;
 const MODE = /^[0-7]{3,4}$/;
@@ -26,6 +27,12 @@ export function podIdOf(podKey: string): string {
 /** A folder of the data volume that the platform names, relative to it. Errors: InvalidAssignmentError. */
 export function checkFolder(path: string): string {
   check(POD_FOLDER.test(path) || FILE_SYSTEM_FOLDER.test(path), `folder ${path}`);
+  return path;
+}
+
+/** The folder of a database's snapshot, relative to the data volume. Errors: InvalidAssignmentError. */
+export function checkSnapshotFolder(path: string): string {
+  check(SNAPSHOT_FOLDER.test(path), `folder ${path}`);
   return path;
 }
 
@@ -61,6 +68,7 @@ function checkVolume(volume: VolumeAssignment): void {
       return;
     case "folder":
       check(POD_FOLDER.test(volume.path), `folder ${volume.path}`);
+      if (volume.source !== undefined) checkSnapshotFolder(volume.source);
       return;
     case "secrets":
       for (const name of Object.keys(volume.files)) check(SECRET_NAME.test(name), `file ${name}`);

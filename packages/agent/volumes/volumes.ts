@@ -3,9 +3,10 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { FileSystemVolume, PodAssignment, VolumeAssignment } from "@gantry/agent-protocol";
+import { copyFolder } from "./copy-folder.ts";
 import { enginePid } from "./engine-namespace.ts";
 import { removeTree } from "./remove-tree.ts";
-import { checkFolder, checkVolumes, fileSystemFolder, podIdOf } from "./volume-paths.ts";
+import { checkFolder, checkSnapshotFolder, checkVolumes, fileSystemFolder, podIdOf } from "./volume-paths.ts";
 
 const run = promisify(execFile);
 /** The opening comments of the helpers describe them and why they are not JavaScript. */
@@ -112,6 +113,11 @@ export class Volumes {
         await helper(["create", await enginePid(), volume.path]);
         return volume.path;
       case "folder":
+        if (volume.source !== undefined)
+          await copyFolder(
+            join(this.#deps.dataFolder, checkSnapshotFolder(volume.source)),
+            join(this.#deps.dataFolder, checkFolder(volume.path)),
+          );
         await this.ensureFolder(volume.path);
         return `${this.#deps.dataPath}/${volume.path}`;
       case "secrets": {

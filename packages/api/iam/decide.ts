@@ -253,7 +253,13 @@ function decideAssumption(
 function isForeign(store: Reader, principal: Principal, resource: string): boolean {
   if (principal.type === "anonymous" || principal.type === "service") return false;
   const owner = ownerOf(store, resource);
-  return owner !== undefined && owner !== principal.account;
+  return owner !== undefined && owner !== principal.account && !isShared(store, principal.account, resource);
+}
+
+/** Whether a snapshot of RDS is shared with an account, whose own policies then decide. */
+function isShared(reader: Reader, account: string, arn: string): boolean {
+  const [snapshot] = reader.listBy("databaseSnapshot", "arn", arn);
+  return snapshot !== undefined && [account, "all"].some((each) => snapshot.sharedWith.includes(each));
 }
 
 /** The account that a resource belongs to, by its ARN; a bucket's ARN does not name it. */

@@ -91,6 +91,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       if (path.startsWith("subgrp:")) return store.get("databaseSubnetGroup", resource)?.tags;
       if (path.startsWith("pg:")) return store.get("databaseParameterGroup", resource)?.tags;
       if (path.startsWith("og:")) return store.get("databaseOptionGroup", resource)?.tags;
+      if (path.startsWith("es:")) return store.get("databaseSubscription", resource)?.tags;
+      if (path.startsWith("snapshot:")) return store.listBy("databaseSnapshot", "arn", resource)[0]?.tags;
       return store.get("databaseInstance", resource)?.tags;
     case "cloudwatch":
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;

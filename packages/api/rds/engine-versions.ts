@@ -6,15 +6,30 @@ import { pageOfRecords } from "./page-of-records.ts";
 type Engine = DatabaseInstanceRecord["engine"];
 
 /**
- * The server behind both engines, whatever version an instance reports.
- * Source: packages/images/recipes.ts, gantry/mariadb.
+ * The server behind each engine, whatever version an instance reports.
+ * Source: packages/images, gantry/mariadb and gantry/postgres.
  */
-export const RUNNING_VERSION = "MariaDB 10.11";
+export const RUNNING_VERSIONS: Readonly<Record<Engine, string>> = {
+  mysql: "MariaDB 10.11",
+  mariadb: "MariaDB 10.11",
+  postgres: "PostgreSQL 15",
+};
+const DESCRIPTIONS: Readonly<Record<Engine, string>> = {
+  mysql: "MySQL Community Edition",
+  mariadb: "MariaDb Community Edition",
+  postgres: "PostgreSQL",
+};
 /** The full version reported for each major version. The first entry of an engine is its default. */
 const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
   mysql: { "8.0": "8.0.40", "8.4": "8.4.3" },
   mariadb: { "10.11": "10.11.11", "10.6": "10.6.20", "11.4": "11.4.5" },
+  postgres: { "15": "15.14", "16": "16.10", "17": "17.6" },
 };
+
+/** Whether RDS offers the engine here. */
+export function isEngine(engine: string | undefined): engine is Engine {
+  return engine !== undefined && Object.hasOwn(FAMILIES, engine);
+}
 
 /**
  * The version that an instance reports: the one asked for, because clients compare it with their
@@ -24,8 +39,9 @@ const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
 export function engineVersionOf(engine: Engine, asked: string | undefined): string {
   const families = FAMILIES[engine];
   if (asked === undefined) return Object.values(families)[0] ?? "";
-  const newest = families[asked] ?? families[familyOf(asked)];
-  if (newest === undefined || !/^\d+\.\d+(?:\.\d+)?$/.test(asked))
+  const newest = families[asked] ?? families[familyOf(engine, asked)];
+  const isComplete = engine === "postgres" ? /^\d+(?:\.\d+)?$/ : /^\d+\.\d+(?:\.\d+)?$/;
+  if (newest === undefined || !isComplete.test(asked))
     throw new ApiError("InvalidParameterCombination", `Cannot find version ${asked} for ${engine}`);
   return families[asked] ?? asked;
 }
@@ -38,19 +54,19 @@ export function changedVersion(
   { engine, engineVersion }: Pick<DatabaseInstanceRecord, "engine" | "engineVersion">,
   asked: string | undefined,
 ): string {
-  if (asked === undefined || asked === familyOf(engineVersion)) return engineVersion;
+  if (asked === undefined || asked === familyOf(engine, engineVersion)) return engineVersion;
   const next = engineVersionOf(engine, asked);
-  if (familyOf(next) === familyOf(engineVersion)) return next;
+  if (familyOf(engine, next) === familyOf(engine, engineVersion)) return next;
   throw new ApiError(
     "InvalidParameterCombination",
     `Cannot upgrade ${engine} from ${engineVersion} to ${next}: Gantry changes the version within ` +
-      `${familyOf(engineVersion)} alone.`,
+      `${familyOf(engine, engineVersion)} alone.`,
   );
 }
 
 /** `mysql8.0` */
 export function parameterGroupFamily(engine: string, version: string): string {
-  return `${engine}${familyOf(version)}`;
+  return `${engine}${familyOf(engine, version)}`;
 }
 
 /** The name of the parameter group of an instance. */
@@ -64,7 +80,7 @@ export function parameterGroupNameOf({
 
 /** The major versions of an engine; none for an unknown one. */
 export function majorVersions(engine: string): readonly string[] {
-  return engine === "mysql" || engine === "mariadb" ? Object.keys(FAMILIES[engine]) : [];
+  return isEngine(engine) ? Object.keys(FAMILIES[engine]) : [];
 }
 
 /** The versions of an engine that a version stands for: all of them where it is undefined. */
@@ -80,12 +96,13 @@ export function optionGroupNameOf({
   engine,
   engineVersion,
 }: Pick<DatabaseInstanceRecord, "optionGroupName" | "engine" | "engineVersion">): string {
-  return optionGroupName ?? `default:${engine}-${familyOf(engineVersion).replace(".", "-")}`;
+  return optionGroupName ?? `default:${engine}-${familyOf(engine, engineVersion).replace(".", "-")}`;
 }
 
-/** `8.0` of `8.0.40` */
-export function familyOf(version: string): string {
-  return version.split(".").slice(0, 2).join(".");
+/** `8.0` of MySQL's `8.0.40`, `15` of PostgreSQL's `15.14`. */
+export function familyOf(engine: string, version: string): string {
+  const parts = engine === "postgres" ? 1 : 2;
+  return version.split(".").slice(0, parts).join(".");
 }
 
 type EngineVersion = ReturnType<typeof present>;
@@ -144,11 +161,11 @@ function present(engine: Engine, version: string) {
   return {
     Engine: engine,
     EngineVersion: version,
-    MajorEngineVersion: familyOf(version),
+    MajorEngineVersion: familyOf(engine, version),
     DBParameterGroupFamily: parameterGroupFamily(engine, version),
     Status: "available",
-    DBEngineDescription: engine === "mysql" ? "MySQL Community Edition" : "MariaDb Community Edition",
-    DBEngineVersionDescription: `${engine} ${version}, served by ${RUNNING_VERSION}`,
+    DBEngineDescription: DESCRIPTIONS[engine],
+    DBEngineVersionDescription: `${engine} ${version}, served by ${RUNNING_VERSIONS[engine]}`,
     ValidUpgradeTarget: [],
     ExportableLogTypes: [],
     SupportsLogExportsToCloudwatchLogs: false,

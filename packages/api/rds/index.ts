@@ -1,7 +1,7 @@
 /**
- * RDS: database instances with the engines mysql and mariadb. Each instance is a real server in a pod with an
- * address in the VPC. The record holds what the caller asks for; its status is what the node reports. What is
- * refused: SUPPORT.md.
+ * RDS: database instances with the engines mysql, mariadb and postgres, their snapshots and events. Each instance is a
+ * real server in a pod with an address in the VPC. The record holds what the caller asks for; its status is what the
+ * node reports. What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-rds";
 import type { Reader, Tags } from "@gantry/state";
@@ -12,8 +12,11 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import type { Ec2Deps } from "../ec2/ec2-deps.ts";
 import { defaultVpcMaker } from "../ec2/new-vpc.ts";
 import { ApiError, refusing } from "./api-error.ts";
+import { databaseEventSources } from "./event-sources.ts";
+import { eventSubscriptionOperations } from "./event-subscriptions.ts";
+import { eventOperations } from "./events.ts";
 import { instanceOperations } from "./instances.ts";
-import { taggedOf } from "./lookups.ts";
+import { noSnapshot, taggedOf } from "./lookups.ts";
 import { REFUSED } from "./members.ts";
 import { offeringOperations } from "./offerings.ts";
 import { optionGroupOperations } from "./option-groups.ts";
@@ -21,10 +24,14 @@ import { parameterGroupOperations } from "./parameter-groups.ts";
 import { parameterOperations } from "./parameters.ts";
 import { rdsPermissions } from "./permissions.ts";
 import { restartOperations } from "./restarts.ts";
+import { restoreOperations } from "./restore.ts";
+import { snapshotSharingOperations } from "./snapshot-sharing.ts";
+import { snapshotOperations } from "./snapshots.ts";
 import { subnetGroupOperations } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
 export function rdsService(deps: Ec2Deps): ServiceModule {
+  const makeDefaultVpc = defaultVpcMaker(deps);
   const operations = {
     ...instanceOperations(deps),
     ...subnetGroupOperations(deps),
@@ -33,12 +40,20 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     ...optionGroupOperations(deps),
     ...offeringOperations(),
     ...restartOperations(deps),
+    ...eventOperations(deps),
+    ...eventSubscriptionOperations(deps),
+    ...snapshotOperations(deps),
+    ...snapshotSharingOperations(deps),
+    ...restoreOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations: refusing(operations, REFUSED, "InvalidParameterValue"),
-    prepare: defaultVpcMaker(deps),
+    prepare: (place) => {
+      databaseEventSources(deps);
+      makeDefaultVpc(place);
+    },
     permissions: permissionsBy("rds", operations, rdsPermissions(deps.store)),
   };
 }
@@ -56,15 +71,18 @@ function tagOperations(deps: ApiDeps) {
       throw new ApiError("DBParameterGroupNotFound", `DBParameterGroup not found: ${arn}`);
     if (arn?.includes(":og:") === true)
       throw new ApiError("OptionGroupNotFoundFault", `Specified OptionGroupName: ${arn} not found.`);
+    if (arn?.includes(":es:") === true)
+      throw new ApiError("SubscriptionNotFound", `Subscription ${arn} not found.`);
+    if (arn?.includes(":snapshot:") === true) throw noSnapshot(arn);
     throw arn?.includes(":subgrp:")
       ? new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group ${arn} not found.`)
       : new ApiError("DBInstanceNotFound", `DBInstance ${arn} not found.`);
   };
   const change = (place: Place, arn: string | undefined, apply: (tags: Tags) => Tags) =>
     store.transact((tx) => {
-      const { kind, record } = find(tx, place, arn);
+      const { kind, record, key } = find(tx, place, arn);
       // The record of the kind just read, with other tags.
-      tx.put(kind, record.arn, { ...record, tags: apply(record.tags) });
+      tx.put(kind, key, { ...record, tags: apply(record.tags) });
       return {};
     });
   return {

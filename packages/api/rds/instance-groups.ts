@@ -36,11 +36,11 @@ export function newOptionGroup(
 ): Pick<DatabaseInstanceRecord, "optionGroupName"> {
   if (name === undefined) return {};
   const { name: found, engine, majorVersion } = findOptionGroup(reader, instance, name);
-  if (engine !== instance.engine || majorVersion !== familyOf(instance.engineVersion))
+  if (engine !== instance.engine || majorVersion !== familyOf(instance.engine, instance.engineVersion))
     throw new ApiError(
       "InvalidParameterCombination",
       `The option group ${found} is of ${engine} ${majorVersion}, and the instance of ${instance.engine} ` +
-        `${familyOf(instance.engineVersion)}.`,
+        `${familyOf(instance.engine, instance.engineVersion)}.`,
     );
   return { optionGroupName: found.startsWith("default:") ? undefined : found };
 }

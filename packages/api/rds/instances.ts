@@ -9,19 +9,32 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
+import { removeManagedSecret } from "@gantry/state/transactions/managed-secrets";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { ApiError } from "./api-error.ts";
-import { changedVersion, describeEngineVersions, engineVersionOf } from "./engine-versions.ts";
+import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } from "./engine-versions.ts";
+import { checkDatabaseName, checkMasterUsername, defaultPortOf, licenseOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
-import { checkPassword, checkUsername, toIdentifier } from "./names.ts";
+import { toIdentifier } from "./names.ts";
+import {
+  applySecretChange,
+  chosenSecret,
+  createSecretOf,
+  firstPassword,
+  givenPassword,
+  secretChange,
+  type ChosenSecret,
+} from "./master-secret.ts";
+import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
+import { storageEncryption, type StorageEncryption } from "./storage-key.ts";
 import { defaultSubnetGroup } from "./subnet-groups.ts";
 
 /** Database instances. Source: API_CreateDBInstance and following. */
@@ -42,7 +55,13 @@ function createDBInstance(
 ): sdk.CreateDBInstanceResult {
   const { store } = deps;
   ensureLinkedRole(deps, context, "rds.amazonaws.com");
-  const record = store.transact((tx) => createInstance(tx, deps, context, input));
+  const secret = chosenSecret(deps, input, context);
+  const encryption = storageEncryption(deps, input, context);
+  const record = store.transact((tx) => {
+    const created = createInstance(tx, deps, context, { input, secret, encryption });
+    createSecretOf(tx, deps, created, secret);
+    return created;
+  });
   return { DBInstance: presentInstance(record, store) };
 }
 
@@ -64,18 +83,13 @@ function describeDBInstances(
 }
 
 function modifyDBInstance(
-  { store, vault }: ApiDeps,
+  deps: ApiDeps,
   input: sdk.ModifyDBInstanceMessage,
   context: RequestContext,
 ): sdk.ModifyDBInstanceResult {
-  /** A new password restarts the server with it; the same password changes nothing. */
-  const newPassword = (
-    found: DatabaseInstanceRecord,
-    password: string | undefined,
-  ): Partial<DatabaseInstanceRecord> =>
-    password === undefined || vault.open(found.sealedPassword) === checkPassword(password)
-      ? {}
-      : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
+  const { store } = deps;
+  const named = findInstance(store, context, input.DBInstanceIdentifier);
+  const secret = secretChange(deps, input, named, context);
   const record = store.transact((tx) => {
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     checkSettings(input, found.engine);
@@ -97,16 +111,16 @@ function modifyDBInstance(
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
-      ...newPassword(found, input.MasterUserPassword),
+      ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
-    return next;
+    return applySecretChange(tx, deps, next, { input, secret });
   });
   return { DBInstance: presentInstance(record, store) };
 }
 
 function deleteDBInstance(
-  { store }: ApiDeps,
+  deps: ApiDeps,
   input: sdk.DeleteDBInstanceMessage,
   context: RequestContext,
 ): sdk.DeleteDBInstanceResult {
@@ -115,11 +129,12 @@ function deleteDBInstance(
       "InvalidParameterCombination",
       "FinalDBSnapshotIdentifier cannot be specified when skipping the final snapshot.",
     );
-  if (input.SkipFinalSnapshot !== true)
+  if (input.SkipFinalSnapshot !== true && input.FinalDBSnapshotIdentifier === undefined)
     throw new ApiError(
       "InvalidParameterCombination",
-      "Gantry does not take final snapshots yet: set SkipFinalSnapshot.",
+      "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
     );
+  const { store } = deps;
   const record = store.transact((tx) => {
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     if (found.deletionProtection)
@@ -127,6 +142,12 @@ function deleteDBInstance(
         "InvalidParameterCombination",
         "Cannot delete protected DB Instance, please disable deletion protection and try again.",
       );
+    // Its files stay until the snapshot has been copied from them.
+    if (input.SkipFinalSnapshot !== true)
+      putSnapshot(tx, deps, found, {
+        ...{ member: "FinalDBSnapshotIdentifier", identifier: input.FinalDBSnapshotIdentifier, tags: {} },
+      });
+    removeManagedSecret(tx, found.managedSecretArn);
     const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
     tx.put("databaseInstance", next.arn, next);
     return next;
@@ -190,7 +211,7 @@ function checkSettings(
   const least = STORAGE_MIN_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
   if (allocated !== undefined && (allocated < least || allocated > STORAGE_MAX_GIB))
     refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
-  if (license !== undefined && license !== "general-public-license")
+  if (license !== undefined && license !== licenseOf(engine))
     refuse(`Invalid license model '${license}' for engine '${engine}'.`);
   if (network !== undefined && network !== "IPV4")
     refuse(`Gantry supports the network type IPV4, not ${network}.`);
@@ -209,47 +230,56 @@ function checkSettings(
     );
 }
 
-/** Errors: DBInstanceAlreadyExists, InvalidParameterValue, InvalidVPCNetworkStateFault, InvalidParameterCombination. */
-function createInstance(
+/** What a new instance is made of. */
+interface NewInstance {
+  readonly input: sdk.CreateDBInstanceMessage;
+  readonly secret: ChosenSecret | undefined;
+  readonly encryption: StorageEncryption;
+  /** Of an instance that begins with the files of a snapshot: the node that has them, and the snapshot's id. */
+  readonly nodeId?: string | undefined;
+  readonly restoredFrom?: string;
+}
+
+/**
+ * Records a new instance.
+ * Errors: DBInstanceAlreadyExists, InvalidParameterValue, InvalidVPCNetworkStateFault, InvalidParameterCombination.
+ */
+export function createInstance(
   tx: Transaction,
   deps: ApiDeps,
   place: Place,
-  input: sdk.CreateDBInstanceMessage,
+  request: NewInstance,
 ): DatabaseInstanceRecord {
+  const { input, secret } = request;
   const { ids, clock, vault } = deps;
   const identifier = toIdentifier(input.DBInstanceIdentifier);
   const arn = instanceArnOf(place, identifier);
   if (tx.get("databaseInstance", arn) !== undefined)
     throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
-  const { engine, username, password } = toServer(input);
+  const { engine, username } = toServer(input);
   const { group, subnet, securityGroups: groups } = toNetwork(tx, place, input);
   const engineVersion = engineVersionOf(engine, input.EngineVersion);
   const now = clock.now();
   const resourceId = `db-${ids.upper(26)}`;
-  const nodeId = chooseHost(tx, [subnet.availabilityZone]);
+  const nodeId = request.nodeId ?? chooseHost(tx, [subnet.availabilityZone]);
   const eni = createInterface(tx, ids, {
     ...{ subnet, securityGroups: groups, nodeId, now },
     ...{ type: "interface", description: "RDSNetworkInterface", publicIp: undefined },
     owner: { type: "databaseInstance", key: resourceId },
   });
   const record: DatabaseInstanceRecord = {
-    account: place.account,
-    region: place.region,
-    arn,
-    identifier,
-    resourceId,
-    nodeId,
-    engine,
-    engineVersion,
+    ...{ account: place.account, region: place.region, arn, identifier, resourceId, nodeId },
+    ...{ engine, engineVersion },
     ...newOptionGroup(tx, { ...place, engine, engineVersion }, input.OptionGroupName),
     ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,
     masterUsername: username,
-    sealedPassword: vault.seal(password),
+    sealedPassword: vault.seal(firstPassword(ids, secret, { engine, password: input.MasterUserPassword })),
+    managedSecretArn: secret?.arn,
     endpointName: `${identifier}.${ids.hex(12)}.${place.region}.rds.amazonaws.com`,
-    port: input.Port ?? 3_306,
+    port: input.Port ?? defaultPortOf(engine),
     subnetGroupName: group.name,
     vpcId: group.vpcId,
     securityGroups: groups,
@@ -257,7 +287,8 @@ function createInstance(
     availabilityZone: subnet.availabilityZone,
     multiAz: input.MultiAZ ?? false,
     publiclyAccessible: input.PubliclyAccessible ?? false,
-    storageEncrypted: input.StorageEncrypted ?? false,
+    ...request.encryption,
+    ...(request.restoredFrom === undefined ? {} : { restoredFrom: request.restoredFrom }),
     deletionProtection: input.DeletionProtection ?? false,
     deleting: false,
     settings: settingsOf(input),
@@ -274,13 +305,12 @@ function createInstance(
 function toServer(input: sdk.CreateDBInstanceMessage): {
   engine: DatabaseInstanceRecord["engine"];
   username: string;
-  password: string;
 } {
   const { Engine: engine } = input;
-  if (engine !== "mysql" && engine !== "mariadb")
+  if (!isEngine(engine))
     throw new ApiError(
       "InvalidParameterValue",
-      `Gantry supports the engines mysql and mariadb, not ${engine}.`,
+      `Gantry supports the engines mysql, mariadb and postgres, not ${engine}.`,
     );
   checkSettings(input, engine);
   if (input.Port !== undefined && (input.Port < 1_150 || input.Port > 65_535))
@@ -288,14 +318,9 @@ function toServer(input: sdk.CreateDBInstanceMessage): {
       "InvalidParameterValue",
       `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`,
     );
-  const username = checkUsername(input.MasterUsername);
-  const password = checkPassword(input.MasterUserPassword);
-  if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
-    throw new ApiError(
-      "InvalidParameterValue",
-      "DBName must begin with a letter and contain only alphanumeric characters.",
-    );
-  return { engine, username, password };
+  const username = checkMasterUsername(engine, input.MasterUsername);
+  checkDatabaseName(engine, input.DBName);
+  return { engine, username };
 }
 
 /** Where a new instance is placed. Errors: InvalidVPCNetworkStateFault, InvalidParameterCombination. */

@@ -3,7 +3,9 @@ import type {
   DatabaseInstanceRecord,
   DatabaseOptionGroupRecord,
   DatabaseParameterGroupRecord,
+  DatabaseSnapshotRecord,
   DatabaseSubnetGroupRecord,
+  DatabaseSubscriptionRecord,
   Reader,
 } from "@gantry/state";
 import { isParameterFamily } from "@gantry/state/database-parameters/catalog";
@@ -95,21 +97,69 @@ export function findOptionGroup(
   throw new ApiError("OptionGroupNotFoundFault", `Specified OptionGroupName: ${given} not found.`);
 }
 
+/** The ARN that a snapshot's name, in any case, or its ARN stands for. */
+export function snapshotArnOf(place: Place, given: string | undefined): string {
+  return arnOf(place, "snapshot", given);
+}
+
+/** A snapshot of the caller's. Errors: DBSnapshotNotFound. */
+export function findSnapshot(
+  reader: Reader,
+  place: Place,
+  given: string | undefined,
+): DatabaseSnapshotRecord {
+  const [record] = reader.listBy("databaseSnapshot", "arn", snapshotArnOf(place, given));
+  if (record === undefined || within(record, place) === undefined) throw noSnapshot(given);
+  return record;
+}
+
+/** The key of a snapshot's record. */
+export function snapshotKeyOf({ arn, id }: Pick<DatabaseSnapshotRecord, "arn" | "id">): string {
+  return `${arn}#${id}`;
+}
+
+export function noSnapshot(given: string | undefined): ApiError {
+  return new ApiError("DBSnapshotNotFound", `DBSnapshot not found: ${given}`);
+}
+
+/** The ARN that an event subscription's name, in any case, or its ARN stands for. */
+export function subscriptionArnOf(place: Place, given: string | undefined): string {
+  return arnOf(place, "es", given);
+}
+
+/** Errors: SubscriptionNotFound. */
+export function findSubscription(
+  reader: Reader,
+  place: Place,
+  given: string | undefined,
+): DatabaseSubscriptionRecord {
+  const record = within(reader.get("databaseSubscription", subscriptionArnOf(place, given)), place);
+  if (record === undefined) throw new ApiError("SubscriptionNotFound", `Subscription ${given} not found.`);
+  return record;
+}
+
 /** A resource that can be tagged, by its ARN. */
 export function taggedOf(reader: Reader, place: Place, arn: string | undefined) {
   if (arn === undefined) return undefined;
   const instance = within(reader.get("databaseInstance", arn), place);
-  if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance };
+  if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance, key: arn };
+  const snapshot = within(reader.listBy("databaseSnapshot", "arn", arn)[0], place);
+  if (snapshot !== undefined)
+    return { kind: "databaseSnapshot" as const, record: snapshot, key: snapshotKeyOf(snapshot) };
   const parameters = within(reader.get("databaseParameterGroup", arn), place);
-  if (parameters !== undefined) return { kind: "databaseParameterGroup" as const, record: parameters };
+  if (parameters !== undefined)
+    return { kind: "databaseParameterGroup" as const, record: parameters, key: arn };
   const options = within(reader.get("databaseOptionGroup", arn), place);
-  if (options !== undefined) return { kind: "databaseOptionGroup" as const, record: options };
+  if (options !== undefined) return { kind: "databaseOptionGroup" as const, record: options, key: arn };
+  const subscription = within(reader.get("databaseSubscription", arn), place);
+  if (subscription !== undefined)
+    return { kind: "databaseSubscription" as const, record: subscription, key: arn };
   const group = within(reader.get("databaseSubnetGroup", arn), place);
-  return group && { kind: "databaseSubnetGroup" as const, record: group };
+  return group && { kind: "databaseSubnetGroup" as const, record: group, key: arn };
 }
 
 /** RDS keeps identifiers in lower case, however they are given. Source: API_CreateDBInstance, DBInstanceIdentifier. */
-function arnOf(place: Place, type: "db" | "subgrp" | "pg" | "og", given = ""): string {
+function arnOf(place: Place, type: "db" | "subgrp" | "pg" | "og" | "snapshot" | "es", given = ""): string {
   const prefix = formatArn("rds", place, `${type}:`);
   const name = given.startsWith(prefix) ? given.slice(prefix.length) : given;
   return `${prefix}${name.toLowerCase()}`;

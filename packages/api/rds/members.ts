@@ -18,7 +18,7 @@ export const RECORDED_SETTINGS = [
 ] as const;
 
 const STORAGE = "storage is that of the node";
-const BACKUPS = "no backups are taken";
+const BACKUPS = "no automated backups are taken";
 const MAINTENANCE = "the version changes with the image";
 const ZONE = "one server runs in one zone";
 const SETTINGS = {
@@ -30,17 +30,18 @@ const SETTINGS = {
   MaxAllocatedStorage: STORAGE,
   BackupRetentionPeriod: BACKUPS,
   PreferredBackupWindow: BACKUPS,
-  CopyTagsToSnapshot: BACKUPS,
   PreferredMaintenanceWindow: MAINTENANCE,
   AutoMinorVersionUpgrade: MAINTENANCE,
   EngineLifecycleSupport: MAINTENANCE,
-  CACertificateIdentifier: "the server has no certificate",
+  CACertificateIdentifier: "certificates are of the platform's authority",
   PromotionTier: ZONE,
   MultiAZ: ZONE,
   PubliclyAccessible: "the server has an address of its subnet alone",
-  LicenseModel: "both engines have one licence",
+  LicenseModel: "each engine has one licence",
   NetworkType: "addresses are IPv4",
 };
+
+const { PreferredMaintenanceWindow: _, PromotionTier: __, MaxAllocatedStorage: ___, ...RESTORED } = SETTINGS;
 
 const DESCRIBED = "describes the parameter, as DescribeDBParameters does";
 const PARAMETER = {
@@ -63,8 +64,10 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     ...SETTINGS,
     ApplyImmediately: "every change is applied at once",
     AllowMajorVersionUpgrade: MAINTENANCE,
-    CertificateRotationRestart: "the server has no certificate",
+    CertificateRotationRestart: "certificates are renewed while the server runs",
   },
+  RestoreDBInstanceFromDBSnapshot: RESTORED,
+  CopyDBSnapshot: { CopyOptionGroup: "the options have no effect" },
   ModifyDBParameterGroup: PARAMETER,
   ModifyOptionGroup: {
     "OptionsToInclude.OptionSettings.DefaultValue": SETTING,
@@ -106,9 +109,7 @@ const REFUSED_OF_BOTH = [
   "EnableCustomerOwnedIp",
   "EnableIAMDatabaseAuthentication",
   "EnablePerformanceInsights",
-  "ManageMasterUserPassword",
   ["MasterUserAuthenticationType", "password"],
-  "MasterUserSecretKmsKeyId",
   "MonitoringInterval",
   "MonitoringRoleArn",
   "MultiTenant",
@@ -129,7 +130,6 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "DBClusterIdentifier",
     "DBSystemId",
     "EnableCloudwatchLogsExports",
-    "KmsKeyId",
     "NcharCharacterSetName",
     "Timezone",
   ],
@@ -145,11 +145,40 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "NewDBInstanceIdentifier",
     "ReplicaMode",
     "ResumeFullAutomationModeMinutes",
-    "RotateMasterUserPassword",
     "UseDefaultProcessorFeatures",
   ],
   StartDBInstance: ["DBCapacityReservationIdentifier"],
-  StopDBInstance: ["DBSnapshotIdentifier", "DetachFromDBCapacityReservation"],
+  StopDBInstance: ["DetachFromDBCapacityReservation"],
+  CopyDBSnapshot: [
+    "PreSignedUrl",
+    "SnapshotAvailabilityZone",
+    ["SnapshotTarget", "region"],
+    "TagSpecifications",
+    "TargetCustomAvailabilityZone",
+  ],
+  RestoreDBInstanceFromDBSnapshot: [
+    "AdditionalStorageVolumes",
+    "CustomIamInstanceProfile",
+    "DBCapacityReservationIdentifier",
+    "DBClusterSnapshotIdentifier",
+    "DBName",
+    "DedicatedLogVolume",
+    "Domain",
+    "DomainAuthSecretArn",
+    "DomainDnsIps",
+    "DomainFqdn",
+    "DomainIAMRoleName",
+    "DomainOu",
+    "EnableCloudwatchLogsExports",
+    "EnableCustomerOwnedIp",
+    "EnableIAMDatabaseAuthentication",
+    "ProcessorFeatures",
+    "TagSpecifications",
+    "TdeCredentialArn",
+    "TdeCredentialPassword",
+    "UseDefaultProcessorFeatures",
+    ["BackupTarget", "region"],
+  ],
   ModifyOptionGroup: [
     "OptionsToInclude.Port",
     "OptionsToInclude.OptionVersion",
@@ -161,6 +190,8 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   DescribeOrderableDBInstanceOptions: ["Filters", "AvailabilityZoneGroup"],
   DescribeCertificates: ["Filters"],
   DescribeEventCategories: ["Filters"],
+  DescribeEvents: ["Filters"],
+  DescribeEventSubscriptions: ["Filters"],
   DescribeDBParameterGroups: ["Filters"],
   DescribeDBParameters: ["Filters"],
   DescribeEngineDefaultParameters: ["Filters"],

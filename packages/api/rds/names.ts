@@ -23,13 +23,16 @@ export function checkUsername(username = ""): string {
   );
 }
 
-/** The password of a master user. Errors: InvalidParameterValue. */
-export function checkPassword(password = ""): string {
-  if (/^[\x21-\x7e]{8,41}$/.test(password) && !/[/"@']/.test(password)) return password;
+/** The password of a master user. Errors: InvalidParameterValue. Source: API_CreateDBInstance, MasterUserPassword. */
+export function checkPassword(engine: string, password = ""): string {
+  const longest = engine === "postgres" ? 128 : 41;
+  const isPrintable = /^[\x21-\x7e]{8,}$/.test(password) && !/[/"@']/.test(password);
+  if (isPrintable && password.length <= longest) return password;
   throw new ApiError(
     "InvalidParameterValue",
     "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides " +
-      "'/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
+      "'/', '@', '\"', ''', ' ' may be used, 8 to " +
+      `${longest} of them.`,
   );
 }
 

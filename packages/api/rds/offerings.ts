@@ -4,6 +4,8 @@ import { INSTANCE_SIZES } from "@gantry/state/instance-sizes";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { zonesOf } from "../ec2/zones.ts";
 import { ApiError } from "./api-error.ts";
+import { CATEGORIES, toSourceType } from "./event-categories.ts";
+import { licenseOf } from "./engines.ts";
 import { offeredVersions } from "./engine-versions.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 
@@ -48,7 +50,8 @@ function describeOrderable(
       "InvalidParameterValue",
       `Invalid DB engine or version: ${input.Engine} ${version ?? ""}`,
     );
-  const isOffered = (license ?? LICENSE) === LICENSE && inVpc !== false;
+  const LicenseModel = licenseOf(input.Engine);
+  const isOffered = (license ?? LicenseModel) === LicenseModel && inVpc !== false;
   const classes = [...INSTANCE_SIZES.keys()]
     .filter((name) => CLASS.test(name))
     .map((name) => `db.${name}`)
@@ -67,7 +70,7 @@ function describeOrderable(
         Engine: input.Engine,
         EngineVersion,
         DBInstanceClass,
-        LicenseModel: LICENSE,
+        LicenseModel,
         AvailabilityZones: zones,
       },
       ...presentStorage(storage),
@@ -79,8 +82,6 @@ function describeOrderable(
     Marker,
   };
 }
-
-const LICENSE = "general-public-license";
 
 function presentStorage(storage: string): Partial<sdk.OrderableDBInstanceOption> {
   const [MinStorageSize, MaxStorageSize] = STORAGE[storage] ?? [];
@@ -115,21 +116,8 @@ function describeCertificates(
   };
 }
 
-/** Source: Amazon RDS User Guide, "Amazon RDS event categories and event messages". */
-const CATEGORIES: Readonly<Record<string, readonly string[]>> = {
-  "db-instance": (
-    "availability,backup,configuration change,creation,deletion,failover,failure,low storage,maintenance," +
-    "notification,read replica,recovery,restoration,security,security patching"
-  ).split(","),
-  "db-parameter-group": ["configuration change"],
-  "db-security-group": ["configuration change", "failure"],
-  "db-snapshot": ["creation", "deletion", "notification", "restoration"],
-};
-
 function describeEventCategories(input: sdk.DescribeEventCategoriesMessage): sdk.EventCategoriesMessage {
-  const { SourceType: type } = input;
-  if (type !== undefined && !Object.hasOwn(CATEGORIES, type))
-    throw new ApiError("InvalidParameterValue", `Invalid source type: ${type.slice(0, 100)}`);
+  const type = toSourceType(input.SourceType);
   return {
     EventCategoriesMapList: Object.entries(CATEGORIES)
       .filter(([each]) => (type ?? each) === each)

@@ -97,7 +97,7 @@ function modifyOptionGroup(
     const { OptionsToInclude: included = [], OptionsToRemove: removed = [] } = input;
     if (included.length === 0 && removed.length === 0)
       throw new ApiError("InvalidParameterValue", "Must specify at least one option to include or remove.");
-    const next = { ...found, options: withOptions(found.options, included, removed) };
+    const next = { ...found, options: withOptions(found, included, removed) };
     tx.put("databaseOptionGroup", found.arn, next);
     return next;
   });
@@ -129,7 +129,7 @@ function describeOptionGroups(
 }
 
 function defaults(reader: Reader, place: Place): readonly DatabaseOptionGroupRecord[] {
-  return ["mysql", "mariadb"].flatMap((engine) =>
+  return ["mysql", "mariadb", "postgres"].flatMap((engine) =>
     majorVersions(engine).map((major) =>
       findOptionGroup(reader, place, `default:${engine}-${major.replace(".", "-")}`),
     ),

@@ -28,8 +28,9 @@ const SETTINGS: Readonly<
 };
 const TEXT_MAX = 1_024;
 
-/** The options that a group of an engine and version can have. */
+/** The options that a group of an engine and version can have: PostgreSQL has extensions instead. */
 export function groupOptions(engine: string, major: string): readonly sdk.OptionGroupOption[] {
+  if (engine === "postgres") return [];
   return [
     {
       ...{ Name: AUDIT, Description: AUDIT_DESCRIPTION, EngineName: engine, MajorEngineVersion: major },
@@ -45,7 +46,7 @@ export function groupOptions(engine: string, major: string): readonly sdk.Option
 
 /** The options after a change. Errors: InvalidParameterValue. */
 export function withOptions(
-  options: Options,
+  { engine, options }: Pick<DatabaseOptionGroupRecord, "engine" | "options">,
   included: readonly sdk.OptionConfiguration[],
   removed: readonly string[],
 ): Options {
@@ -60,7 +61,7 @@ export function withOptions(
         "InvalidParameterValue",
         "Gantry does not support the option MEMCACHED: leave it out.",
       );
-    if (name !== AUDIT)
+    if (name !== AUDIT || engine === "postgres")
       throw new ApiError("InvalidParameterValue", `Invalid option name: ${name.slice(0, 100)}`);
     return [name, { ...options[name], ...Object.fromEntries(settings.map(toSetting)) }] as const;
   });

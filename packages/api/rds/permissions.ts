@@ -6,7 +6,9 @@ import {
   instanceArnOf,
   optionGroupArnOf,
   parameterGroupArnOf,
+  snapshotArnOf,
   subnetGroupArnOf,
+  subscriptionArnOf,
   taggedOf,
 } from "./lookups.ts";
 
@@ -27,7 +29,10 @@ export function rdsPermissions(store: Reader) {
     ModifyDBInstance: (input, place) => [...ofInstance(input, place), ...namedGroup(input, place)],
     DeleteDBInstance: ofInstance,
     RebootDBInstance: ofInstance,
-    StopDBInstance: ofInstance,
+    StopDBInstance: (input, place) => [
+      ...ofInstance(input, place),
+      ...(input.DBSnapshotIdentifier === undefined ? [] : ofSnapshot(input, place)),
+    ],
     StartDBInstance: ofInstance,
     DescribeDBEngineVersions: "*",
 
@@ -40,6 +45,8 @@ export function rdsPermissions(store: Reader) {
     DeleteDBSubnetGroup: ofSubnetGroup,
 
     ...GROUPS,
+    ...SNAPSHOTS,
+    ...EVENTS,
 
     DescribeOrderableDBInstanceOptions: "*",
     DescribeCertificates: "*",
@@ -84,6 +91,61 @@ const GROUPS = {
   ModifyOptionGroup: ofOptionGroup,
   DeleteOptionGroup: ofOptionGroup,
 } satisfies PermissionTable<typeof sdk>;
+
+const SNAPSHOTS = {
+  CreateDBSnapshot: (input, place) => [
+    ...ofInstance(input, place),
+    ...ofSnapshot(input, place),
+    ...tagging(input.Tags, snapshotArnOf(place, input.DBSnapshotIdentifier)),
+  ],
+  CopyDBSnapshot: (input, place) => {
+    const target = snapshotArnOf(place, input.TargetDBSnapshotIdentifier);
+    const source = sharedArn(place, input.SourceDBSnapshotIdentifier);
+    return [...on(source), ...on(target), ...tagging(input.Tags, target)];
+  },
+  DescribeDBSnapshots: (input, place) => [
+    ...(input.DBInstanceIdentifier === undefined ? [] : ofInstance(input, place)),
+    ...ofSnapshot(input, place),
+  ],
+  DeleteDBSnapshot: ofSnapshot,
+  ModifyDBSnapshotAttribute: ofSnapshot,
+  DescribeDBSnapshotAttributes: ofSnapshot,
+  RestoreDBInstanceFromDBSnapshot: (input, place) => [
+    ...ofInstance(input, place),
+    ...on(sharedArn(place, input.DBSnapshotIdentifier)),
+    ...on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "default")),
+    ...namedGroup(input, place),
+    ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
+  ],
+} satisfies PermissionTable<typeof sdk>;
+
+const EVENTS = {
+  DescribeEvents: "*",
+  CreateEventSubscription: (input, place) => [
+    ...ofSubscription(input, place),
+    ...tagging(input.Tags, subscriptionArnOf(place, input.SubscriptionName)),
+  ],
+  ModifyEventSubscription: ofSubscription,
+  AddSourceIdentifierToSubscription: ofSubscription,
+  RemoveSourceIdentifierFromSubscription: ofSubscription,
+  DescribeEventSubscriptions: ofSubscription,
+  DeleteEventSubscription: ofSubscription,
+} satisfies PermissionTable<typeof sdk>;
+
+function ofSubscription(input: { SubscriptionName?: Given }, place: Caller): readonly Need[] {
+  return on(subscriptionArnOf(place, input.SubscriptionName ?? "*"));
+}
+
+function ofSnapshot(input: { DBSnapshotIdentifier?: Given }, place: Caller): readonly Need[] {
+  return on(snapshotArnOf(place, input.DBSnapshotIdentifier ?? "*"));
+}
+
+/** The ARN of a snapshot that may be another account's, which shares it. */
+function sharedArn(place: Caller, given: Given): string {
+  const isForeign =
+    given?.startsWith("arn:") === true && !given.startsWith(formatArn("rds", place, "snapshot:"));
+  return isForeign ? given : snapshotArnOf(place, given);
+}
 
 /** The instance that is named; a description that names none is of any. */
 function ofInstance(input: { DBInstanceIdentifier?: Given }, place: Caller): readonly Need[] {

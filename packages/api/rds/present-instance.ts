@@ -1,8 +1,11 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { licenseOf } from "./engines.ts";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
+import { presentMasterSecret } from "./master-secret.ts";
+import { shownStatus } from "./storage-key.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
@@ -17,7 +20,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     DBInstanceArn: record.arn,
     DbiResourceId: record.resourceId,
     DBInstanceClass: record.instanceClass,
-    DBInstanceStatus: record.status,
+    DBInstanceStatus: shownStatus(record, reader),
     Engine: record.engine,
     EngineVersion: record.engineVersion,
     MasterUsername: record.masterUsername,
@@ -47,6 +50,8 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     PubliclyAccessible: record.publiclyAccessible,
     StorageType: "gp2",
     StorageEncrypted: record.storageEncrypted,
+    KmsKeyId: record.kmsKeyArn,
+    MasterUserSecret: presentMasterSecret(record, reader),
     DeletionProtection: record.deletionProtection,
     CACertificateIdentifier: "rds-ca-rsa2048-g1",
     PreferredBackupWindow: "03:00-03:30",
@@ -56,7 +61,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     MonitoringInterval: 0,
     IAMDatabaseAuthenticationEnabled: false,
     PerformanceInsightsEnabled: false,
-    LicenseModel: "general-public-license",
+    LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",
     TagList: instanceTags(record),
     ...record.settings,

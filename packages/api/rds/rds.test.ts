@@ -151,7 +151,6 @@ describe("a database instance", () => {
 
   // Before: all of these but the first were accepted and did nothing.
   it.each<[Partial<CreateDBInstanceCommandInput>]>([
-    [{ ManageMasterUserPassword: true }],
     [{ EnableCloudwatchLogsExports: ["error"] }],
     [{ MonitoringInterval: 60 }],
     [{ ProcessorFeatures: [{ Name: "coreCount", Value: "1" }] }],

@@ -5,7 +5,9 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
 import { parameterGroupNameOf } from "./engine-versions.ts";
 import { findInstance, findParameterGroup } from "./lookups.ts";
+import { putSnapshot } from "./new-snapshot.ts";
 import { presentInstance } from "./present-instance.ts";
+import { checkReadable } from "./storage-key.ts";
 
 /** Reboot, stop and start of instances. Source: API_RebootDBInstance and following. */
 export function restartOperations(deps: ApiDeps) {
@@ -19,7 +21,9 @@ export function restartOperations(deps: ApiDeps) {
       return change(deps, input.DBInstanceIdentifier, context, { from: "available", to: "rebooting" });
     },
     StopDBInstance: (input, context) =>
-      change(deps, input.DBInstanceIdentifier, context, { from: "available", to: "stopping" }),
+      change(deps, input.DBInstanceIdentifier, context, {
+        ...{ from: "available", to: "stopping", snapshot: input.DBSnapshotIdentifier },
+      }),
     StartDBInstance: (input, context) =>
       change(deps, input.DBInstanceIdentifier, context, { from: "stopped", to: "starting" }),
   } satisfies Implementation<typeof sdk>;
@@ -27,18 +31,23 @@ export function restartOperations(deps: ApiDeps) {
 
 type Status = DatabaseInstanceRecord["status"];
 
-/** Errors: DBInstanceNotFound, InvalidDBInstanceState. */
+/** Errors: DBInstanceNotFound, InvalidDBInstanceState, KMSKeyNotAccessibleFault. */
 function change(
-  { store }: ApiDeps,
+  deps: ApiDeps,
   identifier: string | undefined,
   context: RequestContext,
-  { from, to }: { readonly from: Status; readonly to: Status },
+  step: { readonly from: Status; readonly to: Status; readonly snapshot?: string | undefined },
 ): { DBInstance: sdk.DBInstance } {
+  const { store } = deps;
+  const { from, to, snapshot } = step;
   const record = store.transact((tx) => {
     const found = findInstance(tx, context, identifier);
     if (found.status !== from)
       throw new ApiError("InvalidDBInstanceState", `Instance ${found.identifier} is not in ${from} state.`);
+    if (snapshot !== undefined)
+      putSnapshot(tx, deps, found, { member: "DBSnapshotIdentifier", identifier: snapshot, tags: {} });
     const begins = to !== "stopping";
+    if (begins) checkReadable(tx, found);
     const next: DatabaseInstanceRecord = {
       ...found,
       status: to,

@@ -1,5 +1,6 @@
 import type { Filter } from "@aws-sdk/client-secrets-manager";
 import type { SecretRecord } from "@gantry/state";
+import { ownerTags } from "./present-secret.ts";
 
 /**
  * Whether a secret has one of the values of every filter. A value is a prefix; `!` before it excludes. Names
@@ -19,7 +20,8 @@ export function matchesFilters(secret: SecretRecord, filters: readonly Filter[])
 }
 
 function textsOf(secret: SecretRecord, key: Filter["Key"]): readonly string[] {
-  const [keys, values] = [Object.keys(secret.tags), Object.values(secret.tags)];
+  const tags = { ...secret.tags, ...ownerTags(secret) };
+  const [keys, values] = [Object.keys(tags), Object.values(tags)];
   switch (key) {
     case "name":
       return [secret.name];
@@ -34,6 +36,7 @@ function textsOf(secret: SecretRecord, key: Filter["Key"]): readonly string[] {
     case "all":
       return [secret.name, secret.description ?? "", ...keys, ...values];
     case "owning-service":
+      return secret.owner === undefined ? [] : [secret.owner.service];
     case undefined:
       return [];
   }

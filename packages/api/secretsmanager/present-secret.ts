@@ -29,7 +29,8 @@ export function presentSecret(
     NextRotationDate: rotation?.nextAt === undefined ? undefined : new Date(rotation.nextAt),
     LastChangedDate: new Date(secret.lastChangedAt),
     DeletedDate: secret.deletedAt === undefined ? undefined : new Date(secret.deletedAt),
-    Tags: presentTags(secret.tags),
+    Tags: presentTags({ ...secret.tags, ...ownerTags(secret) }),
+    OwningService: secret.owner?.service,
     CreatedDate: new Date(secret.createdAt),
     ...stages,
   };
@@ -42,4 +43,13 @@ function stagesOf(reader: Reader, secret: SecretRecord) {
     .map((version) => [version.versionId, [...version.stages]] as [string, string[]]);
   const stages = staged.length === 0 ? undefined : Object.fromEntries(staged);
   return { VersionIdsToStages: stages, SecretVersionsToStages: stages };
+}
+
+/** The tags that a managing service gives its secret. Source: RDS User Guide, "Viewing the details about a secret". */
+export function ownerTags({ owner }: SecretRecord): Readonly<Record<string, string>> {
+  if (owner === undefined) return {};
+  return {
+    "aws:rds:primaryDBInstanceArn": owner.resourceArn,
+    "aws:secretsmanager:owningService": owner.service,
+  };
 }

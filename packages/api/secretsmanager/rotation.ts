@@ -6,6 +6,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
 import { findLiveSecret, invalidParameter, invalidRequest } from "./lookups.ts";
+import { rotateManaged } from "./managed-secrets.ts";
 import { presentName } from "./present-secret.ts";
 
 const HOURS_MIN = 4;
@@ -23,12 +24,17 @@ export function rotationOperations(deps: ApiDeps) {
  * controller calls the function.
  */
 function rotateSecret(
-  { store, clock, ids }: ApiDeps,
+  deps: ApiDeps,
   input: sdk.RotateSecretRequest,
   context: RequestContext,
 ): sdk.RotateSecretResponse {
+  const { store, clock, ids } = deps;
   const now = clock.now();
   const found = findLiveSecret(store, context, input.SecretId);
+  if (found.owner !== undefined)
+    return rotateManaged(deps, input, context, (secret) =>
+      withRules(secret, undefined, input.RotationRules, now),
+    );
   const lambdaArn = input.RotationLambdaARN ?? found.rotation?.lambdaArn;
   if (lambdaArn === undefined)
     throw invalidRequest("No Lambda rotation function ARN is associated with this secret.");
@@ -80,7 +86,7 @@ function checkFunction({ account, region }: SecretRecord, lambdaArn: string): vo
 /** The settings with the rules that are given in place of former ones. Errors: InvalidParameterException. */
 function withRules(
   secret: SecretRecord,
-  lambdaArn: string,
+  lambdaArn: string | undefined,
   rules: sdk.RotationRulesType | undefined,
   now: number,
 ): NonNullable<SecretRecord["rotation"]> {

@@ -24,7 +24,7 @@ let running: Controller | undefined;
 function start(callFunction: (arn: string, event: Event) => Promise<unknown>): Controller {
   running = new Controller(
     rotationController({
-      ...{ store: api.store, clock, ids: randomIds(), log: silentLogger },
+      ...{ store: api.store, clock, ids: randomIds(), log: silentLogger, vault: api.vault },
       callFunction: (arn, event) => callFunction(arn, event as Event), // What the controller makes.
     }),
     { clock, log: silentLogger },

@@ -8,6 +8,7 @@ import { toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
+import { checkOwn, findOwnSecret } from "./managed-secrets.ts";
 import { presentName, presentSecret } from "./present-secret.ts";
 import { addVersion, checkValue, hasValue, openVersion } from "./versions.ts";
 
@@ -145,7 +146,7 @@ function updateSecret(
 ): sdk.UpdateSecretResponse {
   checkValue(input);
   return deps.store.transact((tx) => {
-    const secret = findLiveSecret(tx, context, input.SecretId);
+    const secret = findOwnSecret(tx, context, input.SecretId);
     const changed: SecretRecord = {
       ...secret,
       description: input.Description ?? secret.description,
@@ -180,6 +181,7 @@ function deleteSecret(
     const secret = isForced
       ? findSecret(tx, context, input.SecretId)
       : findLiveSecret(tx, context, input.SecretId);
+    checkOwn(secret);
     if (isForced) {
       for (const { versionId } of tx.listBy("secretVersion", "secret", secret.arn))
         tx.delete("secretVersion", `${secret.arn}/${versionId}`);

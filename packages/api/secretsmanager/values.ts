@@ -13,6 +13,7 @@ import { page } from "../common/paging.ts";
 import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
+import { findOwnSecret } from "./managed-secrets.ts";
 import { presentName } from "./present-secret.ts";
 import { addVersion, checkValue, hasValue, moveStage, openVersion, removeStage } from "./versions.ts";
 
@@ -123,7 +124,7 @@ function putSecretValue(
   if (!hasValue(input)) throw invalidRequest("You must provide either SecretString or SecretBinary.");
   const stages = input.VersionStages ?? [CURRENT_STAGE];
   return deps.store.transact((tx) => {
-    const secret = findLiveSecret(tx, context, input.SecretId);
+    const secret = findOwnSecret(tx, context, input.SecretId);
     const isFirst = tx.listBy("secretVersion", "secret", secret.arn).length === 0;
     const version = addVersion(tx, deps, secret, {
       versionId: input.ClientRequestToken ?? deps.ids.uuid(),
@@ -173,7 +174,7 @@ function updateSecretVersionStage(
 ): sdk.UpdateSecretVersionStageResponse {
   const { VersionStage: stage = "", RemoveFromVersionId: from, MoveToVersionId: to } = input;
   return store.transact((tx) => {
-    const secret = findLiveSecret(tx, context, input.SecretId);
+    const secret = findOwnSecret(tx, context, input.SecretId);
     const holder = tx
       .listBy("secretVersion", "secret", secret.arn)
       .find((version) => version.stages.includes(stage));

@@ -4,7 +4,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { asService, permitsService } from "../iam/service-access.ts";
 
 /** A message that a service publishes for a resource of an account. */
-interface FromService {
+export interface FromService {
   readonly topicArn: string;
   /** The service's principal, and its name in messages. */
   readonly service: { readonly principal: string; readonly name: string };
@@ -23,17 +23,24 @@ export function publishFromService(
   { store, ids, vault, clock }: Pick<ApiDeps, "store" | "ids" | "vault" | "clock">,
   given: FromService,
 ): void {
+  store.transact((tx) => publishWith(tx, { ids, vault, clock }, given));
+}
+
+/** As publishFromService, within a transaction. Nothing is written where it fails. Errors: as there. */
+export function publishWith(
+  tx: Transaction,
+  { ids, vault, clock }: Pick<ApiDeps, "ids" | "vault" | "clock">,
+  given: FromService,
+): void {
   const now = clock.now();
   const { topicArn, service, source, subject, message } = given;
   try {
-    store.transact((tx) => {
-      const topic = tx.get("topic", topicArn);
-      if (topic === undefined || topic.region !== source.region) throw new Error("Resource not found");
-      const refused = refusalOf(tx, topic, { ...given, now });
-      if (refused !== undefined) throw new Error(`${service.name} is not authorized to perform: ${refused}`);
-      const notification = { type: "Notification", subject, message, attributes: {} } as const;
-      publishToTopic(tx, { ids, vault, now }, topic, notification);
-    });
+    const topic = tx.get("topic", topicArn);
+    if (topic === undefined || topic.region !== source.region) throw new Error("Resource not found");
+    const refused = refusalOf(tx, topic, { ...given, now });
+    if (refused !== undefined) throw new Error(`${service.name} is not authorized to perform: ${refused}`);
+    const notification = { type: "Notification", subject, message, attributes: {} } as const;
+    publishToTopic(tx, { ids, vault, now }, topic, notification);
   } catch (thrown) {
     if (thrown instanceof KeyUnusableError || thrown instanceof TopicBusyError)
       throw new Error(thrown.message, { cause: thrown });

@@ -11,6 +11,7 @@ import {
 } from "@gantry/state";
 import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
+import { databaseSnapshotFiles, snapshotAssignmentKey, snapshotSubjects } from "./database-snapshots.ts";
 import { snapshotFile, volumeFile } from "./ebs-assignment.ts";
 import { instanceAssignment } from "./instance-assignment.ts";
 import { interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
@@ -95,6 +96,7 @@ export function subjectKeys(reader: Reader): readonly string[] {
     ...reader.keys("fileSystem").map((id) => `folder/${id}`),
     ...reader.keys("volume").map((id) => `volume/${id}`),
     ...reader.keys("snapshot").map((id) => `snapshot/${id}`),
+    ...reader.keys("databaseSnapshot").map((key) => `databaseSnapshot/${key}`),
     ...reader.keys("hostedZone").map(zoneKeyOf),
     "balancers",
   ];
@@ -114,7 +116,16 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
     );
   if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
   if (change.kind === "volume") keys.push(`volume/${change.key}`, ...instanceKeysOf(reader, change.key));
+  if (change.kind === "databaseSnapshot") keys.push(...snapshotSubjects(reader, change.key));
   if (change.kind === "snapshot") keys.push(`snapshot/${change.key}`);
+  // A database whose KMS key cannot be used is stopped.
+  if (change.kind === "kmsKey")
+    keys.push(
+      ...reader
+        .list("databaseInstance")
+        .filter((database) => database.kmsKeyArn === change.key)
+        .map((database) => `database/${database.arn}`),
+    );
   if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
   if (change.kind === "ec2Instance") {
     const vpcId = reader.get("ec2Instance", change.key)?.vpcId;
@@ -170,6 +181,8 @@ export function assignmentKeyOf(reader: Reader, key: string): string {
       return `pod/${name}`;
     case "database":
       return `pod/${reader.get("databaseInstance", name)?.resourceId ?? name.split(":").at(-1)}`;
+    case "databaseSnapshot":
+      return snapshotAssignmentKey(name);
     default:
       return key;
   }
@@ -221,6 +234,8 @@ export function assignmentOf(
       return volumeFile(reader, nodeId, name);
     case "snapshot":
       return snapshotFile(reader, nodeId, name);
+    case "databaseSnapshot":
+      return databaseSnapshotFiles(reader, nodeId, name);
     case "zone":
       return zoneAssignment(reader, name);
     default:

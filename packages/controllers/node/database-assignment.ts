@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@gantry/agent-protocol";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
-import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
-import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
+import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
+import { databaseServer, type DatabaseServer } from "./database-server.ts";
+import { isCopied } from "./database-snapshots.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 /** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
@@ -12,27 +12,28 @@ export function databaseAssignment(
   database: DatabaseInstanceRecord,
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
-  if (eni === undefined || database.stopped) return undefined;
+  if (eni === undefined || (database.stopped && !isCopied(reader, database))) return undefined;
+  const server = databaseServer(deps, database);
+  if (server === undefined) return undefined;
   const path = `rds/${database.resourceId}`;
-  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
+  const { restoredFrom, status } = database;
   return {
     kind: "pod",
     key: `pod/${database.resourceId}`,
     role: "database",
-    desired: isToRun(database) ? "RUNNING" : "STOPPED",
+    desired: isToRun(database) && isStorageReadable(reader, database) ? "RUNNING" : "STOPPED",
     interface: interfaceAssignment(reader, eni),
     cpuUnits: undefined,
     memoryMiB: undefined,
-    containers: [databaseContainer(deps, database, passwordHash)],
+    containers: [databaseContainer(deps, database, server)],
     volumes: [
-      { type: "folder", id: "data", path },
       {
-        type: "secrets",
-        id: "secrets",
-        files: { "password-hash": passwordHash, ...parameterFiles(database) },
+        ...{ type: "folder", id: "data", path },
+        ...(restoredFrom === undefined || status !== "creating" ? {} : { source: `rds/${restoredFrom}` }),
       },
+      { type: "secrets", id: "secrets", files: server.files },
     ],
-    purge: database.deleting ? [path] : [],
+    purge: database.deleting ? [path, ...(restoredFrom === undefined ? [] : [`${path}-new`])] : [],
     restart: true,
     metadata: undefined,
     credentials: [],
@@ -44,21 +45,14 @@ function isToRun({ deleting, status }: DatabaseInstanceRecord): boolean {
   return !deleting && status !== "stopping" && status !== "stopped";
 }
 
-/** The server's options, read when it starts, and its settings, which are also applied while it runs. */
-function parameterFiles(database: DatabaseInstanceRecord): { options: string; settings: string } {
-  const { engine, engineVersion, parameters } = database;
-  const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
-  return renderParameters(family, parameters?.values ?? {}, databaseSize(database));
-}
-
 function databaseContainer(
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
-  passwordHash: string,
+  server: DatabaseServer,
 ): ContainerAssignment {
   return {
     name: "database",
-    image: deps.databaseImage,
+    image: server.image,
     registryAuth: undefined,
     essential: true,
     command: undefined,
@@ -74,7 +68,7 @@ function databaseContainer(
     memoryMiB: undefined,
     memoryReservationMiB: undefined,
     mounts: [
-      { volume: "data", containerPath: "/var/lib/mysql", readOnly: false },
+      { volume: "data", containerPath: server.dataFolder, readOnly: false },
       { volume: "secrets", containerPath: "/run/secrets", readOnly: true },
     ],
     privileged: false,
@@ -98,17 +92,8 @@ function databaseContainer(
     capabilitiesDrop: [],
     ulimits: [],
     sysctls: {},
-    labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}/${database.restarts ?? 0}`) },
+    labels: { [REVISION_LABEL]: deps.secretId(`database/${server.passwordHash}/${database.restarts ?? 0}`) },
     logs: undefined,
     arn: database.arn,
   };
-}
-
-/**
- * The hash that the server stores for a password; the password itself is not sent to a node.
- * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
- */
-function nativePasswordHash(password: string): string {
-  const once = createHash("sha1").update(password).digest();
-  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
 }

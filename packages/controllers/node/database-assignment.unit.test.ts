@@ -91,6 +91,25 @@ describe("a database server", () => {
     expect(database()).toMatchObject({ status: "available", serverId: "two" });
   });
 
+  it("stops while its KMS key cannot be used, and starts again with it", () => {
+    const setKey = (enabled: boolean) =>
+      store.transact((tx) =>
+        tx.put("kmsKey", "key", { arn: "key", enabled, usage: "ENCRYPT_DECRYPT" } as never),
+      );
+    setKey(true);
+    change({ kmsKeyArn: "key" });
+    observe("running", "one");
+    expect(assignment().desired).toBe("RUNNING");
+    setKey(false);
+    expect(assignment()).toMatchObject({ desired: "STOPPED", purge: [] });
+    observe("stopped", "one");
+    expect(database()).toMatchObject({ status: "starting", stopped: false });
+    setKey(true);
+    expect(assignment().desired).toBe("RUNNING");
+    observe("running", "one");
+    expect(database().status).toBe("available");
+  });
+
   it("stops, stays stopped, and starts with its data", () => {
     observe("running", "one");
     change({ status: "stopping" });

@@ -17,6 +17,7 @@ export function subjectOf(message: ToControlPlane): string {
       return `firewall/${message.vpcId}`;
     case "zone":
     case "volumeFile":
+    case "databaseSnapshot":
       return message.key;
     case "refused":
       return `refused/${message.key}`;

@@ -10,7 +10,7 @@ import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
 import { clockSegments, hostOf } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordBalancers } from "./record-balancers.ts";
-import { recordVolumeFile } from "./ebs-assignment.ts";
+import { recordFile } from "./record-file.ts";
 import { recordFirewall, recordRefused } from "./record-firewall.ts";
 import { assignmentKeyOf, assignmentOf, assignmentsFor, subjectKeys, subjectsOf } from "./assignments-for.ts";
 import { subjectOf } from "./message-subject.ts";
@@ -175,7 +175,8 @@ export class NodeGateway {
         store.transact((tx) => recordZone(tx, nodeId, message));
         return;
       case "volumeFile":
-        store.transact((tx) => recordVolumeFile(tx, { nodeId, now: clock.now() }, message));
+      case "databaseSnapshot":
+        store.transact((tx) => recordFile(tx, { nodeId, now: clock.now() }, message));
         return;
       case "refused":
         log.error("Node refused an assignment", { key: message.key, problem: message.problem });

@@ -30,7 +30,9 @@ export interface AssignmentDeps {
     executionRoleArn: string | undefined,
     taskArn: string,
   ) => { image: string; registryAuth: string | undefined };
+  /** The server of mysql and mariadb. */
   readonly databaseImage: string;
+  readonly postgresImage: string;
   /** The system that instances run. */
   readonly machineImage: string;
 }

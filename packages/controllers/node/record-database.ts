@@ -1,5 +1,6 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { hostOf, type DatabaseInstanceRecord, type Transaction } from "@gantry/state";
+import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
 
 /** Records the state of a database server on its node: available once its master user can log in. */
 export function recordDatabase(
@@ -9,17 +10,23 @@ export function recordDatabase(
 ): void {
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
   if (database === undefined || hostOf(tx, database) !== nodeId) return;
-  const next = observed(database, observation);
+  const next = observed(database, observation, isStorageReadable(tx, database));
   if (JSON.stringify(next) !== JSON.stringify(database)) tx.put("databaseInstance", database.arn, next);
 }
 
-function observed(database: DatabaseInstanceRecord, observation: PodObservation): DatabaseInstanceRecord {
+function observed(
+  database: DatabaseInstanceRecord,
+  observation: PodObservation,
+  isReadable: boolean,
+): DatabaseInstanceRecord {
   // A pod that its node refused has no containers, and neither runs nor has stopped.
   const [server] = observation.containers;
   const isStopped = observation.phase === "stopped" && server !== undefined;
   if (database.deleting)
     // The record is deleted once its node has removed the data (NodeGateway, "removed").
     return { ...database, status: "deleting", stopped: observation.phase === "stopped" || database.stopped };
+  // Its KMS key cannot be used. It starts again once the key can.
+  if (!isReadable && isStopped && database.status === "available") return { ...database, status: "starting" };
   switch (database.status) {
     case "stopping":
       return isStopped ? { ...database, status: "stopped" } : database;

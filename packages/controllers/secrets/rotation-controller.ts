@@ -1,8 +1,9 @@
-import { isObject, messageOf, type Reconciler } from "@gantry/kernel";
+import { isObject, messageOf, type Reconciler, type Vault } from "@gantry/kernel";
 import { type SecretRecord } from "@gantry/state";
 import { beginRotation, endRotationStep, failRotationStep } from "@gantry/state/transactions/secret-rotation";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { HOOK_CALLS_MAX } from "../service/hook-controller.ts";
+import { rotateWhenDue } from "./managed-rotation.ts";
 
 /** How often a step is tried. Source: Secrets Manager User Guide, "Troubleshoot AWS Secrets Manager rotation". */
 const ATTEMPTS_MAX = 5;
@@ -13,6 +14,7 @@ const ACCOUNT_CALLS_MAX = 100;
 const BUSY_RETRY_MS = 1_000;
 
 export interface RotationControllerDeps extends ControllerDeps {
+  readonly vault: Vault;
   /** Calls a function with an event, as the operator configured. */
   readonly callFunction: (functionArn: string, payload: object) => Promise<unknown>;
 }
@@ -39,6 +41,7 @@ export function rotationController(deps: RotationControllerDeps): Reconciler {
     async reconcile(arn) {
       const secret = store.get("secret", arn);
       if (secret === undefined || secret.removeAt !== undefined) return undefined;
+      if (secret.owner !== undefined) return rotateWhenDue(deps, arn);
       if (secret.rotating === undefined) {
         const dueAt = secret.rotation?.nextAt;
         if (dueAt === undefined) return undefined;

@@ -1,25 +1,14 @@
 /**
  * The parameters of database servers: which there are in a family, which values they take, and how a server
  * is given them. `mariadb-parameters.ts` is the list of what the server that runs has, `mysql-parameters.ts` of
- * what MySQL has besides.
+ * what MySQL has besides; `postgres-parameters.ts` is PostgreSQL's.
  */
+import type { DatabaseParameter } from "./database-parameter.ts";
 import { MARIADB_PARAMETERS } from "./mariadb-parameters.ts";
 import { MYSQL_PARAMETERS } from "./mysql-parameters.ts";
+import { postgresParameters } from "./postgres-catalog.ts";
 
-/** A parameter as a family has it. */
-export interface DatabaseParameter {
-  readonly name: string;
-  readonly applyType: "static" | "dynamic";
-  readonly dataType: "boolean" | "integer" | "float" | "string" | "list";
-  /** The engine's default; undefined: none, or empty. */
-  readonly default: string | undefined;
-  /** As AWS writes them: `0,1`, `1-100000`, `OFF,ON`; undefined: any text. */
-  readonly allowed: string | undefined;
-  /** Whether the server that runs has it. */
-  readonly acts: boolean;
-  /** Whether a group can change it. */
-  readonly modifiable: boolean;
-}
+export type { DatabaseParameter } from "./database-parameter.ts";
 
 /** The families that have groups. Source: packages/api/rds/engine-versions.ts. */
 export const PARAMETER_FAMILIES = [
@@ -28,6 +17,9 @@ export const PARAMETER_FAMILIES = [
   "mariadb10.6",
   "mariadb10.11",
   "mariadb11.4",
+  "postgres15",
+  "postgres16",
+  "postgres17",
 ] as const;
 export type ParameterFamily = (typeof PARAMETER_FAMILIES)[number];
 
@@ -83,6 +75,7 @@ tls_version static list TLSv1.2,TLSv1.3 TLSv1.2,TLSv1.3
 
 /** The parameters of a family by name, in the order of their names. The tables are parsed when first needed. */
 export function parametersOf(family: ParameterFamily): Parameters {
+  if (family.startsWith("postgres")) return postgresParameters();
   mariadb ??= tableOf([...parse(MARIADB_PARAMETERS, true), ...FURTHER, ...parse(SERVED_WITHOUT_TLS, false)]);
   if (family.startsWith("mariadb")) return mariadb;
   mysql ??= mysqlTable(mariadb);

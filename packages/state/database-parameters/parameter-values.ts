@@ -1,5 +1,5 @@
 import { instanceSize } from "../instance-sizes.ts";
-import type { DatabaseParameter } from "./catalog.ts";
+import type { DatabaseParameter } from "./database-parameter.ts";
 
 /** What the variables of a formula stand for. */
 export interface DatabaseSize {
@@ -43,7 +43,8 @@ export function isAllowed(parameter: DatabaseParameter, value: string): boolean 
       return value === "" || value.split(",").every((each) => words.includes(each.trim().toLowerCase()));
     case "string":
       if (allowed === undefined) return true;
-      return words.includes(value.toLowerCase()) || (/^\d{1,2}$/.test(value) && Number(value) < words.length);
+      if (words.includes(value.toLowerCase())) return true;
+      return parameter.namesOnly !== true && /^\d{1,2}$/.test(value) && Number(value) < words.length;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Placed, Tags } from "./common.ts";
+import type { OwnCertificateRecord } from "./elbv2.ts";
 
 export interface DatabaseSubnetGroupRecord extends Placed {
   readonly arn: string;
@@ -52,7 +53,7 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly resourceId: string;
   /** The node that runs it and stores its data; absent in older records: the node that registered first. */
   readonly nodeId?: string | undefined;
-  readonly engine: "mysql" | "mariadb";
+  readonly engine: "mysql" | "mariadb" | "postgres";
   readonly engineVersion: string;
   readonly instanceClass: string;
   readonly allocatedStorageGiB: number;
@@ -69,6 +70,10 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly multiAz: boolean;
   readonly publiclyAccessible: boolean;
   readonly storageEncrypted: boolean;
+  /** The KMS key of encrypted storage; absent in records from before keys were looked up. */
+  readonly kmsKeyArn?: string | undefined;
+  /** The secret that RDS keeps the master password in; absent: the caller chose the password. */
+  readonly managedSecretArn?: string | undefined;
   readonly deletionProtection: boolean;
   /** Settings that are returned as they were given, by their API names. Absent: none was given. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
@@ -79,6 +84,8 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly status: DatabaseStatus;
   /** ← the node's report: the container of the server that was available last. */
   readonly serverId?: string | undefined;
+  /** ← the database-certificate controller: the server's certificate for its endpoint's name; PostgreSQL alone. */
+  readonly certificate?: OwnCertificateRecord | undefined;
   /** How often the server was asked to start anew. */
   readonly restarts?: number;
   /** The parameter group; absent: the default one of its family. */
@@ -93,6 +100,88 @@ export interface DatabaseInstanceRecord extends Placed {
   };
   /** The option group; absent: the default one of its version. */
   readonly optionGroupName?: string | undefined;
+  /** The id of the snapshot whose files it begins with. It is needed until the instance is available. */
+  readonly restoredFrom?: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** What a snapshot keeps of its instance, besides the files. */
+type SnapshotContent = Pick<
+  DatabaseInstanceRecord,
+  | "engine"
+  | "engineVersion"
+  | "instanceClass"
+  | "allocatedStorageGiB"
+  | "databaseName"
+  | "masterUsername"
+  | "sealedPassword"
+  | "port"
+  | "vpcId"
+  | "availabilityZone"
+  | "settings"
+  | "optionGroupName"
+>;
+
+/** A copy of a database's files at one moment. The key is `ARN#ID`: another snapshot may have its name later. */
+export interface DatabaseSnapshotRecord extends Placed, SnapshotContent {
+  /** `snapshot-` and 17 hexadecimal digits: the name of its folder on the node. */
+  readonly id: string;
+  readonly arn: string;
+  /** `mine`, or `rds:INSTANCE-DATE` for one that RDS takes by itself. */
+  readonly identifier: string;
+  readonly type: "manual" | "automated";
+  /** The node that has the files: that of the instance. */
+  readonly nodeId: string | undefined;
+  /** The resource id of the instance, or the id of the snapshot, that the files are copied from. */
+  readonly source: string;
+  /** The snapshot that it is a copy of. */
+  readonly sourceArn?: string | undefined;
+  readonly instance: {
+    readonly arn: string;
+    readonly identifier: string;
+    readonly resourceId: string;
+    readonly createdAt: number;
+  };
+  readonly storageEncrypted: boolean;
+  readonly kmsKeyArn?: string | undefined;
+  /** Accounts that may restore and copy it, and `all`. */
+  readonly sharedWith: readonly string[];
+  readonly startedAt: number;
+  /** When the moment was of which it, or the snapshot that it is a copy of, has the files. */
+  readonly originalAt: number;
+  /** ← the node's report: the files are there, with these bytes. */
+  readonly completedAt?: number;
+  readonly storedBytes?: number;
+  readonly tags: Tags;
+}
+
+/** The types of sources that events are about. */
+export type DatabaseEventSource = "db-instance" | "db-snapshot" | "db-parameter-group" | "db-security-group";
+
+/** Something that happened to a resource of RDS. The key is its id: the time, and a number. */
+export interface DatabaseEventRecord extends Placed {
+  readonly id: string;
+  readonly at: number;
+  readonly sourceType: DatabaseEventSource;
+  readonly sourceIdentifier: string;
+  readonly sourceArn: string;
+  readonly categories: readonly string[];
+  readonly message: string;
+}
+
+/** Events that are published to a topic. */
+export interface DatabaseSubscriptionRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly topicArn: string;
+  /** Absent: sources of all types. */
+  readonly sourceType: DatabaseEventSource | undefined;
+  /** Empty: all sources. */
+  readonly sourceIds: readonly string[];
+  /** Empty: events of all categories. */
+  readonly categories: readonly string[];
+  readonly enabled: boolean;
   readonly createdAt: number;
   readonly tags: Tags;
 }

@@ -8,6 +8,8 @@ export interface SecretRecord extends Placed {
   /** The KMS key as the caller named it; undefined for the service's own, `aws/secretsmanager`. */
   readonly kmsKeyId: string | undefined;
   readonly tags: Tags;
+  /** The service that made the secret, changes its value and deletes it, and the resource it is for. Absent: none. */
+  readonly owner?: { readonly service: "rds"; readonly resourceArn: string };
   readonly createdAt: number;
   readonly lastChangedAt: number;
   readonly deletedAt?: number;

@@ -18,6 +18,7 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   certificate: true,
   serverCertificate: true,
   databaseInstance: true,
+  databaseSnapshot: true,
   loadBalancer: true,
   listener: true,
   rule: true,

@@ -115,6 +115,7 @@ function newGateway(deps: Pick<NodeGatewayDeps, "store" | "clock" | "ids" | "log
       secretId: (text) => createHash("sha256").update(text).digest("hex").slice(0, 32),
       resolveImage: (image) => ({ image, registryAuth: undefined }),
       databaseImage: "db",
+      postgresImage: "pg",
       machineImage: "machine",
     },
     settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD },

@@ -50,6 +50,7 @@ export function fakeHost(deps: {
       removeFolder: async () => {},
     },
     blockVolumes: fakeBlockVolumes,
+    databaseFiles: { bytesOf: async () => 0, copy: async () => {}, remove: async () => {} },
     environments: fakeEnvironments,
     names: {
       ensure: async () => {},

@@ -179,6 +179,18 @@ export const MENTIONS: Listed = [
     /^ecr\.\w+(?:PullThroughCacheRules?|CreationTemplates?)\./,
     "AWS knows no resource; a secret, role or key is asked for with the call.",
   ],
+  [
+    /^rds\.\w+\.(?:(?:Source)?DBSnapshotIdentifier|DbiResourceId)$/,
+    "A snapshot needs a node; packages/api/rds/snapshots.unit.test.ts spells it.",
+  ],
+  [
+    /^rds\.RestoreDBInstanceFromDBSnapshot\./,
+    "It takes a snapshot; packages/api/rds/snapshots.unit.test.ts calls it.",
+  ],
+  [/^rds\.\w+\.(?:SourceIds\[\]|SourceIdentifier)$/, "Only the subscription."],
+  [/^rds\.\w+EventSubscription\.SnsTopicArn$/, "The topic's policy decides on RDS's messages."],
+  [/^rds\.\w+\.SubscriptionName$/, "packages/api/rds/events.unit.test.ts spells it."],
+  [/^rds\.\w+\.(?:KmsKeyId|MasterUserSecretKmsKeyId)$/, "Asked for with the call: kms:DescribeKey."],
   [/^ecr\.CreateRepository\.encryptionConfiguration\.kmsKey$/, "Asked for with the call: kms:CreateGrant."],
   [/^ecr\.\w+AccountSetting\.name$/, "AWS knows no resource."],
   [/^ecr\.\w+\.(?:registryId|registryIds\[\])$/, "The caller's own registry; another one is refused."],
@@ -300,15 +312,15 @@ export const OTHERS: Listed = [
   [/^eventbridge\.\w+Permission\.(?:StatementId|Condition\.Key)$/, "A statement of the bus's policy."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
-    /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,
+    /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId|AttributeName)$/,
     "New names.",
   ],
-  [/^rds\.Copy\w+\.Target\w+GroupIdentifier$/, "The name of what is created."],
+  [/^rds\.Copy\w+\.Target\w+Identifier$/, "The name of what is created."],
   [/^rds\.\w+\.(?:EngineName|CertificateIdentifier)$/, "An engine, or an authority of the platform."],
   [/^rds\.\w+\.(?:Parameters|OptionsToInclude)\[\]\./, "A part of the group that is asked for."],
   [/^rds\.StopDBInstance\.DBSnapshotIdentifier$/, "The name of what is created."],
   [
-    /^rds\.ModifyDBInstance\.DBSubnetGroupName$|^rds\.\w+\.(?:DBParameterGroupName|OptionGroupName|\w*CharacterSetName|DBClusterIdentifier)$/,
+    /^rds\.ModifyDBInstance\.DBSubnetGroupName$|^rds\.\w+\.(?:DBParameterGroupName|OptionGroupName|\w*CharacterSetName|DBCluster(?:Snapshot)?Identifier)$/,
     "Not had.",
   ],
   [

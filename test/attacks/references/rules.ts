@@ -71,7 +71,7 @@ export const TYPES = {
   subnetGroup: { types: ["subgrp"], conditionKey: undefined },
   parameterGroup: { types: ["pg"], conditionKey: undefined },
   optionGroup: { types: ["og"], conditionKey: undefined },
-  rdsArn: { types: ["db", "og", "pg", "subgrp"], conditionKey: undefined },
+  rdsArn: { types: ["db", "es", "og", "pg", "snapshot", "subgrp"], conditionKey: undefined },
 
   // A policy on a group covers its streams: `log-group:NAME:*`.
   logGroupName: { types: ["log-group", "log-stream"], conditionKey: undefined },
@@ -212,10 +212,10 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^efs\.\w+\.AccessPointId$/, "accessPoint"],
   [/^efs\.\w+\.ResourceId$/, "efsResource"],
 
-  [/^rds\.\w+\.DBInstanceIdentifier$/, "database"],
-  [/^rds\.(?!ModifyDBInstance)\w+\.DBSubnetGroupName$/, "subnetGroup"],
-  [/^rds\.\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
-  [/^rds\.\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/, "optionGroup"],
+  [/^rds\.(?!Restore)\w+\.DBInstanceIdentifier$/, "database"],
+  [/^rds\.(?!ModifyDBInstance|Restore)\w+\.DBSubnetGroupName$/, "subnetGroup"],
+  [/^rds\.(?!Restore)\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
+  [/^rds\.(?!Restore|CopyDBS)\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/, "optionGroup"],
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import type { DatabaseInstanceRecord } from "@gantry/state";
+import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
+import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
+import { renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import type { AssignmentDeps } from "./pod-assignment.ts";
+import { scramVerifier } from "./scram-verifier.ts";
+
+/** What the containers of database servers differ in. */
+export interface DatabaseServer {
+  readonly image: string;
+  /** Where the container has the data. */
+  readonly dataFolder: string;
+  /** The files that the container reads, by their names: the server's are read again when they change. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What the server checks passwords with: with another one it starts anew. */
+  readonly passwordHash: string;
+}
+
+/** The server of an instance; undefined while something is missing that it needs to start. */
+export function databaseServer(
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+): DatabaseServer | undefined {
+  return database.engine === "postgres" ? postgresServer(deps, database) : mariadbServer(deps, database);
+}
+
+function mariadbServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer {
+  const { engine, engineVersion, parameters } = database;
+  const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
+  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
+  const files = renderParameters(family, parameters?.values ?? {}, databaseSize(database));
+  return {
+    image: deps.databaseImage,
+    dataFolder: "/var/lib/mysql",
+    files: { "password-hash": passwordHash, ...files },
+    passwordHash,
+  };
+}
+
+function postgresServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer | undefined {
+  const { certificate, parameters } = database;
+  if (certificate === undefined && !database.deleting) return undefined;
+  const passwordHash = verifierOf(deps, database);
+  const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
+  const pem = [certificate?.certificatePem, certificate?.chainPem].map((each) => `${each?.trim() ?? ""}\n`);
+  const key = certificate === undefined ? "" : deps.vault.open(certificate.sealedKey);
+  return {
+    image: deps.postgresImage,
+    dataFolder: "/var/lib/postgresql/data",
+    files: {
+      ...{ "password-verifier": passwordHash, settings, access },
+      certificate: pem.join(""),
+      "certificate-key": key,
+    },
+    passwordHash,
+  };
+}
+
+/** Verifiers that were computed: one takes milliseconds, and assignments are made again with every change. */
+const verifiers = new WeakMap<DatabaseInstanceRecord, string>();
+
+/** The salt is derived from the database, so that the same password gives the same verifier. */
+function verifierOf({ vault, secretId }: AssignmentDeps, database: DatabaseInstanceRecord): string {
+  const known = verifiers.get(database);
+  if (known !== undefined) return known;
+  const salt = createHash("sha256")
+    .update(secretId(`database-salt/${database.resourceId}`))
+    .digest();
+  const verifier = scramVerifier(vault.open(database.sealedPassword), salt.subarray(0, 16));
+  verifiers.set(database, verifier);
+  return verifier;
+}
+
+/**
+ * The hash that the server stores for a password; the password itself is not sent to a node.
+ * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
+ */
+function nativePasswordHash(password: string): string {
+  const once = createHash("sha1").update(password).digest();
+  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
+}
