@@ -12,8 +12,8 @@ const AFTER_MS = 200;
 
 /**
  * Publishes metrics derived from the records once a minute: the numbers of healthy targets and of running
- * tasks, the sizes of Auto Scaling groups and the status checks of instances. The number of the minute is the batch number, so that a minute counts once however often the control
- * plane starts in it.
+ * tasks, the sizes of Auto Scaling groups and the status checks of instances. The number of the minute is the
+ * batch number, so that a minute counts once however often the control plane starts in it.
  */
 export function minuteMetricsController(deps: {
   readonly store: Reader;

@@ -29,7 +29,7 @@ export async function startGroupWorld() {
     controllers = reconcilers.map((each) => new Controller(each, { clock, log: silentLogger }));
     for (const each of controllers) each.start();
   };
-  const stopNode = startInstanceNode(store, () => clock.now());
+  const stopNode = startInstanceNode(store, clock);
   start();
   const machines = new ec2.EC2Client(api.client());
   const groups = new autoscaling.AutoScalingClient(api.client());
@@ -62,7 +62,10 @@ export async function startGroupWorld() {
   };
 }
 
-/** The loops of Auto Scaling groups over an API. `faults` fail a call of the platform before or after it is carried out. */
+/**
+ * The loops of Auto Scaling groups over an API. `faults` fail a call of the platform before or after it is
+ * carried out.
+ */
 export function groupReconcilers(
   { store, vault, metrics, call }: Pick<Api, "store" | "vault" | "metrics" | "call">,
   clock: Clock,

@@ -1,13 +1,17 @@
+import type { Clock } from "@gantry/kernel";
 import type { Store, Transaction, VolumeRecord } from "@gantry/state";
 
 const GIB = 1024 ** 3;
 
-/** A node that starts and ends instances at once, and makes and attaches their volumes. Returns what stops it. */
-export function startInstanceNode(store: Store, now: () => number): () => void {
+/**
+ * A node that starts and ends instances, and makes and attaches their volumes, as soon as it sees them. Returns
+ * what stops it. It works after the operation that it follows, which may not write what the node does.
+ */
+export function startInstanceNode(store: Store, clock: Clock): () => void {
   return store.watch(({ kind, key }) => {
-    if (kind === "ec2Instance") store.transact((tx) => moveInstance(tx, key, now()));
-    if (kind === "volume") store.transact((tx) => moveVolume(tx, key, now()));
-    if (kind === "snapshot") store.transact((tx) => completeSnapshot(tx, key, now()));
+    const work = WORK.get(kind);
+    if (work === undefined) return;
+    clock.after(0, () => store.transact((tx) => work(tx, key, clock.now())));
   });
 }
 
@@ -63,3 +67,11 @@ function completeSnapshot(tx: Transaction, id: string, completedAt: number): voi
   if (snapshot !== undefined && snapshot.completedAt === undefined)
     tx.put("snapshot", id, { ...snapshot, completedAt });
 }
+
+type Work = (tx: Transaction, key: string, now: number) => void;
+
+const WORK: ReadonlyMap<string, Work> = new Map<string, Work>([
+  ["ec2Instance", moveInstance],
+  ["volume", moveVolume],
+  ["snapshot", completeSnapshot],
+]);
