@@ -100,8 +100,10 @@ describe("AWS/EC2", () => {
   });
 
   it("has the status checks of running instances by the minute", () => {
-    const failing = (world: World, at = 10 * MINUTE) =>
-      shown(statusCheckMetrics(storeOf(world), at)).map(({ name, sum }) => `${name} ${sum}`);
+    const failing = (world: World, realNow = 10 * MINUTE) =>
+      shown(statusCheckMetrics(storeOf(world), 60 * MINUTE, realNow)).map(
+        ({ name, sum }) => `${name} ${sum}`,
+      );
     const members = { "i-1": "InService" };
     expect(failing({ instances: { "i-1": {} }, members })).toEqual([
       "StatusCheckFailed InstanceId i-1 0",

@@ -56,12 +56,13 @@ export function instanceMetrics(
 /**
  * The status checks of running instances in one minute, from the records: the check of the instance fails while
  * it does not answer its health check, that of the system while its node has no session.
+ * `realNow` is what the launch times of EC2 are compared with, which the platform's clock does not move.
  * Source: Amazon EC2 User Guide, "Status check metrics": by the minute, without detailed monitoring too.
  */
-export function statusCheckMetrics(store: Reader, at: number): readonly MetricPoint[] {
+export function statusCheckMetrics(store: Reader, at: number, realNow: number): readonly MetricPoint[] {
   const set = new MetricSet("AWS/EC2");
   for (const instance of store.list("ec2Instance")) {
-    const isStarting = !instance.reachable && at < instance.launchedAt + STARTING_MS;
+    const isStarting = !instance.reachable && realNow < instance.launchedAt + STARTING_MS;
     if (instance.state !== "running" || instance.rebooting || isStarting) continue;
     const isSystemLost = store.get("node", hostOf(store, instance))?.state === "DISCONNECTED";
     const isInstanceLost = !instance.reachable;

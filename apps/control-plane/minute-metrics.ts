@@ -1,5 +1,5 @@
 import type { BatchNumber, MetricPoint } from "@gantry/content";
-import type { Clock, Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import { hostMetrics } from "./balancer-metrics.ts";
 import { groupMetrics } from "./group-metrics.ts";
@@ -32,7 +32,7 @@ export function minuteMetricsController(deps: {
       const points = [
         ...hostMetrics(store, at),
         ...clusterInsights(store, at),
-        ...statusCheckMetrics(store, at),
+        ...statusCheckMetrics(store, at, realTimeOf(clock).clock.now()),
         ...groupMetrics(store, at),
       ];
       await add(points, { node: "control-plane", session: "minute", sequence: minute });
