@@ -5,9 +5,9 @@ import { servicePrincipal } from "../service-principal.ts";
 import type { GroupDeps } from "./group-deps.ts";
 
 /**
- * Sends the target of a lifecycle hook, as the role of the hook, a message about each instance that waits for it. A crash
- * in between repeats a message: receivers tell it by its token. One that cannot be sent is logged, and the instance waits
- * all the same.
+ * Sends the target of a lifecycle hook, as the role of the hook, a message about each instance that waits for it.
+ * A crash in between repeats a message: receivers tell it by its token. One that cannot be sent is logged, and
+ * the instance waits all the same.
  */
 export async function announceWaits(deps: GroupDeps, group: AutoScalingGroupRecord): Promise<void> {
   const { store, log } = deps;
