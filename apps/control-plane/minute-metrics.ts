@@ -1,8 +1,10 @@
 import type { BatchNumber, MetricPoint } from "@gantry/content";
-import type { Clock, Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import { hostMetrics } from "./balancer-metrics.ts";
+import { groupMetrics } from "./group-metrics.ts";
 import { clusterInsights } from "./insights-metrics.ts";
+import { statusCheckMetrics } from "./instance-metrics.ts";
 
 const MINUTE_MS = 60_000;
 /** By this time, nodes have reported the health that they observed in the minute. */
@@ -10,8 +12,8 @@ const AFTER_MS = 200;
 
 /**
  * Publishes metrics derived from the records once a minute: the numbers of healthy targets and of running
- * tasks. The number of the minute is the batch number, so that a minute counts once however often the control
- * plane starts in it.
+ * tasks, the sizes of Auto Scaling groups and the status checks of instances. The number of the minute is the
+ * batch number, so that a minute counts once however often the control plane starts in it.
  */
 export function minuteMetricsController(deps: {
   readonly store: Reader;
@@ -27,7 +29,12 @@ export function minuteMetricsController(deps: {
       const now = clock.now();
       const minute = Math.floor((now - AFTER_MS) / MINUTE_MS);
       const at = (minute - 1) * MINUTE_MS;
-      const points = [...hostMetrics(store, at), ...clusterInsights(store, at)];
+      const points = [
+        ...hostMetrics(store, at),
+        ...clusterInsights(store, at),
+        ...statusCheckMetrics(store, at, realTimeOf(clock).clock.now()),
+        ...groupMetrics(store, at),
+      ];
       await add(points, { node: "control-plane", session: "minute", sequence: minute });
       return Math.max(1, (minute + 1) * MINUTE_MS + AFTER_MS - clock.now());
     },

@@ -4,6 +4,7 @@ import type { Reader } from "@gantry/state";
 import { databaseMetrics } from "./database-metrics.ts";
 import { fileSystemMetrics } from "./file-system-metrics.ts";
 import { taskInsights } from "./insights-metrics.ts";
+import { instanceMetrics } from "./instance-metrics.ts";
 import { lastPartOf } from "./metric-set.ts";
 import { taskUsages, type TaskUsage } from "./task-usage.ts";
 
@@ -21,6 +22,7 @@ export async function usageMetrics(
   const points = [
     ...utilizationMetrics(store, usages),
     ...databaseMetrics(store, batch),
+    ...instanceMetrics(store, batch),
     ...fileSystemMetrics(store, usages),
   ];
   // Points of the same metric in several parts are added up by the store.

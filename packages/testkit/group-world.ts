@@ -3,37 +3,33 @@ import * as ec2 from "@aws-sdk/client-ec2";
 import { machineImages } from "@gantry/api/common/machine-images";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { autoScalingGroupController, drainingController } from "@gantry/controllers";
-import { Controller, randomIds, silentLogger, SystemClock, VirtualClock } from "@gantry/kernel";
-import type { Store } from "@gantry/state";
-import { startApi } from "./api-server.ts";
+import {
+  Controller,
+  randomIds,
+  silentLogger,
+  SystemClock,
+  VirtualClock,
+  type Clock,
+  type Reconciler,
+} from "@gantry/kernel";
+import { startApi, type Api } from "./api-server.ts";
+import { startInstanceNode } from "./instance-node.ts";
 
 /** The API with the controllers of Auto Scaling groups, and a node that starts and ends instances at once. */
 export async function startGroupWorld() {
   const clock = new VirtualClock(new SystemClock().now());
   const api = await startApi({ clock });
-  const { store, vault, metrics } = api;
-  const ids = randomIds();
-  const deps = { store, clock, ids, log: silentLogger };
+  const { store } = api;
   /** What a call of the platform does before it is carried out: a test makes it fail there. */
   const faults: { before: () => void; after: () => void } = { before: () => {}, after: () => {} };
-  const reconciler = autoScalingGroupController({
-    ...{ ...deps, metrics },
-    callApi: async (call) => {
-      faults.before();
-      const answer = await api.call(call);
-      faults.after();
-      return answer;
-    },
-    publish: (message) => publishFromService({ ...deps, vault }, message),
-  });
+  const reconcilers = groupReconcilers(api, clock, faults);
+  const [reconciler] = reconcilers;
   let controllers: Controller[] = [];
   const start = (): void => {
-    controllers = [reconciler, drainingController(deps)].map(
-      (each) => new Controller(each, { clock, log: silentLogger }),
-    );
+    controllers = reconcilers.map((each) => new Controller(each, { clock, log: silentLogger }));
     for (const each of controllers) each.start();
   };
-  const stopNode = startNode(store);
+  const stopNode = startInstanceNode(store, clock);
   start();
   const machines = new ec2.EC2Client(api.client());
   const groups = new autoscaling.AutoScalingClient(api.client());
@@ -66,13 +62,25 @@ export async function startGroupWorld() {
   };
 }
 
-/** A node that starts and ends instances at once. Returns what stops it. */
-function startNode(store: Store): () => void {
-  return store.watch(({ kind, key }) => {
-    const instance = kind === "ec2Instance" ? store.get("ec2Instance", key) : undefined;
-    if (instance?.state === "pending")
-      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "running", reachable: true }));
-    if (instance?.state === "shutting-down")
-      store.transact((tx) => tx.put("ec2Instance", key, { ...instance, state: "terminated" }));
+/**
+ * The loops of Auto Scaling groups over an API. `faults` fail a call of the platform before or after it is
+ * carried out.
+ */
+export function groupReconcilers(
+  { store, vault, metrics, call }: Pick<Api, "store" | "vault" | "metrics" | "call">,
+  clock: Clock,
+  faults: { before: () => void; after: () => void } = { before: () => {}, after: () => {} },
+): readonly [Reconciler, Reconciler] {
+  const deps = { store, clock, ids: randomIds(), log: silentLogger };
+  const groups = autoScalingGroupController({
+    ...{ ...deps, metrics },
+    callApi: async (inner) => {
+      faults.before();
+      const answer = await call(inner);
+      faults.after();
+      return answer;
+    },
+    publish: (message) => publishFromService({ ...deps, vault }, message),
   });
+  return [groups, drainingController(deps)];
 }

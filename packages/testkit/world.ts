@@ -11,7 +11,7 @@ import {
 } from "@gantry/state";
 import { codeDeployOf, deploymentActions, serviceActions, serviceViews } from "./simulation/callers.ts";
 import { checkCodeDeployInvariants } from "./simulation/code-deploy-invariants.ts";
-import { SimulatedControlPlane } from "./simulation/control-plane.ts";
+import { SimulatedControlPlane, type CallsOf } from "./simulation/control-plane.ts";
 import { newDice } from "./simulation/dice.ts";
 import { checkInvariants } from "./simulation/invariants.ts";
 import { FAIR, type LinkFaults } from "./simulation/link.ts";
@@ -35,6 +35,8 @@ interface WorldOptions {
   nodeCount?: 1 | 2 | 3;
   /** The capacity of each node. */
   capacity?: Resources;
+  /** What runs the API's operations for Auto Scaling groups; absent: there are no groups. */
+  callsOf?: CallsOf;
 }
 
 /**
@@ -129,7 +131,7 @@ function startWorld(options: WorldOptions) {
   const controlPlane = new SimulatedControlPlane({
     ...{ store, clock, ids, log, dice, nodes, overcommit, hooks, permissions },
     findImage: options.findImage ?? (() => ({ type: "foreign" })),
-    onReconcile: options.onReconcile,
+    ...{ onReconcile: options.onReconcile, callsOf: options.callsOf },
   });
 
   /** Connects agents whenever both ends run. */

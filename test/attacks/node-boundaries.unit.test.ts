@@ -143,11 +143,12 @@ describe("a node", () => {
 
   // Before: what a node measured counted for the tasks, databases and load balancers of every other one, so
   // that it scaled their services and set off their alarms.
-  it("cannot measure tasks, databases and load balancers of another", () => {
+  it("cannot measure tasks, instances, databases and load balancers of another", () => {
+    put("ec2Instance", "i-1", { id: "i-1", nodeId: "n1", state: "running" });
     const sampleOf = (pod: string) => ({ pod, from: 0, until: 20_000, cpuSeconds: 20, memoryBytes: 1 });
     const batch: ToControlPlane = {
       ...{ type: "metrics", session: "s", sequence: 1, at: 0 },
-      usage: [sampleOf("pod/0123"), sampleOf("pod/db-1"), sampleOf("pod/nobody")],
+      usage: ["pod/0123", "pod/db-1", "pod/i-1", "pod/i-nobody", "pod/nobody"].map(sampleOf),
       traffic: [
         {
           ...{ balancer: BALANCER, targetGroup: "tg", target: "10.0.0.9", requests: 1_000 },
@@ -159,7 +160,7 @@ describe("a node", () => {
     n2.say(batch);
     expect(measured).toEqual([{ ...batch, usage: [], traffic: [] }]);
     n1.say(batch);
-    expect(measured[1]).toEqual({ ...batch, usage: batch.usage.slice(0, 2) });
+    expect(measured[1]).toEqual({ ...batch, usage: batch.usage.slice(0, 3) });
   });
 
   it("is ignored before its hello, after a later session of its own, and under another name", () => {

@@ -384,4 +384,16 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "stopFleet(view, source, isFull), lookAgainInMs",
     to: "stopFleet(view, source, true), lookAgainInMs",
   },
+  {
+    bug: "an Auto Scaling group launches without the token of the launch",
+    file: "packages/controllers/auto-scaling-groups/launch-instance.ts",
+    from: "...{ MinCount: 1, MaxCount: 1, ClientToken: wanted.clientToken },",
+    to: "...{ MinCount: 1, MaxCount: 1 },",
+  },
+  {
+    bug: "an Auto Scaling group forgets an instance before it has ended",
+    file: "packages/controllers/auto-scaling-groups/step-instance.ts",
+    from: 'machine === undefined || machine.state === "terminated") {',
+    to: 'machine === undefined || machine.state !== "pending") {',
+  },
 ];

@@ -23,6 +23,7 @@ const STUCK_MS = 2 * 60_000;
 const RUNNER = `
 import { writeSync } from "node:fs";
 import { runCodeDeploySchedule, runSchedule } from "@gantry/testkit";
+import { runGroupSchedule } from "@gantry/testkit/simulation/group-schedule";
 process.on("uncaughtException", (thrown) => { console.log(JSON.stringify({ seed: 0, problem: "the process crashes: " + thrown.message })); process.exit(0); });
 for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
   for (const options of [{}, { staged: true }, { nodeCount: 3 }]) {
@@ -30,8 +31,10 @@ for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
     const { problems } = await runSchedule(seed, options);
     if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
   }
-  const { problems } = await runCodeDeploySchedule(seed);
-  if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
+  for (const run of [runCodeDeploySchedule, runGroupSchedule]) {
+    const { problems } = await run(seed);
+    if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
+  }
 }
 console.log(JSON.stringify({ seed: 0, problem: "" }));
 process.exit(0);
@@ -122,9 +125,9 @@ function page(rows: readonly string[], missed: number): string {
 The simulation (\`test/simulation\`) runs the whole control plane and the agents of one node or three on virtual time, over
 fake engines, under faults: crashes before and after every write, lost, duplicated and reordered messages, slow and
 failing engines, power cuts and clock changes. Its invariants (\`packages/testkit/simulation/invariants.ts\`,
-\`traffic-invariants.ts\`, \`code-deploy-invariants.ts\`) are checked at every change. Bugs that only delay the platform,
-because every loop reads its whole state again periodically, are not listed. Each row is a seeded bug, the invariant that
-found it, and the first seed of at most ${SEEDS_MAX} that did. \`node test/simulation/mutations.ts\` regenerates this page.
+\`traffic-invariants.ts\`, \`code-deploy-invariants.ts\`, \`group-invariants.ts\`) are checked at every change. Bugs
+that only delay the platform, because every loop reads its whole state again periodically, are not listed. Each row is a
+seeded bug, the invariant that found it, and the first seed of at most ${SEEDS_MAX} that did. \`node test/simulation/mutations.ts\` regenerates this page.
 
 | seeded bug | file | violated invariant | seed |
 | --- | --- | --- | --- |

@@ -245,6 +245,13 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return text("arn");
     case "aws_db_instance":
       return text("identifier");
+    case "aws_volume_attachment":
+      return ["device_name", "volume_id", "instance_id"].map(text).join(":");
+    case "aws_autoscaling_policy":
+    case "aws_autoscaling_lifecycle_hook":
+      return `${text("autoscaling_group_name")}/${text("name")}`;
+    case "aws_autoscaling_schedule":
+      return `${text("autoscaling_group_name")}/${text("scheduled_action_name")}`;
     default:
       return text("id");
   }

@@ -19,6 +19,7 @@ const CRASH_MS = 500;
 
 /**
  * An engine of maps and virtual time, with faults that tests inject. It passes the suite that Docker passes.
+ * Containers with a health check are healthy from their start.
  */
 export class FakeEngine implements Engine {
   readonly #clock: Clock;
@@ -137,6 +138,7 @@ export class FakeEngine implements Engine {
       pid: (this.#pid += 1),
       startedAt: this.#clock.now(),
       exitCode: undefined,
+      health: container.spec.healthCheck === undefined ? "UNKNOWN" : "HEALTHY",
     };
     this.onStart(container.state);
     if (this.behaviour(nameOf(container.spec.image)) === "crashes")

@@ -50,7 +50,7 @@ export function toSettings(
     protectsNew: given.NewInstancesProtectedFromScaleIn ?? before?.protectsNew ?? false,
     maxLifetimeSeconds: cleared(given.MaxInstanceLifetime, before?.maxLifetimeSeconds, 0),
     warmupSeconds: cleared(given.DefaultInstanceWarmup, before?.warmupSeconds, -1),
-    recorded: { ...before?.recorded, ...recordedOf(given) },
+    recorded: withoutCleared({ ...before?.recorded, ...recordedOf(given) }),
   };
   check(settings);
   return settings;
@@ -70,6 +70,14 @@ function recordedOf(given: Given): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     RECORDED_SETTINGS.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
+}
+
+/** A policy whose percentages are -1 is removed. Source: API_InstanceMaintenancePolicy. */
+function withoutCleared(recorded: GroupSettings["recorded"]): GroupSettings["recorded"] {
+  const { InstanceMaintenancePolicy: given, ...others } = recorded;
+  const policy = given as sdk.InstanceMaintenancePolicy | undefined; // As a request gave it.
+  const isCleared = policy?.MinHealthyPercentage === -1 || policy?.MaxHealthyPercentage === -1;
+  return policy === undefined || isCleared ? others : recorded;
 }
 
 type Launched = Pick<GroupSettings, "template" | "instanceTypes" | "mixed">;

@@ -85,6 +85,12 @@ describe("settings of a group", () => {
     const move = { AutoScalingGroupName: name, VPCZoneIdentifier };
     await groups.send(new sdk.UpdateAutoScalingGroupCommand(move));
     expect((await shown(name))?.VPCZoneIdentifier).toBe(VPCZoneIdentifier);
+    // Terraform removes the policy so, and plans a change while it is shown.
+    const InstanceMaintenancePolicy = { MinHealthyPercentage: -1, MaxHealthyPercentage: -1 };
+    await groups.send(
+      new sdk.UpdateAutoScalingGroupCommand({ AutoScalingGroupName: name, InstanceMaintenancePolicy }),
+    );
+    expect((await shown(name))?.InstanceMaintenancePolicy).toBeUndefined();
     await groups.send(
       new sdk.DeleteAutoScalingGroupCommand({ AutoScalingGroupName: name, ForceDelete: true }),
     );

@@ -37,6 +37,7 @@ export function autoScalingPermissions(store: Reader) {
     CreateAutoScalingGroup: (input, place) => [
       { resource: newGroupArn(input.AutoScalingGroupName, place) },
       ...launching(store, input, place),
+      ...(input.LifecycleHookSpecificationList ?? []).flatMap(passing),
     ],
     UpdateAutoScalingGroup: (input, place) => [...ofGroup(input, place), ...launching(store, input, place)],
     ...{ DeleteAutoScalingGroup: ofGroup, SetDesiredCapacity: ofGroup, DescribeAutoScalingGroups: "*" },
@@ -54,17 +55,7 @@ export function autoScalingPermissions(store: Reader) {
     ...{ DescribeMetricCollectionTypes: "*", DescribeAdjustmentTypes: "*", DescribeAccountLimits: "*" },
     ...{ PutNotificationConfiguration: ofGroup, DeleteNotificationConfiguration: ofGroup },
     ...{ DescribeNotificationConfigurations: "*", DescribeAutoScalingNotificationTypes: "*" },
-    PutLifecycleHook: (input, place) => [
-      ...ofGroup(input, place),
-      ...(input.RoleARN === undefined
-        ? []
-        : [
-            {
-              ...{ action: "iam:PassRole", resource: input.RoleARN },
-              conditions: { "iam:PassedToService": "autoscaling.amazonaws.com" },
-            },
-          ]),
-    ],
+    PutLifecycleHook: (input, place) => [...ofGroup(input, place), ...passing(input)],
     ...{ DeleteLifecycleHook: ofGroup, DescribeLifecycleHooks: "*", DescribeLifecycleHookTypes: "*" },
     ...{ CompleteLifecycleAction: ofGroup, RecordLifecycleActionHeartbeat: ofGroup },
     ...{ PutScalingPolicy: ofGroup, DeletePolicy: ofPolicy, ExecutePolicy: ofPolicy, DescribePolicies: "*" },
@@ -76,6 +67,13 @@ export function autoScalingPermissions(store: Reader) {
 
 function newGroupArn(name: Given, place: Caller): string {
   return formatArn("autoscaling", place, `autoScalingGroup:*:autoScalingGroupName/${name ?? "*"}`);
+}
+
+/** The role of a lifecycle hook publishes for whoever names it. */
+function passing({ RoleARN: resource }: { readonly RoleARN?: Given }): readonly Need[] {
+  if (resource === undefined) return [];
+  const conditions = { "iam:PassedToService": "autoscaling.amazonaws.com" };
+  return [{ action: "iam:PassRole", resource, conditions }];
 }
 
 /** What the group's launches need: the caller could do the same by RunInstances. */

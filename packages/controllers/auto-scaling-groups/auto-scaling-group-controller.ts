@@ -6,6 +6,7 @@ import {
   groupInstanceKey,
 } from "@gantry/state/transactions/auto-scaling-groups";
 import { watchKinds } from "../controller-deps.ts";
+import { announceWaits } from "./announce-hooks.ts";
 import type { GroupDeps } from "./group-deps.ts";
 import { versionOf } from "./launch-instance.ts";
 import { sendNotifications } from "./notify.ts";
@@ -51,7 +52,10 @@ export function autoScalingGroupController(deps: GroupDeps): Reconciler {
       const steps = await stepAll(deps, key);
       const planned = carryOut(deps, key);
       const group = store.get("autoScalingGroup", key);
-      if (group !== undefined) sendNotifications(deps, group);
+      if (group !== undefined) {
+        sendNotifications(deps, group);
+        await announceWaits(deps, group);
+      }
       const schedule = nextAt === undefined ? undefined : nextAt - clock.now();
       return least([schedule, repeat, steps, planned]);
     },

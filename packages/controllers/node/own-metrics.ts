@@ -4,7 +4,7 @@ import { hostOf, type Reader } from "@gantry/state";
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
 /**
- * The part of a batch that is about the node's own tasks, databases and load balancers. A node that could
+ * The part of a batch that is about the node's own tasks, instances, databases and load balancers. A node that could
  * measure those of another node would scale its services and set off its alarms.
  */
 export function ownMetrics(reader: Reader, nodeId: string, batch: Batch): Batch {
@@ -14,6 +14,8 @@ export function ownMetrics(reader: Reader, nodeId: string, batch: Batch): Batch 
     const id = pod.replace(/^pod\//, "");
     const [task] = reader.listBy("task", "id", id);
     if (task !== undefined) return task.placement?.nodeId === nodeId;
+    const instance = reader.get("ec2Instance", id);
+    if (instance !== undefined) return hostOf(reader, instance) === nodeId;
     databases ??= databasesOn(reader, nodeId);
     return databases.has(id);
   };

@@ -120,8 +120,15 @@ export interface GroupInstanceRecord extends Placed {
   readonly inServiceSince: number | undefined;
   /** Since when its status check fails. */
   readonly unreachableSince: number | undefined;
-  /** When the state that waits for a lifecycle hook began, and by when it ends. */
-  readonly waiting: { readonly until: number; readonly token: string; readonly result?: string } | undefined;
+  /** By when the state that waits for a lifecycle hook ends; whether the hook's target knows. */
+  readonly waiting:
+    | {
+        readonly until: number;
+        readonly token: string;
+        readonly result?: string;
+        readonly announced?: boolean;
+      }
+    | undefined;
   readonly activityKey: string;
   readonly createdAt: number;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  autoScalingGroupController,
   codeDeployController,
   codeDeployHookController,
   drainingController,
@@ -37,6 +38,11 @@ const DROPS_REPORTS: Pick<
   provideImage: async () => {},
 };
 
+/** Makes what runs operations of the API for a control plane, over its own view of the store. */
+export type CallsOf = (
+  deps: Pick<NodeGatewayDeps, "store" | "clock" | "ids" | "log">,
+) => Parameters<typeof autoScalingGroupController>[0]["callApi"];
+
 interface ControlPlaneDeps {
   readonly store: MemoryStore;
   readonly clock: Clock;
@@ -53,6 +59,8 @@ interface ControlPlaneDeps {
   readonly hooks: { answer: (payload: object) => unknown };
   /** Called with the duration of each reconcile. */
   readonly onReconcile: ((ms: number) => void) | undefined;
+  /** Absent: there are no Auto Scaling groups. */
+  readonly callsOf: CallsOf | undefined;
 }
 
 /** The control plane of the simulation, which can be killed at any write and restarts automatically. */
@@ -131,7 +139,8 @@ function reconcilersOf(
     overcommit,
     hooks,
     permissions,
-  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "permissions">,
+    callsOf,
+  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "permissions" | "callsOf">,
 ): readonly Reconciler[] {
   const callHook = async (_: string, payload: object) => hooks.answer(payload);
   return [
@@ -154,6 +163,14 @@ function reconcilersOf(
     targetController(deps),
     discoveryController(deps),
     drainingController(deps),
+    ...(callsOf === undefined
+      ? []
+      : [
+          autoScalingGroupController({
+            ...{ ...deps, callApi: callsOf(deps), publish: () => {} },
+            metrics: { read: async () => [] },
+          }),
+        ]),
   ];
 }
 
