@@ -1,5 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
+import { present } from "@gantry/kernel";
 import type { PlacementSpec } from "@gantry/state";
+import type { RequestContext } from "@gantry/wire";
 import { invalidParameter } from "./lookups.ts";
 
 /** Source: API_CreateService, placementConstraints and placementStrategy. */
@@ -28,16 +30,16 @@ export function toPlacement(
     throw invalidParameter(
       `At most ${CONSTRAINTS_MAX} placement constraints and ${STRATEGIES_MAX} placement strategies are allowed.`,
     );
-  const unknown = (constraints ?? []).find(({ type }) => type !== "distinctInstance");
-  if (unknown !== undefined)
-    throw invalidParameter(
-      `Gantry does not support placement constraints of the type ${unknown.type ?? ""} yet: use distinctInstance.`,
-    );
-  if ((constraints ?? []).some(({ expression }) => expression !== undefined))
+  const distinct = (constraints ?? []).filter(({ type }) => type === "distinctInstance");
+  if (distinct.some(({ expression }) => expression !== undefined))
     throw invalidParameter("You cannot specify an expression where the constraint type is distinctInstance.");
+  const memberOf = (constraints ?? [])
+    .filter(({ type }) => type !== "distinctInstance")
+    .map((constraint) => clusterQueries().toQuery(constraint, invalidParameter));
   return {
     placementRules: {
-      distinctInstance: (constraints ?? []).length > 0,
+      distinctInstance: distinct.length > 0,
+      ...(memberOf.length === 0 ? {} : { memberOf }),
       strategies: (strategies ?? []).map(({ type, field }) => ({ type: type ?? "random", field })),
     },
   };
@@ -47,7 +49,38 @@ export function presentPlacement(
   placement: PlacementSpec | undefined,
 ): Pick<ecs.Service, "placementConstraints" | "placementStrategy"> {
   return {
-    placementConstraints: placement?.distinctInstance === true ? [{ type: "distinctInstance" }] : [],
+    placementConstraints: [
+      ...(placement?.distinctInstance === true ? [{ type: "distinctInstance" as const }] : []),
+      ...presentQueries(placement?.memberOf),
+    ],
     placementStrategy: (placement?.strategies ?? []).map((strategy) => ({ ...strategy })),
   };
+}
+
+export function presentQueries(
+  queries: readonly string[] = [],
+): { readonly type: "memberOf"; readonly expression: string }[] {
+  return queries.map((expression) => ({ type: "memberOf", expression }));
+}
+
+type ClusterQueries = typeof import("./member-of.ts");
+
+let loaded: ClusterQueries | undefined;
+
+/**
+ * An operation that may read queries of placement constraints. Their language is loaded with the first call of one: the
+ * first answer does not wait for it.
+ */
+export function withClusterQueries<Input, Output>(
+  operation: (input: Input, context: RequestContext) => Output,
+): (input: Input, context: RequestContext) => Promise<Output> {
+  return async (input, context) => {
+    loaded ??= await import("./member-of.ts");
+    return operation(input, context);
+  };
+}
+
+/** The query language, within an operation of `withClusterQueries`. */
+export function clusterQueries(): ClusterQueries {
+  return present(loaded, "The operation is one of withClusterQueries.");
 }

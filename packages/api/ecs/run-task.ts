@@ -49,8 +49,7 @@ export function runTask(
     if (known !== undefined) return { tasks: known, failures: [] };
     if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
     const options = taskOptions(tx, { cluster, definition, input, context });
-    const { overrides } = options;
-    const { fitting, failures } = admitTasks(tx, { cluster, definition, overrides, count }, deps);
+    const { fitting, failures } = admitTasks(tx, { ...options, count }, deps);
     const strategy = strategyOf(tx, cluster, input);
     const providers: (CapacityProvider | undefined)[] = [];
     const started = Array.from({ length: fitting }, () => {
@@ -81,6 +80,7 @@ function taskOptions(
 ): Omit<Parameters<typeof newTask>[1], "now" | "capacityProvider"> {
   const { cluster, definition, input, context } = asked;
   const launchType: TaskRecord["launchType"] = input.launchType === "EC2" ? "EC2" : "FARGATE";
+  const rules = toPlacement(input, launchType).placementRules;
   return {
     cluster,
     definition,
@@ -91,7 +91,8 @@ function taskOptions(
     serviceArn: undefined,
     deploymentId: undefined,
     launchType,
-    distinctInstance: toPlacement(input, launchType).placementRules?.distinctInstance ?? false,
+    distinctInstance: rules?.distinctInstance ?? false,
+    memberOf: rules?.memberOf,
     platformVersion: toPlatformVersion(input.platformVersion),
     enableExecuteCommand: input.enableExecuteCommand ?? false,
     tags: {

@@ -8,11 +8,14 @@ import { presentLowerTags, toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
+import { presentQueries, withClusterQueries } from "./placement.ts";
 
 /** Task definitions. Source: API_RegisterTaskDefinition and following. */
 export function taskDefinitionOperations(deps: ApiDeps) {
   return {
-    RegisterTaskDefinition: (input, context) => registerTaskDefinition(deps, input, context),
+    RegisterTaskDefinition: withClusterQueries((input, context) =>
+      registerTaskDefinition(deps, input, context),
+    ),
     DescribeTaskDefinition: (input, context) => describeTaskDefinition(deps, input, context),
     ListTaskDefinitions: (input, context) => listTaskDefinitions(deps, input, context),
     ListTaskDefinitionFamilies: (input, context) => listTaskDefinitionFamilies(deps, input, context),
@@ -229,7 +232,7 @@ export function presentTaskDefinition(record: TaskDefinitionRecord): ecs.TaskDef
     status: record.status,
     containerDefinitions: [...record.presented.containerDefinitions],
     volumes: [...record.presented.volumes],
-    placementConstraints: [],
+    placementConstraints: presentQueries(spec.memberOf),
     networkMode: spec.networkMode,
     pidMode: spec.pidMode,
     requiresCompatibilities: [...spec.requiresCompatibilities],
