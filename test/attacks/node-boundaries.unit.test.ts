@@ -49,7 +49,7 @@ beforeEach(() => {
       databaseImage: "db",
       machineImage: "machine",
     },
-    settings: { tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account },
+    settings: () => ({ tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account }),
     takeLogs: () => undefined,
     takeMetrics: async (_node, batch) => void measured.push(batch),
     takeBalancerLog: () => Promise.resolve(),

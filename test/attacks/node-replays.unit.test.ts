@@ -59,7 +59,7 @@ async function newTarget() {
       databaseImage: "db",
       machineImage: "machine",
     },
-    settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account },
+    settings: () => ({ tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account }),
     takeLogs: () => undefined,
     takeMetrics: () => Promise.resolve(),
     takeBalancerLog: () => Promise.resolve(),
