@@ -132,13 +132,15 @@ async function describe(settings: InstanceSettings, zones: readonly string[]): P
     state === "installed"
       ? `this host       asks ${address}; other names go to ${upstreams === "" ? "nobody" : upstreams}`
       : 'this host       was changed by another program: run "gantry dns install" again',
-    ...(isAnswered
-      ? []
-      : [`                ${address} does not answer: is the instance up ("gantry status")?`]),
-    `AWS services    https ${tls ? `at ${address}` : "is not served: another program has port 443"}; ` +
-      `http ${http ? `at ${address}` : "is not served: another program has port 80"}`,
+    isAnswered
+      ? `AWS services    https ${servedAt(address, tls, 443)}; http ${servedAt(address, http, 80)}`
+      : `                ${address} does not answer: is the instance up ("gantry status")?`,
     "load balancers  *.elb.localhost at 127.0.0.1",
   ]);
+}
+
+function servedAt(address: string, isServed: boolean | undefined, port: number): string {
+  return isServed === true ? `at ${address}` : `is not served: another program has port ${port}`;
 }
 
 function lines(all: readonly string[]): string {

@@ -1,7 +1,6 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { present } from "@gantry/kernel";
 import type { PlacementSpec } from "@gantry/state";
-import type { RequestContext } from "@gantry/wire";
 import { invalidParameter } from "./lookups.ts";
 
 /** Source: API_CreateService, placementConstraints and placementStrategy. */
@@ -68,19 +67,14 @@ type ClusterQueries = typeof import("./member-of.ts");
 let loaded: ClusterQueries | undefined;
 
 /**
- * An operation that may read queries of placement constraints. Their language is loaded with the first call of one: the
- * first answer does not wait for it.
+ * Loads the language of queries in placement constraints, for the operations that may read them: the first answer does
+ * not wait for it.
  */
-export function withClusterQueries<Input, Output>(
-  operation: (input: Input, context: RequestContext) => Output,
-): (input: Input, context: RequestContext) => Promise<Output> {
-  return async (input, context) => {
-    loaded ??= await import("./member-of.ts");
-    return operation(input, context);
-  };
+export async function loadClusterQueries(): Promise<void> {
+  loaded ??= await import("./member-of.ts");
 }
 
-/** The query language, within an operation of `withClusterQueries`. */
+/** The query language, once it is loaded. */
 export function clusterQueries(): ClusterQueries {
-  return present(loaded, "The operation is one of withClusterQueries.");
+  return present(loaded, "The operation has loaded the query language.");
 }

@@ -18,7 +18,7 @@ import { strategyOf } from "./capacity-strategy.ts";
 import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
-import { toPlacement } from "./placement.ts";
+import { loadClusterQueries, toPlacement } from "./placement.ts";
 import { presentTask } from "./present-task.ts";
 import { checkPropagation, toAwsvpc, toOverrides, toPlatformVersion } from "./task-input.ts";
 
@@ -28,11 +28,12 @@ const RUN_COUNT_MAX = 10;
  * Starts tasks. Source: API_RunTask. Errors: ClusterNotFoundException, ClientException, InvalidParameterException,
  * ConflictException, PlatformUnknownException.
  */
-export function runTask(
+export async function runTask(
   deps: ApiDeps,
   input: ecs.RunTaskRequest,
   context: RequestContext,
-): ecs.RunTaskResponse {
+): Promise<ecs.RunTaskResponse> {
+  await loadClusterQueries();
   const { store, clock } = deps;
   refuseMembers(input, ["volumeConfigurations", "referenceId"], "InvalidParameterException");
   checkLaunchType(input.launchType, deps);

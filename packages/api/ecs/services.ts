@@ -21,7 +21,7 @@ import { presentStrategy, strategyOf } from "./capacity-strategy.ts";
 import { checkDaemon, checkNewDaemon, DAEMON_DEFAULTS } from "./daemon-services.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
-import { toPlacement, withClusterQueries } from "./placement.ts";
+import { loadClusterQueries, toPlacement } from "./placement.ts";
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { checkLoadBalancersOf, toLoadBalancers, toServiceRegistries } from "./service-load-balancers.ts";
@@ -41,8 +41,8 @@ const UNSUPPORTED = ["volumeConfigurations", "vpcLatticeConfigurations"];
 /** Services: what is asked of them. The service controller brings it about. Source: API_CreateService and following. */
 export function serviceOperations(deps: ApiDeps) {
   return {
-    CreateService: withClusterQueries((input, context) => createService(deps, input, context)),
-    UpdateService: withClusterQueries((input, context) => updateService(deps, input, context)),
+    CreateService: (input, context) => createService(deps, input, context),
+    UpdateService: (input, context) => updateService(deps, input, context),
     DeleteService: (input, context) => deleteService(deps, input, context),
     DescribeServices: (input, context) => describeServices(deps, input, context),
     ListServices: (input, context) => listServices(deps, input, context),
@@ -50,11 +50,12 @@ export function serviceOperations(deps: ApiDeps) {
 }
 
 /** Errors: InvalidParameterException, ClusterNotFoundException, ClientException. */
-function createService(
+async function createService(
   { store, ids, clock, allowHostAccess }: ApiDeps,
   input: ecs.CreateServiceRequest,
   context: RequestContext,
-): ecs.CreateServiceResponse {
+): Promise<ecs.CreateServiceResponse> {
+  await loadClusterQueries();
   refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
   checkLaunchType(input.launchType, { allowHostAccess });
   // Every service here has the network mode awsvpc, which needs the service-linked role. Source:
@@ -198,11 +199,12 @@ function newService(
 }
 
 /** Errors: ServiceNotFoundException, ServiceNotActiveException, InvalidParameterException, ClientException. */
-function updateService(
+async function updateService(
   { store, ids, clock }: ApiDeps,
   input: ecs.UpdateServiceRequest,
   context: RequestContext,
-): ecs.UpdateServiceResponse {
+): Promise<ecs.UpdateServiceResponse> {
+  await loadClusterQueries();
   refuseMembers(input, [...UNSUPPORTED, "deploymentController"], "InvalidParameterException");
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);

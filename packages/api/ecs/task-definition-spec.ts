@@ -80,7 +80,11 @@ function toQueries(
   if (isFargate) throw refused("Placement constraints are not supported with FARGATE launch type.");
   if (constraints.length > CONSTRAINTS_MAX)
     throw refused(`Too many placement constraints: at most ${CONSTRAINTS_MAX} are allowed.`);
-  return { memberOf: constraints.map((constraint) => clusterQueries().toQuery(constraint, refused)) };
+  return {
+    memberOf: constraints.map(({ type, expression }) =>
+      clusterQueries().toQuery({ type, expression }, refused),
+    ),
+  };
 }
 
 function checkNetworkMode(networkMode: string | undefined, isFargate: boolean): void {

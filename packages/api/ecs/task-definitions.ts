@@ -8,14 +8,12 @@ import { presentLowerTags, toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
-import { presentQueries, withClusterQueries } from "./placement.ts";
+import { presentQueries, loadClusterQueries } from "./placement.ts";
 
 /** Task definitions. Source: API_RegisterTaskDefinition and following. */
 export function taskDefinitionOperations(deps: ApiDeps) {
   return {
-    RegisterTaskDefinition: withClusterQueries((input, context) =>
-      registerTaskDefinition(deps, input, context),
-    ),
+    RegisterTaskDefinition: (input, context) => registerTaskDefinition(deps, input, context),
     DescribeTaskDefinition: (input, context) => describeTaskDefinition(deps, input, context),
     ListTaskDefinitions: (input, context) => listTaskDefinitions(deps, input, context),
     ListTaskDefinitionFamilies: (input, context) => listTaskDefinitionFamilies(deps, input, context),
@@ -24,11 +22,12 @@ export function taskDefinitionOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof ecs>;
 }
 
-function registerTaskDefinition(
+async function registerTaskDefinition(
   deps: ApiDeps,
   input: ecs.RegisterTaskDefinitionRequest,
   context: RequestContext,
-): ecs.RegisterTaskDefinitionResponse {
+): Promise<ecs.RegisterTaskDefinitionResponse> {
+  await loadClusterQueries();
   const { store, clock } = deps;
   const spec = toTaskDefinitionSpec(input, deps);
   for (const role of [spec.taskRoleArn, spec.executionRoleArn])

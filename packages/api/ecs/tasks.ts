@@ -7,14 +7,13 @@ import { ApiError, refuseMembers } from "./api-error.ts";
 import { findCluster, findTask, invalidParameter, serviceOf, taskArnOf } from "./lookups.ts";
 import { presentTask } from "./present-task.ts";
 import { runTask } from "./run-task.ts";
-import { withClusterQueries } from "./placement.ts";
 
 const DESCRIBE_MAX = 100;
 
 /** Tasks. Source: API_RunTask and following. */
 export function taskOperations(deps: ApiDeps) {
   return {
-    RunTask: withClusterQueries((input, context) => runTask(deps, input, context)),
+    RunTask: (input, context) => runTask(deps, input, context),
     StopTask: (input, context) => stopTask(deps, input, context),
     DescribeTasks: (input, context) => describeTasks(deps, input, context),
     ListTasks: (input, context) => listTasks(deps, input, context),
