@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { portsOf, type InstanceSettings } from "@gantry/control-plane";
@@ -120,6 +129,19 @@ describe("where programs read /etc/resolv.conf", () => {
     expect(() => planResolver(machine.host, other)).toThrow("Another instance");
     expect(await machine.remove(other)).toBe(false);
     expect(machine.text()).toBe(written);
+  });
+
+  it("a link in the state folder does not lead root to another file", async () => {
+    const machine = newMachine(BEFORE);
+    const settings = newInstance();
+    const other = join(newFolder(), "shadow");
+    writeFileSync(other, "root:*");
+    symlinkSync(other, join(settings.folder, "resolver.json"));
+    await machine.install(settings);
+    expect(readFileSync(other, "utf8")).toBe("root:*");
+    await machine.remove(settings);
+    expect(readFileSync(other, "utf8")).toBe("root:*");
+    expect(machine.text()).toBe(BEFORE);
   });
 
   it("a damaged or forged note serves nobody", async () => {

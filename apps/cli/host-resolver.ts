@@ -1,7 +1,7 @@
 import {
-  chownSync,
   closeSync,
   existsSync,
+  fchownSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -66,13 +66,21 @@ export function planResolver(host: ResolverHost, settings: InstanceSettings): Ho
   return { upstreams, method };
 }
 
-/** Notes in the state folder what is about to be done, so that a crash leaves nothing that cannot be undone. */
+/**
+ * Notes in the state folder what is about to be done, so that a crash leaves nothing that cannot be undone. Root writes
+ * here in the folder of the user whose control plane reads the note: the file is a new one, and no link is followed.
+ */
 export function noteResolver(folder: string, file: HostResolverFile): void {
   const path = hostResolverPath(folder);
-  writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
-  // Root installs it for the user whose control plane reads it.
   const { uid, gid } = statSync(folder);
-  chownSync(path, uid, gid);
+  rmSync(path, { force: true });
+  const opened = openSync(path, "wx", 0o600);
+  try {
+    writeFileSync(opened, `${JSON.stringify(file, null, 2)}\n`);
+    fchownSync(opened, uid, gid);
+  } finally {
+    closeSync(opened);
+  }
 }
 
 /** Forgets the installation: the node stops answering the host. */
