@@ -14,6 +14,8 @@ import { askEach } from "./ask-each.ts";
 import { changeFeed } from "./change-feed.ts";
 import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
+import { dns } from "./dns.ts";
+import { instances } from "./instances.ts";
 import { kms } from "./kms.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { manyServices } from "./many-services.ts";
@@ -37,6 +39,8 @@ const QUESTIONS: readonly Question[] = [
   kms,
   taskSecrets,
   sqs,
+  dns,
+  instances,
   start,
   loadBalancer,
   churn,

@@ -131,6 +131,7 @@ async function converse({ agent, clock }: Running, socket: TLSSocket, onAdmitted
       cpu: cpus().length * 1024,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),
       ...placeOfNode(),
+      ...architecture(),
       pid: process.pid,
     },
     send: (envelope) => void socket.write(writeMessage(envelope)),
@@ -152,6 +153,12 @@ async function converse({ agent, clock }: Running, socket: TLSSocket, onAdmitted
     session.close();
     socket.destroy();
   }
+}
+
+/** The architecture by the name that ECS has for it. */
+function architecture(): Pick<Hello, "architecture"> {
+  if (process.arch === "x64") return { architecture: "x86_64" };
+  return process.arch === "arm64" ? { architecture: "arm64" } : {};
 }
 
 /** The node's zone, and its labels (`NAME=VALUE`, separated by commas), where its environment names them. */

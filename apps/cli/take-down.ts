@@ -8,8 +8,10 @@ import {
   removeStateFolder,
   type InstanceSettings,
 } from "@gantry/control-plane";
+import { readHostResolver } from "@gantry/control-plane/host-resolver";
 import { messageOf } from "@gantry/kernel";
 import { authorityName, thisMachine } from "./commands/ca.ts";
+import { takeOut } from "./commands/dns.ts";
 import { LOOP_DEVICES } from "./agent-container.ts";
 import { stopControlPlane } from "./control-plane-process.ts";
 import { agentImageTag } from "./platform.ts";
@@ -54,6 +56,7 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
     if (purge) await attempt("volumes and images", () => purgeEngine(naming));
   } else problems.push("containers, networks and volumes: Docker Engine does not answer; start it first");
   if (purge) await attempt("trust in the authority", () => removeTrust(settings, folder));
+  if (purge) await attempt("this host's resolver", () => restoreResolver(settings));
   if (!purge || problems.length > 0) return { problems, foreign: [] };
   // Terraform's folder has files and links of Terraform's own.
   rmSync(join(folder, "terraform"), { recursive: true, force: true });
@@ -75,6 +78,14 @@ async function removeTrust({ instance }: InstanceSettings, folder: string): Prom
     ({ result }) => result === "failed",
   );
   if (failed !== undefined) throw new Error(`${failed.store}: ${failed.reason ?? ""}`);
+}
+
+/** Undoes what "gantry dns install" did to this host. */
+async function restoreResolver(settings: InstanceSettings): Promise<void> {
+  if (readHostResolver(settings.folder) === undefined) return;
+  if (process.getuid?.() !== 0)
+    throw new Error(`only root may restore it: run "sudo gantry dns remove --state-dir ${settings.folder}"`);
+  await takeOut(settings);
 }
 
 function engineAnswers(): Promise<boolean> {

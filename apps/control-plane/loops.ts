@@ -64,15 +64,16 @@ import { flowLogDelivery } from "./flow-log-delivery.ts";
 import { objectReader } from "./object-reader.ts";
 import { hookCaller } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
+import { hostResolverOf } from "./host-resolver.ts";
 import type { Instance } from "./instance.ts";
-import { ensureLink, keepFresh } from "./link.ts";
+import { ensureLink, keepFresh, localNodeId } from "./link.ts";
 import { metricIntake } from "./metric-intake.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { listenOn } from "./listen-on.ts";
 
 /** What runs without being asked: the controllers, and the sessions with nodes' agents. */
 export interface Loops {
-  readonly gateway: Pick<NodeGateway, "agents" | "tellClock">;
+  readonly gateway: Pick<NodeGateway, "agents" | "tellClock" | "tellSettings">;
   stop(): Promise<void>;
 }
 
@@ -229,14 +230,16 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       postgresImage: postgresRecipe.tag,
       machineImage: machineRecipe.tag,
     },
-    settings: {
+    settings: (nodeId) => ({
       tlsHost: "127.0.0.1",
       tlsPort: settings.tlsPort,
       caPem: instance.authority.caPem,
       account,
       relayKey: api.relayKey,
       dnsPort: settings.dnsPort,
-    },
+      // It is this machine's resolver: other nodes' hosts have their own.
+      ...(nodeId === localNodeId(settings.instance) ? { hostResolver: hostResolverOf(settings) } : {}),
+    }),
     takeLogs: containerLogs({ ...realDeps, logs: instance.logs, permissions: api.policy, account }),
     takeMetrics: metricIntake({ store, metrics }),
     takeBalancerLog: balancerLogFiles({ ...realDeps, objects: instance.objects }),

@@ -25,6 +25,7 @@ export async function answerOperator(
   if (request.url?.startsWith("/gantry/deployments") === true)
     return answerDeployments({ store, clock, timers }, request, response);
   if (request.url === "/gantry/clock") return answerClock(deps, request, answer);
+  if (request.url === "/gantry/resolver") return answerResolver(deps, request, answer);
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   if (request.url?.startsWith("/gantry/interrupt?") === true)
@@ -32,6 +33,19 @@ export async function answerOperator(
       ...(await interrupt(deps, new URLSearchParams(request.url.split("?")[1]).get("task") ?? "")),
     );
   return answerCopy(deps, answer);
+}
+
+/** The zones that the host's resolver answers. A POST has the local node read what `gantry dns` has written. */
+function answerResolver(
+  { store, settings, loops }: OperatorDeps,
+  request: IncomingMessage,
+  answer: Answer,
+): void {
+  if (request.method === "POST") loops()?.gateway.tellSettings();
+  const own = store
+    .list("hostedZone")
+    .filter(({ account, vpcs }) => account === settings.account && vpcs === undefined);
+  answer(200, { zones: [...new Set(own.map(({ name }) => name))].toSorted() });
 }
 
 async function answerCopy(deps: OperatorDeps, answer: Answer): Promise<void> {

@@ -22,6 +22,7 @@ export function operatorEndpoints(
     if (
       url !== "/gantry/status" &&
       url !== "/gantry/clock" &&
+      url !== "/gantry/resolver" &&
       !/^\/gantry\/deployments(\?|$)/.test(url) &&
       !url.startsWith("/gantry/explain?") &&
       !(url.startsWith("/gantry/interrupt?") && request.method === "POST") &&

@@ -41,9 +41,10 @@ const OWN_PATH = new RegExp(
     String.raw`control-plane\.(log|pid)`,
     "operator-token",
     String.raw`listen\.pem`,
+    String.raw`resolver\.json`,
     String.raw`(node/)?link\.json`,
     // A temporary file that is renamed to its final name.
-    String.raw`(control-plane\.pid|instance\.json|operator-token|key|ca-key\.pem|credentials|listen\.pem|(node/)?link\.json)\.new`,
+    String.raw`(control-plane\.pid|instance\.json|operator-token|key|ca-key\.pem|credentials|listen\.pem|resolver\.json|(node/)?link\.json)\.new`,
     String.raw`docker/(config\.json|\.token_seed(\.lock)?)`,
     String.raw`cache/debian-packages/(lock|(partial/)?[^/]+\.deb(\.FAILED)?)`,
   ].join("|")})$`,

@@ -375,4 +375,18 @@ export interface NodeSettings {
   readonly relayKey?: string;
   /** The port of the node's loopback address at which public zones are answered; undefined: none. */
   readonly dnsPort?: number;
+  /** How the node answers programs of its own host; undefined: it does not. */
+  readonly hostResolver?: HostResolver | undefined;
+}
+
+/**
+ * The resolver of a node's own host (`gantry dns install`): port 53 of the loopback address answers names, and its
+ * ports 443 and 80 lead to the AWS services.
+ */
+export interface HostResolver {
+  readonly address: string;
+  /** The resolvers that are asked for names which are not the instance's. */
+  readonly upstreams: readonly string[];
+  /** The port of the control plane that takes plain HTTP. */
+  readonly apiPort: number;
 }

@@ -155,6 +155,7 @@ export type ToControlPlane =
       /** The availability zone that the node serves; absent: all of them. */
       readonly zone?: string;
       readonly labels?: Readonly<Record<string, string>>;
+      readonly architecture?: "x86_64" | "arm64";
       readonly pid: number;
     }
   | { readonly type: "pod"; readonly observation: PodObservation }

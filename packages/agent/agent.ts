@@ -4,6 +4,7 @@ import type { AgentDeps } from "./agent-deps.ts";
 import { AssignmentCache } from "./assignment-cache.ts";
 import { AssignmentProblems } from "./assignment-problems.ts";
 import { checkAssignment } from "./checks/check-assignment.ts";
+import { ZoneServers } from "./dns/zone-servers.ts";
 import { EngineProbe } from "./engine/engine-probe.ts";
 import type { AssignmentHandler, AssignmentHandlers, HandlerDeps } from "./handlers/assignment-handler.ts";
 import { BalancersHandler, OBSERVE_BALANCERS } from "./handlers/balancers-handler.ts";
@@ -46,8 +47,7 @@ export class Agent {
   readonly #handlers: AssignmentHandlers;
   readonly #pods: PodHandler;
   readonly #zones: ZoneHandler;
-  /** Answers public zones at the port of the settings. */
-  #zoneServer: { readonly port: number; readonly close: () => void } | undefined;
+  readonly #zoneServers: ZoneServers;
   readonly #logs: LogShipper;
   readonly #images: ImageRequests;
   readonly #metrics: MetricShipper;
@@ -72,6 +72,7 @@ export class Agent {
       enqueue: (key) => this.#queue.add(key),
     };
     this.#zones = new ZoneHandler(shared);
+    this.#zoneServers = new ZoneServers(host, this.#zones.zones);
     this.#vpcs = new VpcHandler(shared, this.#problems, {
       beforeRules: (vpcId) => this.#flows.beforeRules(vpcId),
       zones: this.#zones.zones,
@@ -154,7 +155,7 @@ export class Agent {
     await host.prepare();
     if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
-    this.#serveZones();
+    this.#zoneServers.follow(this.#cache.settings);
     this.#engineProbe.start();
     this.#metrics.start();
     this.#flows.start();
@@ -171,7 +172,7 @@ export class Agent {
     this.#flows.stop();
     await this.#queue.stop();
     this.#vpcs.close();
-    this.#zoneServer?.close();
+    this.#zoneServers.close();
   }
 
   /**
@@ -209,20 +210,10 @@ export class Agent {
     // Every hello repeats the settings: files that containers read are not rewritten each minute.
     if (settings.caPem !== this.#cache.settings?.caPem) this.#deps.host.trust(settings.caPem);
     this.#cache.settings = settings;
-    this.#serveZones();
+    this.#zoneServers.follow(settings);
     for (const key of news.gone) this.#unassign(key);
     for (const assignment of news.assigned) this.#assign(assignment);
     this.#queue.add("orphans");
-  }
-
-  /** Serves public zones at the port that the settings say. */
-  #serveZones(): void {
-    const port = this.#cache.settings?.dnsPort;
-    if (port === this.#zoneServer?.port) return;
-    this.#zoneServer?.close();
-    const server = port === undefined ? undefined : this.#deps.host.serveZones(this.#zones.zones, port);
-    this.#zoneServer =
-      port === undefined || server === undefined ? undefined : { port, close: () => server.close() };
   }
 
   /** A message that the agent cannot act on is dropped; the connection continues. */

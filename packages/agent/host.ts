@@ -1,9 +1,18 @@
 import { join } from "node:path";
-import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import { ensurePrivateFolder, randomIds, realTimeOf, type Clock, type Logger } from "@gantry/kernel";
+import type { HostResolver, NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
+import {
+  ensurePrivateFolder,
+  randomIds,
+  realTimeOf,
+  type Clock,
+  type Ids,
+  type Logger,
+} from "@gantry/kernel";
 import type { Zones } from "@gantry/kernel/dns/zones";
 import { openMemory, type AgentMemory } from "./agent-memory.ts";
 import { DnsServer } from "./dns/dns-server.ts";
+import { Forwarder, hostResolvers } from "./dns/forward.ts";
+import { serveHost, type HostServer } from "./dns/serve-host.ts";
 import { resolveInVpc, resolveOutside } from "./dns/resolve.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
@@ -65,6 +74,8 @@ export interface Host {
   serve(service: VpcService): { close(): void };
   /** Answers public hosted zones at a port of the loopback address. */
   serveZones(zones: Zones, port: number): { close(): void };
+  /** Answers programs of this machine: names, and the AWS services at the names that lead to it. */
+  serveHost(zones: Zones, settings: NodeSettings & { hostResolver: HostResolver }): HostServer;
 }
 
 export interface LinuxHostDeps {
@@ -86,15 +97,22 @@ export interface LinuxHostDeps {
   readonly memoryKeys: () => readonly Uint8Array[];
 }
 
+/** The node's source of random ids and numbers. */
+interface Chance {
+  readonly ids: Ids;
+  readonly random: () => number;
+}
+
 /** Serves a VPC's resolver, task endpoints, instance metadata and the route to the AWS services. */
 function serve(
   { engine, naming, clock, log }: LinuxHostDeps,
   { vpc, pods, router, settings, restartsOf, zones }: VpcService,
-  random: () => number,
+  { ids, random }: Chance,
 ): { close(): void } {
   const address = router.transit.hostAddress;
   const dns = new DnsServer({
-    ...{ clock, log, address, port: 53, forwards: true },
+    ...{ clock, log, address, port: 53 },
+    forwarder: new Forwarder({ clock, log, ids, resolvers: hostResolvers }),
     resolve: (question) => resolveInVpc(zones, vpc(), question, random),
   });
   const tasks = new TaskEndpoints({
@@ -158,10 +176,11 @@ export function linuxHost(deps: LinuxHostDeps): Host {
     usageOf: (pod, restartsOf) => podUsage(pod, { engine, naming, dataFolder, sizes, ephemeral, restartsOf }),
     serveZones: (zones, port) =>
       new DnsServer({
-        ...{ clock, log, address: "127.0.0.1", port, forwards: false },
+        ...{ clock, log, address: "127.0.0.1", port, forwarder: undefined },
         resolve: (question) => resolveOutside(zones, question, random),
       }),
-    serve: (service) => serve(deps, service, random),
+    serveHost: (zones, settings) => serveHost({ clock, log, ids, random, zones }, settings),
+    serve: (service) => serve(deps, service, { ids, random }),
   };
 }
 

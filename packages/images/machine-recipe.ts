@@ -58,16 +58,17 @@ rm -f /run/sshd.pid
 # Programs trust the platform's authority as they trust public ones.
 if [ -e /opt/trust/bundle.pem ]; then cp /opt/trust/bundle.pem /etc/ssl/certs/ca-certificates.crt; fi
 if [ ! -e "$state/ssh" ]; then
-  ssh-keygen -A >/dev/null
+  # The types that Amazon Linux 2023 has. A key of RSA takes longer than everything else before the first login.
+  for type in ecdsa ed25519; do
+    rm -f "/etc/ssh/ssh_host_\${type}_key"
+    ssh-keygen -q -t "$type" -N "" -f "/etc/ssh/ssh_host_\${type}_key"
+  done
   if [ -s "$given/authorized-keys" ]; then
     for user in ${Object.keys(LOGIN_USERS).join(" ")}; do
       install -d -m 700 -o "$user" -g "$user" "/home/$user/.ssh"
       install -m 600 -o "$user" -g "$user" "$given/authorized-keys" "/home/$user/.ssh/authorized_keys"
     done
   fi
-  echo "-----BEGIN SSH HOST KEY FINGERPRINTS-----"
-  for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done
-  echo "-----END SSH HOST KEY FINGERPRINTS-----"
   touch "$state/ssh"
 fi
 # Logins are accepted while the user data runs, as on AWS.
@@ -75,6 +76,9 @@ fi
 sshd=$!
 trap 'kill -TERM "$sshd" 2>/dev/null' TERM INT
 if [ ! -e "$state/boot-finished" ]; then
+  echo "-----BEGIN SSH HOST KEY FINGERPRINTS-----"
+  for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done
+  echo "-----END SSH HOST KEY FINGERPRINTS-----"
   if [ -s "$given/user-data" ]; then
     install -m 700 "$given/user-data" "$state/user-data"
     echo "Running the user data"
@@ -108,7 +112,7 @@ const FINISH = [
   ),
 ].join(" && ");
 
-export const MACHINE_TAG = "gantry/machine:1";
+export const MACHINE_TAG = "gantry/machine:2";
 
 /**
  * The system that EC2 instances run, whichever image they name: Debian with sshd, and the users that the

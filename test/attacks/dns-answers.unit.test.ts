@@ -258,7 +258,9 @@ describe("the server", () => {
     const resolve = (question: { name: string; type: string }) => resolveOutside(zones, question, first);
     const log = silentLogger;
     open.push(
-      new DnsServer({ clock: new SystemClock(), log, address: "127.0.0.1", port, forwards: false, resolve }),
+      new DnsServer({
+        ...{ clock: new SystemClock(), log, address: "127.0.0.1", port, forwarder: undefined, resolve },
+      }),
     );
     const overUdp = (message: Buffer, waitMs = 400) =>
       new Promise<Packet | undefined>((done) => {

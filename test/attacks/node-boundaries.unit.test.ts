@@ -50,7 +50,7 @@ beforeEach(() => {
       postgresImage: "pg",
       machineImage: "machine",
     },
-    settings: { tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account },
+    settings: () => ({ tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account }),
     takeLogs: () => undefined,
     takeMetrics: async (_node, batch) => void measured.push(batch),
     takeBalancerLog: () => Promise.resolve(),

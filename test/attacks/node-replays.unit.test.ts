@@ -60,7 +60,7 @@ async function newTarget() {
       postgresImage: "pg",
       machineImage: "machine",
     },
-    settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account },
+    settings: () => ({ tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account }),
     takeLogs: () => undefined,
     takeMetrics: () => Promise.resolve(),
     takeBalancerLog: () => Promise.resolve(),

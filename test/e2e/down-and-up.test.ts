@@ -6,7 +6,16 @@ import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cl
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { namingOf } from "@gantry/agent";
 import { bringUpDemo, openDemo } from "./demo.ts";
-import { eventually, get, newInstance, openInstance, run, startLoop, type Status } from "./helpers.ts";
+import {
+  eventually,
+  get,
+  newInstance,
+  openInstance,
+  PROJECT,
+  run,
+  startLoop,
+  type Status,
+} from "./helpers.ts";
 
 const instance = await newInstance();
 let demo: ReturnType<typeof openDemo>;
@@ -105,6 +114,23 @@ describe("down and up", () => {
     await expectAllBack();
   });
 
+  /** Purges while the host's resolver asks the instance. The file stands for /etc/resolv.conf in a mount namespace. */
+  const purgeFromResolver = async (resolvConf: string): Promise<void> => {
+    const before = "nameserver 192.0.2.1\n";
+    writeFileSync(resolvConf, before);
+    const gantry = (words: string) => `${join(PROJECT, "gantry")} ${words} --state-dir ${instance.folder}`;
+    const script = [
+      `mount --bind ${resolvConf} /etc/resolv.conf`,
+      gantry("dns install"),
+      "cat /etc/resolv.conf",
+      gantry("down --purge"),
+    ];
+    expect(await run("unshare", ["--mount", "sh", "-ec", script.join("\n")])).toContain(
+      "nameserver 127.0.153.",
+    );
+    expect(readFileSync(resolvConf, "utf8")).toBe(before);
+  };
+
   it("backs up under load without a failed request, purges all that is Gantry's, and restores all data", async () => {
     const { url, name } = demo;
     const file = join(mkdtempSync(join(tmpdir(), "gantry-backup-")), "all.tar");
@@ -127,7 +153,7 @@ describe("down and up", () => {
       ["DOCKER-USER", "-d", "203.0.113.8", "-j", "DROP"],
     ];
     for (const rule of rules) await run("iptables", ["-I", ...rule]);
-    await instance.gantry("down", "--purge");
+    await purgeFromResolver(`${file}.resolv.conf`);
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
     expect(await run("sh", ["-c", `ip -o link show | grep ': ${namingOf(name).linkPrefix}' || true`])).toBe(

@@ -1,5 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { CreateSubnetCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import {
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+} from "@aws-sdk/client-ecs";
+import * as discovery from "@aws-sdk/client-servicediscovery";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
 import { eventually, run } from "./helpers.ts";
@@ -65,6 +72,53 @@ describe("a task", () => {
       Name: "main",
       Networks: [{ IPv4Addresses: [task?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address] }],
     });
+  });
+
+  it("finds the tasks of a service by the name that Cloud Map gives it", async () => {
+    const ecs = new ECSClient(demo.client());
+    const cloudMap = new discovery.ServiceDiscoveryClient(demo.client());
+    const { Subnets = [] } = await new EC2Client(demo.client()).send(
+      new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-c"] }] }),
+    );
+    const { OperationId } = await cloudMap.send(
+      new discovery.CreatePrivateDnsNamespaceCommand({ Name: "e2e.local", Vpc: Subnets[0]?.VpcId }),
+    );
+    const NamespaceId = await eventually(async () => {
+      const { Operation } = await cloudMap.send(new discovery.GetOperationCommand({ OperationId }));
+      expect(Operation?.Status).toBe("SUCCESS");
+      return Operation?.Targets?.NAMESPACE;
+    });
+    const DnsConfig = { DnsRecords: [{ Type: "A" as const, TTL: 10 }] };
+    const { Service } = await cloudMap.send(
+      new discovery.CreateServiceCommand({ Name: "api", NamespaceId, DnsConfig }),
+    );
+    await ecs.send(
+      new RegisterTaskDefinitionCommand({
+        ...{ family: "discovered", networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"] },
+        ...{ cpu: "256", memory: "512" },
+        containerDefinitions: [{ name: "main", image: "busybox", command: ["sleep", "600"] }],
+      }),
+    );
+    const { service } = await ecs.send(
+      new CreateServiceCommand({
+        ...{ cluster: "fileshare", serviceName: "discovered", taskDefinition: "discovered", desiredCount: 1 },
+        serviceRegistries: [{ registryArn: Service?.Arn }],
+        networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } },
+      }),
+    );
+    const found = await tasks.runToEnd("finder", {
+      command: ["sh", "-c", "until nslookup api.e2e.local; do sleep 0.2; done"],
+    });
+    const { Instances = [] } = await cloudMap.send(
+      new discovery.ListInstancesCommand({ ServiceId: Service?.Id }),
+    );
+    const address = Instances[0]?.Attributes?.["AWS_INSTANCE_IPV4"] ?? "none";
+    expect((await tasks.messagesOf("finder", found)).join()).toContain(address);
+    await ecs.send(
+      new DeleteServiceCommand({ cluster: "fileshare", service: service?.serviceArn, force: true }),
+    );
+    await eventually(() => cloudMap.send(new discovery.DeleteServiceCommand({ Id: Service?.Id })));
+    await cloudMap.send(new discovery.DeleteNamespaceCommand({ Id: NamespaceId }));
   });
 
   it("gets no more memory than its limit, and reports it", async () => {

@@ -43,6 +43,27 @@ describe("tasks without room on a node", () => {
     world.stop();
   });
 
+  // Before: memberOf was refused, and such tasks were placed anywhere.
+  it("that satisfies their placement constraints wait, and start when one does", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 2 });
+    world.store.transact((tx) => {
+      for (const service of tx.list("service")) {
+        const placementRules = {
+          ...{ distinctInstance: false, strategies: [], memberOf: ["task:group =~ family.*"] },
+        };
+        tx.put("service", service.arn, { ...service, spec: { ...service.spec, placementRules } });
+      }
+    });
+    await world.clock.advance(60_000);
+    expect(world.runningTasks().filter((task) => task.serviceArn !== undefined)).toHaveLength(0);
+    expect(unplaced(world.events())).toHaveLength(1);
+    world.runTask("other");
+    await world.clock.advance(10_000);
+    expect(world.runningTasks().filter((task) => task.serviceArn !== undefined)).toHaveLength(2);
+    world.stop();
+  });
+
   it("never start if one alone exceeds the machine, and do not affect the running version", async () => {
     const world = newWorld({ overcommit: { cpu: 100, memory: 100 } });
     world.createService({ desiredCount: 2 });

@@ -173,6 +173,16 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./ca.ts"),
   },
   {
+    name: "dns",
+    summary: "show how names of the instance are answered, or have this host's resolver answer them",
+    details:
+      "install has this host ask the instance: public hosted zones of the account, load balancers and the host names " +
+      "of AWS, such as those of presigned URLs, then lead to the instance, and other names to the resolvers that the " +
+      "host had. remove restores what was there. Both need root.",
+    words: { usage: "[install | remove]", min: 0, max: 1, choices: ["install", "remove"] },
+    load: () => import("./dns.ts"),
+  },
+  {
     name: "env",
     summary: 'print the variables that point AWS tools at the instance: eval "$(gantry env)"',
     details:

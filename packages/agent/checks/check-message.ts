@@ -1,4 +1,6 @@
-import type { NodeSettings, ToAgent } from "@gantry/agent-protocol";
+import { isIP } from "node:net";
+import type { HostResolver, NodeSettings, ToAgent } from "@gantry/agent-protocol";
+import { isHostResolver } from "@gantry/kernel/dns/host-resolver";
 import { CLOCK_SPEED_MAX, type ClockSegment } from "@gantry/kernel";
 import { dnsName, integer, list, matching, object, oneOf, optional, text, type Check } from "./check.ts";
 
@@ -13,6 +15,20 @@ const keyed = object({ kind: text, key: assignmentKey });
 const relayKey: Check = (value, path) =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? undefined : `${path} is not a relay key`;
 
+/** The agent listens at the address: it is none that other machines reach. */
+const hostResolver = object<HostResolver>({
+  address: (value, path) =>
+    typeof value === "string" && isIP(value) === 4 && isHostResolver(value)
+      ? undefined
+      : `${path} is not an address of a host's resolver`,
+  upstreams: list((value, path) =>
+    typeof value === "string" && isIP(value) !== 0 && !isHostResolver(value)
+      ? undefined
+      : `${path} is not the address of another resolver`,
+  ),
+  apiPort: integer(1, 65_535),
+});
+
 const checks: { readonly [Type in ToAgent["type"]]: Check } = {
   sync: object<Message<"sync">>({
     type: oneOf("sync"),
@@ -23,6 +39,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
       account: matching(/^\d{12}$/, "an account"),
       relayKey: optional(relayKey),
       dnsPort: optional(integer(1, 65_535)),
+      hostResolver: optional(hostResolver),
     }),
     assignments: list(keyed),
     kept: optional(list(text)),

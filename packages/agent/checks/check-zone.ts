@@ -36,6 +36,7 @@ export const checkZone = object<ZoneAssignment>({
   zone: object<DnsZone>({
     id: matching(/^Z[A-Z0-9]{1,32}$/, "the id of a hosted zone"),
     name: recordName,
+    account: optional(matching(/^\d{12}$/, "an account")),
     isPrivate: boolean,
     vpcIds: list(id),
     order: count,

@@ -2,9 +2,11 @@ import type { VpcAssignment } from "@gantry/agent-protocol";
 import { normalName } from "@gantry/kernel/dns/dns-name";
 import type { DnsRecord, View, ZoneResult, Zones } from "@gantry/kernel/dns/zones";
 import { CODES, emptyReply, type Reply, type Resolution } from "./messages.ts";
-import { lookUp, type ZoneAnswer } from "./zone.ts";
+import { isServiceName, lookUp, type ZoneAnswer } from "./zone.ts";
 
 const NEGATIVE_TTL_SECONDS = 5;
+const HOST_TTL_SECONDS = 60;
+const LOOPBACK = "127.0.0.1";
 
 interface Question {
   readonly name: string;
@@ -47,6 +49,47 @@ export function resolveOutside(zones: Zones, question: Question, random: () => n
   const result = zones.answer(normalName(question.name), question.type, view);
   if (result === undefined) return emptyReply(CODES.refused);
   return zoneReply(result);
+}
+
+/** Whom the host's own resolver answers for: names of AWS lead to `address`, zones are those of `account`. */
+export interface HostView {
+  readonly address: string;
+  readonly account: string;
+}
+
+/**
+ * Answers a query of a program on the host: names of AWS services and of load balancers lead to loopback addresses,
+ * public hosted zones of the operator's account are answered, and everything else is forwarded. A zone of another
+ * account would have its owner choose the host's names.
+ */
+export function resolveOnHost(
+  zones: Zones,
+  host: HostView,
+  question: Question,
+  random: () => number,
+): Resolution {
+  const name = normalName(question.name);
+  const { type } = question;
+  const own = hostAnswer(name, host);
+  if (own !== undefined) return platformReply(own, { name, type }, []);
+  const view: View = { vpcId: undefined, region: undefined, random };
+  if (zones.zoneOf(name, view)?.account !== host.account) return { type: "forward", name, records: [] };
+  const result = zones.answer(name, type, view);
+  if (result === undefined || result.type === "referral") return { type: "forward", name, records: [] };
+  if (result.next === undefined) return zoneReply(result);
+  const next = hostAnswer(result.next, host);
+  return next === undefined
+    ? { type: "forward", name: result.next, records: result.records }
+    : platformReply(next, { name: result.next, type }, result.records);
+}
+
+/** Names under localhost are those of load balancers. Source: RFC 6761, section 6.3. */
+function hostAnswer(name: string, { address }: HostView): Exclude<ZoneAnswer, undefined> | undefined {
+  const leadTo = (...addresses: readonly string[]) =>
+    ({ type: "addresses", addresses, ttlSeconds: HOST_TTL_SECONDS }) as const;
+  if (name === "localhost" || name.endsWith(".localhost")) return leadTo(LOOPBACK);
+  // Databases of the instance are reached inside their VPC alone.
+  return isServiceName(name) && !name.endsWith(".rds.amazonaws.com") ? leadTo(address) : undefined;
 }
 
 function zoneReply({ type, records, authority }: ZoneResult): Reply {

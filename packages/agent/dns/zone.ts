@@ -54,7 +54,7 @@ function isInBlocks(address: string, blocks: readonly string[] = []): boolean {
  * `s3.amazonaws.com`, `ecs.eu-south-1.amazonaws.com`, `BUCKET.s3.REGION.amazonaws.com`,
  * `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, `api.ecr.…`.
  */
-function isServiceName(name: string): boolean {
+export function isServiceName(name: string): boolean {
   if (!name.endsWith(".amazonaws.com") && !name.endsWith(".api.aws")) return false;
   if (name.startsWith("public-keys.auth.elb.")) return true;
   return name.split(".").some((label) => SERVICE_LABELS.has(label.replace(/^(s3)-.*$/, "$1")));

@@ -12,6 +12,7 @@ import {
   type TaskDefinitionRecord,
   type TaskRecord,
 } from "@gantry/state";
+import { clusterQueries } from "./placement.ts";
 
 /** How many of the tasks of a call are started, and why the others are not. */
 export interface Admission {
@@ -23,7 +24,8 @@ export interface Admission {
 /**
  * Counts how many of a call's tasks the nodes have room for. Where no node has ever connected all are
  * started, and wait.
- * Source: Amazon ECS Developer Guide, "API failure reasons", RESOURCE:CPU and RESOURCE:MEMORY.
+ * Source: Amazon ECS Developer Guide, "API failure reasons", RESOURCE:CPU, RESOURCE:MEMORY and "MemberOf placement
+ * constraint unsatisfied.".
  */
 export function admitTasks(
   reader: Reader,
@@ -31,12 +33,19 @@ export function admitTasks(
     readonly cluster: ClusterRecord;
     readonly definition: TaskDefinitionRecord;
     readonly overrides: TaskRecord["overrides"];
+    readonly network: TaskRecord["network"];
+    readonly memberOf?: TaskRecord["memberOf"];
     readonly count: number;
   },
   { overcommit }: { readonly overcommit: Overcommit },
 ): Admission {
-  const nodes = reader.list("node");
-  if (nodes.length === 0) return { fitting: wanted.count, failures: [] };
+  const all = reader.list("node");
+  if (all.length === 0) return { fitting: wanted.count, failures: [] };
+  const { cluster, definition, network, memberOf = [] } = wanted;
+  const queries = [...memberOf, ...(definition.spec.memberOf ?? [])];
+  const isMember = clusterQueries().memberFilter(reader, queries, { clusterArn: cluster.arn, network });
+  const nodes = all.filter(isMember);
+  const strangers = all.filter((node) => !nodes.includes(node));
   const need = reservationOf(wanted.definition.spec, wanted.overrides);
   const reserved = new Map(nodes.map((node) => [node.id, reservedOn(reader, node.id)]));
   const lacks = (node: (typeof nodes)[number]) =>
@@ -44,7 +53,16 @@ export function admitTasks(
   for (let fitting = 0; fitting < wanted.count; fitting += 1) {
     const node = nodes.find((each) => lacks(each) === undefined);
     if (node === undefined)
-      return { fitting, failures: nodes.flatMap((each) => failureOf(each, lacks(each))) };
+      return {
+        fitting,
+        failures: [
+          ...nodes.flatMap((each) => failureOf(each, lacks(each))),
+          ...strangers.map(({ id }) => ({
+            arn: containerInstanceArn(wanted.cluster, id),
+            reason: "MemberOf placement constraint unsatisfied.",
+          })),
+        ],
+      };
     reserved.set(node.id, add(reserved.get(node.id) ?? NOTHING, need));
   }
   return { fitting: wanted.count, failures: [] };

@@ -51,12 +51,13 @@ it("EC2 is that of the task sets and the services that ask for it", async () => 
 });
 
 describe("placement", () => {
-  const memberOf: ecs.PlacementConstraint = { type: "memberOf", expression: "attribute:a == b" };
+  const memberOf: ecs.PlacementConstraint = { type: "memberOf", expression: "attribute:a = b" };
   const distinct: ecs.PlacementConstraint = { type: "distinctInstance", expression: "attribute:a == b" };
   const base = { taskDefinition: "host", launchType: "EC2" as const };
 
   it.each([
-    [memberOf, "memberOf"],
+    [memberOf, "expression of a placement constraint is invalid"],
+    [{ type: "memberOf" as const }, "expression is required"],
     [distinct, "expression"],
   ])("by %j is refused", async (constraint, sentence) => {
     const placementConstraints = [constraint];

@@ -1,4 +1,5 @@
 import type * as ecs from "@aws-sdk/client-ecs";
+import { present } from "@gantry/kernel";
 import type { PlacementSpec } from "@gantry/state";
 import { invalidParameter } from "./lookups.ts";
 
@@ -28,16 +29,16 @@ export function toPlacement(
     throw invalidParameter(
       `At most ${CONSTRAINTS_MAX} placement constraints and ${STRATEGIES_MAX} placement strategies are allowed.`,
     );
-  const unknown = (constraints ?? []).find(({ type }) => type !== "distinctInstance");
-  if (unknown !== undefined)
-    throw invalidParameter(
-      `Gantry does not support placement constraints of the type ${unknown.type ?? ""} yet: use distinctInstance.`,
-    );
-  if ((constraints ?? []).some(({ expression }) => expression !== undefined))
+  const distinct = (constraints ?? []).filter(({ type }) => type === "distinctInstance");
+  if (distinct.some(({ expression }) => expression !== undefined))
     throw invalidParameter("You cannot specify an expression where the constraint type is distinctInstance.");
+  const memberOf = (constraints ?? [])
+    .filter(({ type }) => type !== "distinctInstance")
+    .map((constraint) => clusterQueries().toQuery(constraint, invalidParameter));
   return {
     placementRules: {
-      distinctInstance: (constraints ?? []).length > 0,
+      distinctInstance: distinct.length > 0,
+      ...(memberOf.length === 0 ? {} : { memberOf }),
       strategies: (strategies ?? []).map(({ type, field }) => ({ type: type ?? "random", field })),
     },
   };
@@ -47,7 +48,33 @@ export function presentPlacement(
   placement: PlacementSpec | undefined,
 ): Pick<ecs.Service, "placementConstraints" | "placementStrategy"> {
   return {
-    placementConstraints: placement?.distinctInstance === true ? [{ type: "distinctInstance" }] : [],
+    placementConstraints: [
+      ...(placement?.distinctInstance === true ? [{ type: "distinctInstance" as const }] : []),
+      ...presentQueries(placement?.memberOf),
+    ],
     placementStrategy: (placement?.strategies ?? []).map((strategy) => ({ ...strategy })),
   };
+}
+
+export function presentQueries(
+  queries: readonly string[] = [],
+): { readonly type: "memberOf"; readonly expression: string }[] {
+  return queries.map((expression) => ({ type: "memberOf", expression }));
+}
+
+type ClusterQueries = typeof import("./member-of.ts");
+
+let loaded: ClusterQueries | undefined;
+
+/**
+ * Loads the language of queries in placement constraints, for the operations that may read them: the first answer does
+ * not wait for it.
+ */
+export async function loadClusterQueries(): Promise<void> {
+  loaded ??= await import("./member-of.ts");
+}
+
+/** The query language, once it is loaded. */
+export function clusterQueries(): ClusterQueries {
+  return present(loaded, "The operation has loaded the query language.");
 }

@@ -18,7 +18,7 @@ import { strategyOf } from "./capacity-strategy.ts";
 import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
-import { toPlacement } from "./placement.ts";
+import { loadClusterQueries, toPlacement } from "./placement.ts";
 import { presentTask } from "./present-task.ts";
 import { checkPropagation, toAwsvpc, toOverrides, toPlatformVersion } from "./task-input.ts";
 
@@ -28,11 +28,12 @@ const RUN_COUNT_MAX = 10;
  * Starts tasks. Source: API_RunTask. Errors: ClusterNotFoundException, ClientException, InvalidParameterException,
  * ConflictException, PlatformUnknownException.
  */
-export function runTask(
+export async function runTask(
   deps: ApiDeps,
   input: ecs.RunTaskRequest,
   context: RequestContext,
-): ecs.RunTaskResponse {
+): Promise<ecs.RunTaskResponse> {
+  await loadClusterQueries();
   const { store, clock } = deps;
   refuseMembers(input, ["volumeConfigurations", "referenceId"], "InvalidParameterException");
   checkLaunchType(input.launchType, deps);
@@ -49,8 +50,7 @@ export function runTask(
     if (known !== undefined) return { tasks: known, failures: [] };
     if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
     const options = taskOptions(tx, { cluster, definition, input, context });
-    const { overrides } = options;
-    const { fitting, failures } = admitTasks(tx, { cluster, definition, overrides, count }, deps);
+    const { fitting, failures } = admitTasks(tx, { ...options, count }, deps);
     const strategy = strategyOf(tx, cluster, input);
     const providers: (CapacityProvider | undefined)[] = [];
     const started = Array.from({ length: fitting }, () => {
@@ -81,6 +81,7 @@ function taskOptions(
 ): Omit<Parameters<typeof newTask>[1], "now" | "capacityProvider"> {
   const { cluster, definition, input, context } = asked;
   const launchType: TaskRecord["launchType"] = input.launchType === "EC2" ? "EC2" : "FARGATE";
+  const rules = toPlacement(input, launchType).placementRules;
   return {
     cluster,
     definition,
@@ -91,7 +92,8 @@ function taskOptions(
     serviceArn: undefined,
     deploymentId: undefined,
     launchType,
-    distinctInstance: toPlacement(input, launchType).placementRules?.distinctInstance ?? false,
+    distinctInstance: rules?.distinctInstance ?? false,
+    memberOf: rules?.memberOf,
     platformVersion: toPlatformVersion(input.platformVersion),
     enableExecuteCommand: input.enableExecuteCommand ?? false,
     tags: {

@@ -21,7 +21,7 @@ import { presentStrategy, strategyOf } from "./capacity-strategy.ts";
 import { checkDaemon, checkNewDaemon, DAEMON_DEFAULTS } from "./daemon-services.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
-import { toPlacement } from "./placement.ts";
+import { loadClusterQueries, toPlacement } from "./placement.ts";
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { checkLoadBalancersOf, toLoadBalancers, toServiceRegistries } from "./service-load-balancers.ts";
@@ -50,11 +50,12 @@ export function serviceOperations(deps: ApiDeps) {
 }
 
 /** Errors: InvalidParameterException, ClusterNotFoundException, ClientException. */
-function createService(
+async function createService(
   { store, ids, clock, allowHostAccess }: ApiDeps,
   input: ecs.CreateServiceRequest,
   context: RequestContext,
-): ecs.CreateServiceResponse {
+): Promise<ecs.CreateServiceResponse> {
+  await loadClusterQueries();
   refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
   checkLaunchType(input.launchType, { allowHostAccess });
   // Every service here has the network mode awsvpc, which needs the service-linked role. Source:
@@ -198,11 +199,12 @@ function newService(
 }
 
 /** Errors: ServiceNotFoundException, ServiceNotActiveException, InvalidParameterException, ClientException. */
-function updateService(
+async function updateService(
   { store, ids, clock }: ApiDeps,
   input: ecs.UpdateServiceRequest,
   context: RequestContext,
-): ecs.UpdateServiceResponse {
+): Promise<ecs.UpdateServiceResponse> {
+  await loadClusterQueries();
   refuseMembers(input, [...UNSUPPORTED, "deploymentController"], "InvalidParameterException");
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);

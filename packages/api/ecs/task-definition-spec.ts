@@ -10,11 +10,14 @@ import { checkHostAccess } from "./host-access.ts";
 import { refused } from "./registration-refusal.ts";
 import { parseCpu, parseMemory } from "./task-sizes.ts";
 import { toVolumeSpec } from "./volume-spec.ts";
+import { clusterQueries } from "./placement.ts";
 
 type Spec = TaskDefinitionRecord["spec"];
 
 const ECR_IMAGE = /(^|\/)\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//;
 const CONTAINERS_MAX = 10;
+/** Source: API_RegisterTaskDefinition, placementConstraints. */
+const CONSTRAINTS_MAX = 10;
 
 /**
  * A registration as a spec with every default filled in.
@@ -31,13 +34,7 @@ export function toTaskDefinitionSpec(
     );
   refuseMembers(
     input,
-    [
-      "placementConstraints",
-      "ipcMode",
-      "proxyConfiguration",
-      "inferenceAccelerators",
-      "enableFaultInjection",
-    ],
+    ["ipcMode", "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection"],
     "ClientException",
   );
   const compatibilities = (input.requiresCompatibilities ?? []).map(toCompatibility);
@@ -70,6 +67,23 @@ export function toTaskDefinitionSpec(
       operatingSystemFamily: input.runtimePlatform.operatingSystemFamily,
     },
     ephemeralStorageGiB: input.ephemeralStorage?.sizeInGiB,
+    ...toQueries(input.placementConstraints ?? [], isFargate),
+  };
+}
+
+/** Source: API_RegisterTaskDefinition, placementConstraints: memberOf alone, and none for Fargate. */
+function toQueries(
+  constraints: readonly ecs.TaskDefinitionPlacementConstraint[],
+  isFargate: boolean,
+): Pick<Spec, "memberOf"> {
+  if (constraints.length === 0) return {};
+  if (isFargate) throw refused("Placement constraints are not supported with FARGATE launch type.");
+  if (constraints.length > CONSTRAINTS_MAX)
+    throw refused(`Too many placement constraints: at most ${CONSTRAINTS_MAX} are allowed.`);
+  return {
+    memberOf: constraints.map(({ type, expression }) =>
+      clusterQueries().toQuery({ type, expression }, refused),
+    ),
   };
 }
 

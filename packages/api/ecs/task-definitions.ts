@@ -8,6 +8,7 @@ import { presentLowerTags, toTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
+import { presentQueries, loadClusterQueries } from "./placement.ts";
 
 /** Task definitions. Source: API_RegisterTaskDefinition and following. */
 export function taskDefinitionOperations(deps: ApiDeps) {
@@ -21,11 +22,12 @@ export function taskDefinitionOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof ecs>;
 }
 
-function registerTaskDefinition(
+async function registerTaskDefinition(
   deps: ApiDeps,
   input: ecs.RegisterTaskDefinitionRequest,
   context: RequestContext,
-): ecs.RegisterTaskDefinitionResponse {
+): Promise<ecs.RegisterTaskDefinitionResponse> {
+  await loadClusterQueries();
   const { store, clock } = deps;
   const spec = toTaskDefinitionSpec(input, deps);
   for (const role of [spec.taskRoleArn, spec.executionRoleArn])
@@ -229,7 +231,7 @@ export function presentTaskDefinition(record: TaskDefinitionRecord): ecs.TaskDef
     status: record.status,
     containerDefinitions: [...record.presented.containerDefinitions],
     volumes: [...record.presented.volumes],
-    placementConstraints: [],
+    placementConstraints: presentQueries(spec.memberOf),
     networkMode: spec.networkMode,
     pidMode: spec.pidMode,
     requiresCompatibilities: [...spec.requiresCompatibilities],

@@ -24,7 +24,8 @@ import { recordInterface, recordPod, recordRemoved } from "./record-pod.ts";
 
 export interface NodeGatewayDeps extends ControllerDeps {
   readonly assignments: AssignmentDeps;
-  readonly settings: NodeSettings;
+  /** The settings of a node, read at each of its hellos. */
+  readonly settings: (nodeId: string) => NodeSettings;
   /** Stores log lines that a node ships; returns the cursor up to which they are stored. */
   readonly takeLogs: (
     message: Extract<ToControlPlane, { type: "logs" }>,
@@ -151,6 +152,11 @@ export class NodeGateway {
     for (const session of this.#admitted()) session.say(this.#clockMessage());
   }
 
+  /** Sends every node its settings, which have changed. */
+  tellSettings(): void {
+    for (const session of this.#admitted()) this.#sync(session);
+  }
+
   #clockMessage(): ToAgent {
     return { type: "clock", segments: clockSegments(this.#deps.store) };
   }
@@ -262,7 +268,8 @@ export class NodeGateway {
   }
 
   #sync(session: Session): void {
-    const { store, settings, log } = this.#deps;
+    const { store, log } = this.#deps;
+    const settings = this.#deps.settings(session.nodeId);
     const { assignments, broken } = assignmentsFor(store, this.#deps.assignments, session.nodeId);
     for (const each of broken) log.error("An assignment cannot be made", { ...each });
     for (const assignment of assignments) session.sent.set(assignment.key, JSON.stringify(assignment));

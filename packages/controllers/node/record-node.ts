@@ -12,7 +12,7 @@ export function recordContact(
   const now = realTimeOf(clock).clock.now();
   store.transact((tx) => {
     const before = tx.get("node", hello.nodeId);
-    const { zone: _zone, labels: _labels, ...kept } = before ?? {};
+    const { zone: _zone, labels: _labels, architecture: _architecture, ...kept } = before ?? {};
     const next: NodeRecord = {
       ...kept,
       id: hello.nodeId,
@@ -21,6 +21,7 @@ export function recordContact(
       memoryMiB: hello.memoryMiB,
       ...(hello.zone === undefined ? {} : { zone: hello.zone }),
       ...(hello.labels === undefined ? {} : { labels: hello.labels }),
+      ...(hello.architecture === undefined ? {} : { architecture: hello.architecture }),
       state: "CONNECTED",
       lastContactAt: before?.state === "CONNECTED" ? (before.lastContactAt ?? now) : now,
       registeredAt: before?.registeredAt ?? now,

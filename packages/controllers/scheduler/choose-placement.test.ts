@@ -23,6 +23,7 @@ const candidate = (given: Partial<Candidate> = {}): Candidate => ({
   warm: [],
   zonePeers: 0,
   nodePeers: 0,
+  isMember: true,
   ...given,
 });
 const request = (given: Partial<PlacementRequest> = {}): PlacementRequest => ({
@@ -63,6 +64,7 @@ describe("filters", () => {
       { distinctInstance: true },
       "ATTRIBUTE",
     ],
+    ["a node that does not satisfy memberOf", { isMember: false }, {}, "ATTRIBUTE"],
     ["a full subnet", { freeAddresses: 0 }, {}, "RESOURCE:ENI"],
     ["a subnet of another zone", { node: node("n1", { zone: "b" }) }, {}, "LOCATION for good"],
     ["a node without the file system", {}, { fileSystemNodes: ["n2"] }, "ATTRIBUTE for good"],

@@ -14,6 +14,7 @@ export const FILTERS: readonly Filter[] = [
   isInZone,
   holdsFileSystems,
   isDistinct,
+  isMember,
   hasResources,
   hasAddress,
 ];
@@ -61,6 +62,17 @@ function isDistinct({ distinctInstance }: PlacementRequest, candidate: Candidate
     detail:
       `The node ${candidate.node.hostname} runs a task of the group, and the placement constraint ` +
       "distinctInstance allows one.",
+    isPermanent: false,
+  };
+}
+
+/** Whether the node satisfies the queries of the placement constraints memberOf. */
+function isMember(_request: PlacementRequest, candidate: Candidate): Refusal | undefined {
+  if (candidate.isMember) return undefined;
+  return {
+    nodeId: candidate.node.id,
+    reason: "ATTRIBUTE",
+    detail: `The node ${candidate.node.hostname} does not satisfy the placement constraint memberOf.`,
     isPermanent: false,
   };
 }

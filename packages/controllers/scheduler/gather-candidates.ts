@@ -8,6 +8,7 @@ import {
   type Reader,
   type TaskRecord,
 } from "@gantry/state";
+import { nodeFilter, queriesOf } from "./node-queries.ts";
 import type { Candidate, PlacementRequest } from "./placement-candidate.ts";
 
 /** The requirements of a task on its place, read from the records. */
@@ -37,6 +38,7 @@ export function candidatesOf(
   nodes: readonly NodeRecord[],
 ): readonly Candidate[] {
   const peers = countPeers(reader, task);
+  const isMember = nodeFilter(reader, queriesOf(reader, task), task.clusterArn);
   const facts = nodes.map((node) => ({
     node,
     reserved: reservedOn(reader, node.id),
@@ -53,6 +55,7 @@ export function candidatesOf(
       freeAddresses,
       warm: ready.filter((eni) => eni.nodeId === fact.node.id),
       zonePeers: peers.zones.get(subnet.availabilityZone) ?? 0,
+      isMember: isMember(fact.node, subnet),
     }));
   });
 }

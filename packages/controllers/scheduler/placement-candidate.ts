@@ -22,6 +22,8 @@ export interface Candidate {
   /** Tasks of the same group that are in the subnet's zone already, and on the node. */
   readonly zonePeers: number;
   readonly nodePeers: number;
+  /** Whether it satisfies the queries of the task's placement constraints. */
+  readonly isMember: boolean;
 }
 
 /** Why a candidate was refused. */

@@ -17,6 +17,7 @@ import type { Permissions } from "../task/execution-role.ts";
 import { choosePlacement } from "./choose-placement.ts";
 import { checkMounts, type MountDecision } from "./file-system-problem.ts";
 import { candidatesOf, placementRequestOf } from "./gather-candidates.ts";
+import { queriesOf } from "./node-queries.ts";
 import type { Candidate, Refusal } from "./placement-candidate.ts";
 import { prepareLogs } from "./prepare-logs.ts";
 import {
@@ -64,11 +65,17 @@ const NO_NODE_RETRY_MS = 1_000;
 export function schedulerController(deps: SchedulerDeps): Reconciler {
   const { store, log } = deps;
   const waiting = () => store.keysBy("task", "unplaced", "waiting");
-  /** The task itself, or the tasks that wait for its resources. */
+  /**
+   * The task itself, or the tasks that wait for its resources, or for a node with tasks of its group.
+   */
   const touchedBy = (key: string): readonly string[] => {
     const task = store.get("task", key);
     if (task === undefined || task.lastStatus === "STOPPED") return inOrder(waiting());
-    return isUnplaced(task) ? [key] : [];
+    if (isUnplaced(task)) return [key];
+    return inOrder(waiting()).filter((each) => {
+      const other = store.get("task", each);
+      return other !== undefined && queriesOf(store, other).length > 0;
+    });
   };
   const inOrder = (keys: readonly string[]) =>
     keys.toSorted((a, b) => (store.get("task", a)?.createdAt ?? 0) - (store.get("task", b)?.createdAt ?? 0));

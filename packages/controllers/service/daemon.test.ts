@@ -4,6 +4,12 @@ import { describe, expect, it } from "vitest";
 /** A world of nodes with a service of the strategy DAEMON. */
 function daemonWorld(nodeCount: 2 | 3) {
   const world = newWorld({ nodeCount, checked: false });
+  startDaemon(world);
+  const places = () => world.runningTasks().map((task) => task.placement?.nodeId ?? "");
+  return { ...world, places };
+}
+
+function startDaemon(world: ReturnType<typeof newWorld>, memberOf: readonly string[] = []): void {
   world.createService({ desiredCount: 1 });
   world.store.transact((tx) => {
     for (const service of tx.list("service"))
@@ -12,11 +18,10 @@ function daemonWorld(nodeCount: 2 | 3) {
         spec: {
           ...service.spec,
           ...{ schedulingStrategy: "DAEMON", desiredCount: 0, minimumHealthyPercent: 0, maximumPercent: 100 },
+          placementRules: { distinctInstance: false, strategies: [], memberOf },
         },
       });
   });
-  const places = () => world.runningTasks().map((task) => task.placement?.nodeId ?? "");
-  return { ...world, places };
 }
 
 // Before: the scheduling strategy DAEMON was refused.
@@ -35,6 +40,23 @@ describe("a daemon service", () => {
     expect(most).toBe(3);
     expect(new Set(world.places()).size).toBe(3);
     expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("better"))).toBe(true);
+    world.stop();
+  });
+
+  it("runs no task on a node that does not satisfy its placement constraints", async () => {
+    const world = newWorld({ nodeCount: 3, checked: false });
+    await world.clock.advance(1_000);
+    const [out = ""] = world.nodes.map(({ id }) => id);
+    world.store.transact((tx) => {
+      const node = tx.get("node", out);
+      if (node !== undefined) tx.put("node", out, { ...node, labels: { spare: "yes" } });
+    });
+    startDaemon(world, ["attribute:spare not_exists"]);
+    await world.clock.advance(20_000);
+    expect(world.store.list("service")[0]?.spec.desiredCount).toBe(2);
+    const places = world.runningTasks().map((task) => task.placement?.nodeId);
+    expect(places).toHaveLength(2);
+    expect(places).not.toContain(out);
     world.stop();
   });
 

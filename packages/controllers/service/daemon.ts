@@ -9,6 +9,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { AWAY_MAX_MS } from "../scheduler/filters.ts";
+import { nodeFilter, queriesOf } from "../scheduler/node-queries.ts";
 import { isActive } from "./fleet.ts";
 import type { ServiceAction, ServiceTask, ServiceView } from "./service-action.ts";
 
@@ -22,21 +23,30 @@ export function followNodes(tx: Transaction, service: ServiceRecord, now: number
 }
 
 /**
- * The nodes that are to run a task: those with an agent in a zone of the service's subnets. A node whose agent is
- * away for long gets no new task, but keeps the one that it runs, as a container instance does.
+ * The nodes that are to run a task: those with an agent in a zone of the service's subnets that satisfy its placement
+ * constraints. A node whose agent is away for long gets no new task, but keeps the one that it runs, as a container
+ * instance does; so does a node that satisfies the constraints no more.
  */
 export function daemonNodes(reader: Reader, service: ServiceRecord, now: number): ReadonlySet<string> {
-  const subnets = primaryOf(reader, service.arn)?.network.subnets ?? [];
-  const zones = new Set(subnets.map((id) => reader.get("subnet", id)?.availabilityZone));
+  const primary = primaryOf(reader, service.arn);
+  const subnets = (primary?.network.subnets ?? []).flatMap((id) => reader.get("subnet", id) ?? []);
+  const zones = new Set(subnets.map(({ availabilityZone }) => availabilityZone));
+  const { memberOf } = service.spec.placementRules ?? {};
+  const queries = primary === undefined ? [] : queriesOf(reader, { ...primary, memberOf });
+  const isMember = nodeFilter(reader, queries, service.clusterArn);
   const running = new Set(
     reader
       .listBy("task", "service", service.arn)
       .filter(isWanted)
       .map(({ placement }) => placement?.nodeId),
   );
-  const fits = ({ id, zone, state, lastContactAt = 0 }: NodeRecord): boolean =>
-    (zone === undefined || zones.has(zone)) &&
-    (state !== "DISCONNECTED" || elapsedSince(lastContactAt, now) < AWAY_MAX_MS || running.has(id));
+  const fits = (node: NodeRecord): boolean => {
+    const { id, zone, state, lastContactAt = 0 } = node;
+    const hasAgent = state !== "DISCONNECTED" || elapsedSince(lastContactAt, now) < AWAY_MAX_MS;
+    const isFit = queries.length === 0 || subnets.some((subnet) => isMember(node, subnet));
+    const isPlace = running.has(id) || (hasAgent && isFit);
+    return (zone === undefined || zones.has(zone)) && isPlace;
+  };
   return new Set(
     reader
       .list("node")

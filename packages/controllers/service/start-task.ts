@@ -42,6 +42,7 @@ export function startTask(
     distinctInstance:
       service.spec.schedulingStrategy === "DAEMON" ||
       (service.spec.placementRules?.distinctInstance ?? false),
+    memberOf: service.spec.placementRules?.memberOf,
     platformVersion: set.platformVersion,
     enableExecuteCommand,
     tags: { ...propagated, ...managed },

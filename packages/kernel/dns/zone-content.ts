@@ -2,6 +2,8 @@
 export interface DnsZone {
   readonly id: string;
   readonly name: string;
+  /** The account that the zone belongs to; undefined in assignments of older versions. */
+  readonly account?: string | undefined;
   readonly isPrivate: boolean;
   /** The VPCs that a private zone is answered in. */
   readonly vpcIds: readonly string[];

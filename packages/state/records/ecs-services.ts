@@ -60,6 +60,8 @@ export interface ServiceRecord extends Placed {
  */
 export interface PlacementSpec {
   readonly distinctInstance: boolean;
+  /** Queries of the cluster query language that a node has to satisfy; absent: none. */
+  readonly memberOf?: readonly string[];
   readonly strategies: readonly {
     readonly type: "random" | "spread" | "binpack";
     readonly field: string | undefined;

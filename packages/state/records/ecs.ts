@@ -181,6 +181,8 @@ export interface TaskDefinitionRecord extends Placed {
       | { readonly cpuArchitecture: string | undefined; readonly operatingSystemFamily: string | undefined }
       | undefined;
     readonly ephemeralStorageGiB: number | undefined;
+    /** Queries of placement constraints that the node of a task has to satisfy; absent: none. */
+    readonly memberOf?: readonly string[];
   };
   /**
    * The container definitions and volumes as the caller gave them, with defaults filled in as AWS returns
@@ -332,6 +334,8 @@ export interface TaskRecord extends Placed {
   readonly capacityProvider?: CapacityProvider | undefined;
   /** Whether no node may run another task of its group; absent: it may. */
   readonly distinctInstance?: boolean;
+  /** Queries that its node has to satisfy besides those of its definition; absent: none. */
+  readonly memberOf?: readonly string[];
   readonly platformVersion: string;
   readonly network: AwsvpcConfiguration;
   readonly overrides: {

@@ -7,6 +7,8 @@ export interface NodeRecord {
   /** The availability zone it serves; undefined: all of them. */
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** The name that ECS has for its processor's architecture; absent in older records. */
+  readonly architecture?: "x86_64" | "arm64";
   /** Whether its agent has a session. Absent in older records until the gateway has started. */
   readonly state?: "CONNECTED" | "DISCONNECTED";
   /** When the current session began, or when the last one ended. Milliseconds since the epoch. */

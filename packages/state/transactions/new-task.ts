@@ -16,6 +16,7 @@ export function newTask(
     launchType: TaskRecord["launchType"];
     capacityProvider?: TaskRecord["capacityProvider"];
     distinctInstance?: boolean;
+    memberOf?: TaskRecord["memberOf"];
     platformVersion: string;
     enableExecuteCommand: boolean;
     tags: TaskRecord["tags"];
@@ -37,6 +38,7 @@ export function newTask(
     launchType: options.launchType,
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.distinctInstance === true ? { distinctInstance: true } : {}),
+    ...((options.memberOf ?? []).length === 0 ? {} : { memberOf: options.memberOf }),
     platformVersion: options.platformVersion,
     network: options.network,
     overrides: options.overrides,

@@ -92,6 +92,7 @@ export function zoneContent(reader: Reader, zone: HostedZoneRecord): DnsZone {
   return {
     id: zone.id,
     name: zone.name,
+    account: zone.account,
     isPrivate: zone.vpcs !== undefined,
     vpcIds: (zone.vpcs ?? []).map(({ id }) => id),
     order: zone.order,

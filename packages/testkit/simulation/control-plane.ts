@@ -126,7 +126,7 @@ function newGateway(deps: Pick<NodeGatewayDeps, "store" | "clock" | "ids" | "log
       postgresImage: "pg",
       machineImage: "machine",
     },
-    settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD },
+    settings: () => ({ tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD }),
     ...DROPS_REPORTS,
   });
 }

@@ -70,6 +70,7 @@ export function fakeHost(deps: {
     trust() {},
     usageOf: async () => undefined,
     serveZones: () => ({ close: () => {} }),
+    serveHost: () => ({ isBroken: false, close: () => {} }),
     serve: () => ({ close() {} }),
     proxy() {
       let inEffect: BalancersAssignment | undefined;
