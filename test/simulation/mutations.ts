@@ -25,7 +25,7 @@ import { writeSync } from "node:fs";
 import { runCodeDeploySchedule, runSchedule } from "@gantry/testkit";
 process.on("uncaughtException", (thrown) => { console.log(JSON.stringify({ seed: 0, problem: "the process crashes: " + thrown.message })); process.exit(0); });
 for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
-  for (const options of [{}, { staged: true }, { nodeCount: 3 }]) {
+  for (const options of [{}, { staged: true }, { staged: true, pairs: 2 }, { nodeCount: 3 }]) {
     writeSync(1, JSON.stringify({ seed, at: Date.now() }) + "\\n");
     const { problems } = await runSchedule(seed, options);
     if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }

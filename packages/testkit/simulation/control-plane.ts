@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   codeDeployController,
   codeDeployHookController,
+  codeDeployTriggerController,
   drainingController,
   hookController,
   NodeGateway,
@@ -20,7 +21,7 @@ import type { MemoryStore, Overcommit } from "@gantry/state";
 import type { Dice } from "./dice.ts";
 import { Life, mortalClock, mortalStore } from "./life.ts";
 import { fateOf, survive, type CrashPoint, type SimulatedNode } from "./node.ts";
-import { ACCOUNT_OF_WORLD } from "./records.ts";
+import { ACCOUNT_OF_WORLD } from "./place.ts";
 
 const VAULT = newVault(Buffer.alloc(32, 3));
 const AWAY_MAX_MS = 3_000;
@@ -51,6 +52,8 @@ interface ControlPlaneDeps {
   readonly permissions: { deniedBecause: () => string | undefined };
   /** The answer of deployment hook functions. */
   readonly hooks: { answer: (payload: object) => unknown };
+  /** Takes the messages of CodeDeploy's triggers. Errors: why a message is refused. */
+  readonly topics: { publish: (message: string) => void };
   /** Called with the duration of each reconcile. */
   readonly onReconcile: ((ms: number) => void) | undefined;
 }
@@ -129,10 +132,15 @@ function reconcilersOf(
     findImage,
     overcommit,
     hooks,
+    topics,
     permissions,
-  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "permissions">,
+  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "topics" | "permissions">,
 ): readonly Reconciler[] {
   const callHook = async (_: string, payload: object) => hooks.answer(payload);
+  const callApi = async ({ input }: { input: Record<string, unknown> }) => {
+    topics.publish(String(input["Message"]));
+    return {};
+  };
   return [
     schedulerController({
       ...deps,
@@ -150,6 +158,7 @@ function reconcilersOf(
     hookController({ ...deps, permissions, callHook }),
     codeDeployController({ ...deps, permissions }),
     codeDeployHookController({ ...deps, permissions, callHook }),
+    codeDeployTriggerController({ ...deps, callApi }),
     targetController(deps),
     discoveryController(deps),
     drainingController(deps),
