@@ -1,28 +1,22 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RequestCertificateCommand } from "@aws-sdk/client-acm";
-import { AuthorizeSecurityGroupIngressCommand } from "@aws-sdk/client-ec2";
-import { ListTasksCommand, RegisterTaskDefinitionCommand, StopTaskCommand } from "@aws-sdk/client-ecs";
 import {
   CreateListenerCommand,
   CreateRuleCommand,
-  CreateTargetGroupCommand,
-  DeleteListenerCommand,
   DeleteRuleCommand,
-  DeleteTargetGroupCommand,
   DescribeListenersCommand,
   DescribeTargetGroupsCommand,
-  DescribeTargetHealthCommand,
   ModifyLoadBalancerAttributesCommand,
-  RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateBucketCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
 import { fetchPlatformStatus } from "@gantry/cli/platform-status";
 import { run } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";
 import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
+import { prepareTargets } from "./many-targets.ts";
 import type { Answer, Bench, Question } from "./question.ts";
-import { runTask, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
 
 /** Many short rounds: what disturbs the machine for some seconds then disturbs few of them. */
 const ROUNDS = 7;
@@ -31,10 +25,6 @@ const CONNECTIONS = 32;
 const PLAIN_PORT = 14_999;
 const PLAIN_CERTIFICATE = "/tmp/plain.pem";
 const RULES = 99;
-const TARGETS = 100;
-const TARGETS_PORT = 8_001;
-/** The port of the listener before the many targets. */
-const TARGETS_LISTENER = 8_000;
 const RATIO_LEAST = 0.95;
 
 /**
@@ -63,7 +53,9 @@ export const loadBalancer: Question = {
       plain: plainConfiguration([`${address}:80`], vpcId, RULES),
     });
     for (const RuleArn of rules) await bench.clients.elb.send(new DeleteRuleCommand({ RuleArn }));
-    const many = await serveTargets(bench);
+    const many = await prepareTargets(bench);
+    await many.register();
+    await many.untilHealthy();
     const servers = many.ports.map((port) => `${many.address}:${port}`);
     const withTargets = await compare(bench, "load-balancer-targets", {
       url: many.url,
@@ -228,86 +220,6 @@ async function addRules(bench: Bench): Promise<readonly string[]> {
   }
   await sleep(bench.clock, 2_000);
   return arns;
-}
-
-/** A task that listens on a hundred ports: each is a target of a group behind a listener of its own. */
-async function serveTargets(bench: Bench) {
-  const { ec2, ecs, elb } = bench.clients;
-  const { subnets, securityGroup, vpcId } = await serve(bench);
-  const ports = Array.from({ length: TARGETS }, (_, index) => TARGETS_PORT + index);
-  const last = TARGETS_PORT + TARGETS - 1;
-  const permission = { IpProtocol: "tcp", FromPort: TARGETS_LISTENER, ToPort: last };
-  await ec2.send(
-    new AuthorizeSecurityGroupIngressCommand({
-      GroupId: securityGroup,
-      IpPermissions: [{ ...permission, IpRanges: [{ CidrIp: "0.0.0.0/0" }] }],
-    }),
-  );
-  await ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family: "many-ports",
-      networkMode: "awsvpc",
-      requiresCompatibilities: ["FARGATE"],
-      cpu: "2048",
-      memory: "4096",
-      containerDefinitions: [{ name: "web", image: "nginx", command: listenOnMany(ports) }],
-    }),
-  );
-  const address = await runTask(bench, { taskDefinition: "many-ports", subnets, securityGroup });
-  const { TargetGroups = [] } = await elb.send(
-    new CreateTargetGroupCommand({
-      Name: "bench-many",
-      TargetType: "ip",
-      Protocol: "HTTP",
-      Port: TARGETS_PORT,
-      VpcId: vpcId,
-    }),
-  );
-  const TargetGroupArn = TargetGroups[0]?.TargetGroupArn;
-  const { Listeners = [] } = await elb.send(
-    new CreateListenerCommand({
-      LoadBalancerArn: await balancerArn(bench),
-      Protocol: "HTTP",
-      Port: TARGETS_LISTENER,
-      DefaultActions: [{ Type: "forward", TargetGroupArn }],
-    }),
-  );
-  const Targets = ports.map((Port) => ({ Id: address, Port }));
-  await elb.send(new RegisterTargetsCommand({ TargetGroupArn, Targets }));
-  for (;;) {
-    const { TargetHealthDescriptions = [] } = await elb.send(
-      new DescribeTargetHealthCommand({ TargetGroupArn }),
-    );
-    if (TargetHealthDescriptions.every(({ TargetHealth }) => TargetHealth?.State === "healthy")) break;
-    await sleep(bench.clock, 200);
-  }
-  const { loadBalancers } = await fetchPlatformStatus(bench.settings);
-  const listener = loadBalancers
-    .flatMap(({ listeners }) => listeners)
-    .find(({ port }) => port === TARGETS_LISTENER);
-  return {
-    address,
-    ports,
-    url: listener?.url ?? "",
-    async end(): Promise<void> {
-      await elb.send(new DeleteListenerCommand({ ListenerArn: Listeners[0]?.ListenerArn }));
-      await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
-      const { taskArns = [] } = await ecs.send(
-        new ListTasksCommand({ cluster: "bench", family: "many-ports" }),
-      );
-      for (const task of taskArns) await ecs.send(new StopTaskCommand({ cluster: "bench", task }));
-    },
-  };
-}
-
-/** The command of a container of nginx that listens on these ports, with the settings of the image. */
-function listenOnMany(ports: readonly number[]): string[] {
-  const listens = ports.map((port) => `listen ${port};`).join(" ");
-  const configuration =
-    "user www-data; worker_processes auto; pid /run/nginx.pid; events { worker_connections 1024; } " +
-    `http { access_log /dev/stdout; keepalive_timeout 65; server { ${listens} root /usr/share/nginx/html; } }`;
-  const start = `echo '${configuration}' > /tmp/many.conf; exec nginx -c /tmp/many.conf -g 'daemon off;'`;
-  return ["/bin/sh", "-c", start];
 }
 
 function plainConfiguration(

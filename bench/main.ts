@@ -27,6 +27,7 @@ import { registry } from "./registry.ts";
 import { runTask } from "./run-task.ts";
 import { sqs } from "./sqs.ts";
 import { start } from "./start.ts";
+import { targetsServing } from "./targets-serving.ts";
 import { taskSecrets } from "./task-secrets.ts";
 import { trafficShift } from "./traffic-shift.ts";
 import { threeNodes } from "./three-nodes.ts";
@@ -56,6 +57,7 @@ const QUESTIONS: readonly Question[] = [
   terraform,
   terraformStack,
   trafficShift,
+  targetsServing,
   alarmRollback,
 ];
 const REGION = "eu-south-1";

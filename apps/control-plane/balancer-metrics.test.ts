@@ -116,6 +116,13 @@ it("counts responses of the load balancer and of targets separately", () => {
   });
 });
 
+it("counts connections by load balancer, as the proxy's counters have them", () => {
+  const connections = { opened: 5, active: 3, bytes: 900 };
+  const { sums } = metricsOf(sample({ targetGroup: undefined, target: undefined, connections }));
+  expect(sums).toMatchObject({ NewConnectionCount: 5, ActiveConnectionCount: 3 });
+  expect(Object.keys(sums).filter((name) => /Connection.* /.test(name))).toEqual([]);
+});
+
 it("has a sample of the response time for each request, in seconds", () => {
   const { points } = metricsOf(
     sample({ latencies: [5, 2, 20, 1] }),

@@ -14,6 +14,7 @@ import {
   codeDeployController,
   codeDeployHookController,
   databaseCertificateController,
+  codeDeployTriggerController,
   deploymentReportController,
   discoveryController,
   healthCheckController,
@@ -129,8 +130,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),
     hookController({ ...deps, permissions, callHook }),
-    codeDeployController({ ...deps, permissions }),
-    codeDeployHookController({ ...deps, permissions, callHook }),
+    ...codeDeployReconcilers(instance, api),
     targetController(deps),
     discoveryController(deps),
     deploymentReportController({ ...deps, metrics }),
@@ -160,6 +160,17 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     healthChecks(instance),
     ...eventControllers({ ...deps, dispatcher, logs: instance.logs }),
     ...logReconcilers(instance),
+  ];
+}
+
+/** The loops of CodeDeploy: its deployments, the functions that they call, and the topics that they tell. */
+function codeDeployReconcilers(instance: Instance, { policy, dispatcher }: Api): readonly Reconciler[] {
+  const { store, clock, ids, log, folder } = instance;
+  const deps = { store, clock, ids, log, permissions: policy };
+  return [
+    codeDeployController(deps),
+    codeDeployHookController({ ...deps, callHook: hookCaller({ ...deps, folder }) }),
+    codeDeployTriggerController({ ...deps, callApi: (call) => dispatcher.call(call) }),
   ];
 }
 

@@ -13,6 +13,7 @@ export * from "./auto-scaling-groups/auto-scaling-group-controller.ts";
 export * from "./deployment-report/deployment-report-controller.ts";
 export * from "./code-deploy/code-deploy-controller.ts";
 export * from "./code-deploy/code-deploy-hook-controller.ts";
+export * from "./code-deploy/code-deploy-trigger-controller.ts";
 export * from "./events/delivery-controller.ts";
 export * from "./events/schedule-controller.ts";
 export * from "./service-principal.ts";

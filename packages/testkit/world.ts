@@ -108,6 +108,11 @@ function startWorld(options: WorldOptions) {
   const permissions = { deniedBecause: (): string | undefined => undefined };
   /** The answer of deployment hook functions. */
   const hooks = { answer: (_payload: object): unknown => ({ hookStatus: "SUCCEEDED" }) };
+  /** The messages of CodeDeploy's triggers. A test may refuse one. */
+  const topics = {
+    messages: [] as string[],
+    publish: (message: string) => void topics.messages.push(message),
+  };
   const link = { faults: FAIR };
   store.transact(putGround);
   const nodes = NODE_IDS.slice(0, nodeCount).map(
@@ -129,7 +134,7 @@ function startWorld(options: WorldOptions) {
   }
 
   const controlPlane = new SimulatedControlPlane({
-    ...{ store, clock, ids, log, dice, nodes, overcommit, hooks, permissions },
+    ...{ store, clock, ids, log, dice, nodes, overcommit, hooks, topics, permissions },
     findImage: options.findImage ?? (() => ({ type: "foreign" })),
     ...{ onReconcile: options.onReconcile, callsOf: options.callsOf },
   });
@@ -143,7 +148,7 @@ function startWorld(options: WorldOptions) {
   controlPlane.start();
   for (const node of nodes) node.start();
   connect();
-  return { clock, store, ids, dice, bugs, hooks, permissions, link, nodes, invariants, controlPlane };
+  return { clock, store, ids, dice, bugs, hooks, topics, permissions, link, nodes, invariants, controlPlane };
 }
 
 export type World = ReturnType<typeof newWorld>;

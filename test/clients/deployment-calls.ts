@@ -5,10 +5,11 @@
  */
 export type Call = readonly [service: string, operation: string, parameters: object, code?: string];
 
-/** What the calls of all clients share: a role, a listener, and the names of two target groups. */
+/** What the calls of all clients share: a role, a listener, its target group, and the names of two target groups. */
 export interface Shared {
   readonly role: string;
   readonly listener: string;
+  readonly targetGroup: string;
   readonly groups: readonly string[];
 }
 
@@ -28,6 +29,7 @@ export function callsOf(name: string, shared: Shared): readonly Call[] {
     ...codeDeployCalls(name, shared),
     ...scalingCalls(name),
     ...metricCalls(name),
+    ...balancerCalls(shared),
     ...taskSetCalls(name),
     // The answers of clients are compared in the order of their calls: these come last.
     ...(name === OLD ? [] : [...serviceDeploymentCalls(name), ...scalingTagCalls(name)]),
@@ -191,7 +193,8 @@ function scalingCalls(name: string): readonly Call[] {
 
 function metricCalls(name: string): readonly Call[] {
   const metric = { Namespace: "Shop", MetricName: name };
-  const [start, end] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 60_000)];
+  // A client may have to be installed before it calls.
+  const [start, end] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 900_000)];
   const time = { StartTime: start.toISOString(), EndTime: end.toISOString() };
   const tagged = { ResourceARN: `arn:aws:cloudwatch:${ACCOUNT}:alarm:${name}` };
   const query = { Id: "q", MetricStat: { Metric: metric, Period: 3_600, Stat: "Sum" } };
@@ -229,6 +232,22 @@ function metricCalls(name: string): readonly Call[] {
     ["DeleteAlarms", { AlarmNames: [`both-${name}`] }],
   ];
   return calls.map(([operation, parameters]) => ["cloudwatch", operation, parameters] as const);
+}
+
+/** Weights are moved, and seen, by each client at the same listener. */
+function balancerCalls({ listener, targetGroup }: Shared): readonly Call[] {
+  const ForwardConfig = {
+    TargetGroups: [{ TargetGroupArn: targetGroup, Weight: 90 }],
+    TargetGroupStickinessConfig: { Enabled: true, DurationSeconds: 60 },
+  };
+  const calls: readonly (readonly [operation: string, parameters: object])[] = [
+    ["ModifyListener", { ListenerArn: listener, DefaultActions: [{ Type: "forward", ForwardConfig }] }],
+    ["DescribeListeners", { ListenerArns: [listener] }],
+    ["DescribeRules", { ListenerArn: listener }],
+    ["DescribeTargetHealth", { TargetGroupArn: targetGroup }],
+    ["DescribeTargetGroupAttributes", { TargetGroupArn: targetGroup }],
+  ];
+  return calls.map(([operation, parameters]) => ["elbv2", operation, parameters] as const);
 }
 
 function taskSetCalls(name: string): readonly Call[] {

@@ -5,6 +5,7 @@ import * as scaling from "@aws-sdk/client-application-auto-scaling";
 import * as cloudWatch from "@aws-sdk/client-cloudwatch";
 import * as codeDeploy from "@aws-sdk/client-codedeploy";
 import * as ecs from "@aws-sdk/client-ecs";
+import * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { createBalancer, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,7 +24,7 @@ const ENVIRONMENT = {
   AWS_DEFAULT_REGION: "eu-south-1",
   AWS_PAGER: "",
 };
-let shared: Shared = { role: "", listener: "", groups: [] };
+let shared: Shared = { role: "", listener: "", targetGroup: "", groups: [] };
 let networkConfiguration = {};
 
 beforeAll(async () => {
@@ -40,7 +41,10 @@ beforeAll(async () => {
     }),
   );
   await createBalancer(api.client(), "green");
-  shared = { role: Role?.Arn ?? "", listener: listenerArn, groups: ["web", "green"] };
+  shared = {
+    role: Role?.Arn ?? "",
+    ...{ listener: listenerArn, targetGroup: targetGroupArn, groups: ["web", "green"] },
+  };
   const services = new ecs.ECSClient(api.client());
   await services.send(new ecs.CreateClusterCommand({ clusterName: "shop" }));
   await services.send(
@@ -81,6 +85,7 @@ const SDK: Readonly<
   "application-autoscaling": { client: scaling.ApplicationAutoScalingClient, commands: scaling },
   cloudwatch: { client: cloudWatch.CloudWatchClient, commands: cloudWatch },
   ecs: { client: ecs.ECSClient, commands: ecs },
+  elbv2: { client: elb.ElasticLoadBalancingV2Client, commands: elb },
 };
 
 async function bySdk(calls: readonly Call[]): Promise<Answers> {

@@ -89,7 +89,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with a service of CodeDeploy", a
     await terraform.apply(given);
     expect(await terraform.plan(given)).toContain("No changes");
     resources = await terraform.resources();
-    expect(resources).toHaveLength(6);
+    expect(resources).toHaveLength(7);
   });
 
   it("updates in place", async () => {

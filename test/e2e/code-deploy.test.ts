@@ -24,7 +24,7 @@ import { CloudWatchClient, DescribeAlarmsCommand, PutMetricAlarmCommand } from "
 import type { DeploymentReport } from "@gantry/control-plane";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bringUpDemo, openDemo } from "./demo.ts";
-import { eventually, newInstance } from "./helpers.ts";
+import { eventually, flagsOf, newInstance } from "./helpers.ts";
 import { HOOK_FUNCTION, nameHookTask } from "./hook-task.ts";
 import { killsOf } from "./kills-of.ts";
 import {
@@ -199,11 +199,7 @@ it("deploys by the command line's own `aws ecs deploy` without a failed request"
     "codedeploy-application": NAME,
     "codedeploy-deployment-group": NAME,
   };
-  const output = await demo.aws(
-    "ecs",
-    "deploy",
-    ...Object.entries(options).flatMap(([option, value]) => [`--${option}`, value]),
-  );
+  const output = await demo.aws("ecs", "deploy", ...flagsOf(options));
   const deploymentId = /d-[0-9A-Z]{9}/.exec(output)?.[0] ?? "";
   expect(output).toContain(`Successfully deployed`);
   expect((await codeDeploy.send(new GetDeploymentCommand({ deploymentId }))).deploymentInfo?.status).toBe(
@@ -211,7 +207,7 @@ it("deploys by the command line's own `aws ecs deploy` without a failed request"
   );
   await demo.aws("deploy", "wait", "deployment-successful", "--deployment-id", deploymentId);
   const from = asking.answers.length;
-  await new Promise((done) => setTimeout(done, 1_000));
+  await pause(1_000);
   expect((await asking.stop()).perSecond).toBeGreaterThanOrEqual(PER_SECOND_MIN);
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
@@ -239,14 +235,21 @@ async function untilRolledBack(deploymentId: string): Promise<void> {
 }
 
 async function reportOf(deploymentId: string): Promise<DeploymentReport> {
-  // Our own output.
-  return JSON.parse(await instance.gantry("deployments", "show", deploymentId, "--json")) as DeploymentReport;
+  const shown = await instance.gantry("deployments", "show", deploymentId, "--json");
+  return JSON.parse(shown) as DeploymentReport; // Our own output.
 }
 
 it("gives a canary of five minutes its share in each interval, on a fast clock, without a failed request", async () => {
   await instance.gantry("clock", "speed", String(SPEED));
   const asking = startAsking(demo, HOST);
-  const deploymentId = await deploy(await registerVersion(demo, NAME, "v3"), CANARY);
+  const appSpecContent = { content: appSpecOf(await registerVersion(demo, NAME, "v3")) };
+  const options = {
+    ...{ "application-name": NAME, "deployment-group-name": NAME },
+    "deployment-config-name": CANARY,
+    revision: JSON.stringify({ revisionType: "AppSpecContent", appSpecContent }),
+  };
+  const created = await demo.aws("deploy", "create-deployment", ...flagsOf(options));
+  const { deploymentId } = JSON.parse(created) as { deploymentId: string }; // The command's output.
   await untilWeights(deploymentId, [0, 100]);
   await untilStatus(deploymentId, "Succeeded");
   const after = asking.answers.length;

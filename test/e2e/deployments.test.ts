@@ -26,7 +26,7 @@ const elb = new ElasticLoadBalancingV2Client(client());
 let setUp: Awaited<ReturnType<typeof createStagedService>> | undefined;
 
 beforeAll(async () => {
-  setUp = await createStagedService(demo, { name: SERVICE, host: HOST });
+  setUp = await createStagedService(demo, { name: SERVICE, host: HOST, pairs: 2 });
 });
 
 afterAll(() => setUp?.remove());
@@ -41,6 +41,12 @@ const update = (taskDefinition: string, deploymentConfiguration?: DeploymentConf
     }),
   );
 const newestDeployment = () => newestDeploymentOf(demo, SERVICE);
+/** The versions that answer at the second of the service's load balancers. */
+const askSecond = async () => {
+  const headers = { host: `second.${HOST}` };
+  const answers = Array.from({ length: 60 }, () => get(url, { path: "/", headers }));
+  return new Set((await Promise.all(answers)).map(({ body }) => body.trim()));
+};
 const untilEnded = (status: string) => untilDeploymentEnded(demo, SERVICE, status);
 
 it("moves from one version to the next without a failed request, also while the control plane is killed", async () => {
@@ -64,16 +70,22 @@ it("moves from one version to the next without a failed request, also while the 
   expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
   const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [...(setUp?.rules ?? [])] }));
+  expect(Rules).toHaveLength(4);
   for (const rule of Rules ?? [])
     expect(rule.Actions?.[0]?.ForwardConfig?.TargetGroups?.map(({ Weight }) => Weight).toSorted()).toEqual([
       0, 100,
     ]);
+  expect(await askSecond()).toEqual(new Set(["v2"]));
 });
 
 const productionAction = async () => {
   const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [setUp?.rules[0] ?? ""] }));
   return Rules?.[0]?.Actions?.[0]?.ForwardConfig;
 };
+const productionWeights = async () =>
+  (await productionAction())?.TargetGroups?.map(({ Weight }) => Weight).toSorted((a = 0, b = 0) => a - b);
+const untilWeights = (...weights: readonly number[]) =>
+  eventually(async () => expect(await productionWeights()).toEqual(weights), 30_000);
 const STICKINESS = { Enabled: true, DurationSeconds: 600 };
 
 /** Clients that keep the cookie of target group stickiness which they got from a version. */
@@ -113,9 +125,10 @@ it("gives a canary its share, keeps clients by cookie, and returns all traffic w
   await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
   await new Promise((done) => setTimeout(done, 1_000));
   const from = asking.answers.length;
-  await new Promise((done) => setTimeout(done, 8_000));
+  await new Promise((done) => setTimeout(done, 5_000));
   const measured = asking.answers.slice(from);
   expectShare(measured.filter(({ version }) => version === "v3").length, measured.length, 0.2);
+  expect(await askSecond()).toEqual(new Set(["v2", "v3"]));
   // A client with a cookie stays with its version, whatever the weights are, as long as they are not zero.
   await eventually(async () => {
     await askManyWith(undefined);
@@ -128,6 +141,7 @@ it("gives a canary its share, keeps clients by cookie, and returns all traffic w
   await ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
   await untilEnded("ROLLBACK_SUCCESSFUL");
   expect(await askManyWith(cookies.get("v3"))).toEqual(new Set(["v2"]));
+  expect(await askSecond()).toEqual(new Set(["v2"]));
   expect((await productionAction())?.TargetGroupStickinessConfig).toEqual(STICKINESS);
   const after = asking.answers.length;
   await new Promise((done) => setTimeout(done, 1_000));
@@ -179,30 +193,65 @@ it("continues or is rolled back, whichever process is killed at a stage under lo
   };
   await update(await registerVersion(demo, SERVICE, "v5"), hooks);
   await killAt("POST_SCALE_UP", kills.agent, "CONTINUE");
-  let proxyKilledAt = 0;
+  const proxyKilledAt: number[] = [];
   await killAt(
     "POST_TEST_TRAFFIC_SHIFT",
     async () => {
-      proxyKilledAt = Date.now();
+      proxyKilledAt.push(Date.now());
       await kills.proxy();
     },
     "CONTINUE",
   );
   await killAt("POST_PRODUCTION_TRAFFIC_SHIFT", kills.controlPlane, "CONTINUE");
   await untilEnded("SUCCESSFUL");
-  await update(await registerVersion(demo, SERVICE, "v6"), hooks);
-  await killAt("POST_SCALE_UP", kills.controlPlane, "CONTINUE");
-  await killAt("POST_TEST_TRAFFIC_SHIFT", kills.agent, "ROLLBACK");
+  // The hook pauses before each step: before the first, and while traffic is split.
+  const inSteps: DeploymentConfiguration = {
+    ...hooks,
+    lifecycleHooks: [{ targetType: "PAUSE", lifecycleStages: ["PRE_PRODUCTION_TRAFFIC_SHIFT"] }],
+  };
+  await update(await registerVersion(demo, SERVICE, "v6"), {
+    ...inSteps,
+    strategy: "CANARY",
+    canaryConfiguration: { canaryPercent: 20, canaryBakeTimeInMinutes: 0 },
+  });
+  const nothing = async () => {};
+  const agentAndControlPlane = async () => {
+    await kills.agent();
+    await kills.controlPlane();
+    expect(await productionWeights()).toEqual([20, 80]);
+  };
+  await killAt("PRODUCTION_TRAFFIC_SHIFT", nothing, "CONTINUE");
+  await untilWeights(20, 80);
+  await killAt("PRODUCTION_TRAFFIC_SHIFT", agentAndControlPlane, "ROLLBACK");
   await untilEnded("ROLLBACK_SUCCESSFUL");
+  const between = asking.answers.length;
+  await update(await registerVersion(demo, SERVICE, "v7"), {
+    ...inSteps,
+    strategy: "LINEAR",
+    linearConfiguration: { stepPercent: 50, stepBakeTimeInMinutes: 0 },
+  });
+  const allThree = async () => {
+    proxyKilledAt.push(Date.now());
+    await kills.proxy();
+    await kills.agent();
+    await kills.controlPlane();
+    expect(await productionWeights()).toEqual([50, 50]);
+  };
+  await killAt("PRODUCTION_TRAFFIC_SHIFT", nothing, "CONTINUE");
+  await untilWeights(50, 50);
+  await killAt("PRODUCTION_TRAFFIC_SHIFT", allThree, "CONTINUE");
+  await untilEnded("SUCCESSFUL");
   const from = asking.answers.length;
   await new Promise((done) => setTimeout(done, 1_000));
   await asking.stop();
   // Clients lose their connections with the proxy alone.
   const unexplained = asking.failures.filter((failure) => {
     const at = Date.parse(failure.slice(0, 24));
-    return at < proxyKilledAt || at > proxyKilledAt + PROXY_AWAY_MS;
+    return !proxyKilledAt.some((killedAt) => at >= killedAt && at <= killedAt + PROXY_AWAY_MS);
   });
   expect(unexplained, unexplained.slice(0, 5).join("\n")).toEqual([]);
-  expect(versionsOf(asking.answers)).toEqual(new Set(["v2", "v5"]));
-  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v5"]));
+  expect(versionsOf(asking.answers.slice(0, between))).toEqual(new Set(["v2", "v5", "v6"]));
+  expect(versionsOf(asking.answers.slice(between))).toEqual(new Set(["v5", "v7"]));
+  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v7"]));
+  expect(await askSecond()).toEqual(new Set(["v7"]));
 });

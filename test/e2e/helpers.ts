@@ -33,6 +33,11 @@ export async function run(
   }
 }
 
+/** The options of a command line, each before its value. */
+export function flagsOf(options: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(options).flatMap(([option, value]) => [`--${option}`, value]);
+}
+
 /** An instance of its own, with ports and, in a new state folder, public addresses that no other test has. */
 export async function newInstance(folder?: string) {
   return openInstance(folder ?? (await freeInstanceFolder()), await freeInstancePort());

@@ -23,34 +23,23 @@ type Demo = ReturnType<typeof openDemo>;
 
 /**
  * Creates a BLUE_GREEN service beside the demo's: a web server of busybox that answers its version, behind two target
- * groups of the demo's load balancer, which are reached by a host name of their own. Returns when version 1 serves.
+ * groups of the demo's load balancer, which are reached by a host name of their own. A second pair of target groups
+ * is reached by `second.HOST`. Returns when version 1 serves.
  */
-export async function createStagedService(demo: Demo, { name, host }: { name: string; host: string }) {
+export async function createStagedService(
+  demo: Demo,
+  { name, host, pairs = 1 }: { name: string; host: string; pairs?: 1 | 2 },
+) {
   const ecs = new ECSClient(demo.client());
   const elb = new ElasticLoadBalancingV2Client(demo.client());
-  const groups: string[] = [];
-  const rules: string[] = [];
-  const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
-  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
-  const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
-  for (const color of ["blue", "green"])
-    groups.push(await createVersionTargetGroup(demo, `${name}-${color}`, LoadBalancers?.[0]?.VpcId));
-  for (const [index, header] of ["production", "test"].entries()) {
-    const { Rules } = await elb.send(
-      new CreateRuleCommand({
-        ListenerArn: Listeners?.find((listener) => listener.Port === 80)?.ListenerArn,
-        Priority: 102 - index,
-        Conditions: [
-          { Field: "host-header", Values: [host] },
-          ...(header === "test"
-            ? [{ Field: "http-header", HttpHeaderConfig: { HttpHeaderName: "x-test", Values: ["yes"] } }]
-            : []),
-        ],
-        Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
-      }),
+  const hosts = [host, `second.${host}`].slice(0, pairs);
+  const balancers = [];
+  for (const [index, each] of hosts.entries())
+    balancers.push(
+      await createPair(demo, { name: `${name}-${index + 1}`, host: each, priority: 101 + 2 * index }),
     );
-    rules.push(Rules?.[0]?.RuleArn ?? "");
-  }
+  const groups = balancers.flatMap((pair) => pair.groups);
+  const rules = balancers.flatMap((pair) => pair.rules);
   const roleArn = await createServiceRole(demo, `${name}-infrastructure`, {
     service: "ecs.amazonaws.com",
     policy: "AmazonECSInfrastructureRolePolicyForLoadBalancers",
@@ -67,25 +56,24 @@ export async function createStagedService(demo: Demo, { name, host }: { name: st
         bakeTimeInMinutes: 0,
         deploymentCircuitBreaker: { enable: true, rollback: true },
       },
-      loadBalancers: [
-        {
-          targetGroupArn: groups[0],
-          containerName: "web",
-          containerPort: 8080,
-          advancedConfiguration: {
-            alternateTargetGroupArn: groups[1],
-            productionListenerRule: rules[0],
-            testListenerRule: rules[1],
-            roleArn,
-          },
+      loadBalancers: balancers.map(({ groups: [targetGroupArn, alternate], rules: [production, test] }) => ({
+        targetGroupArn,
+        containerName: "web",
+        containerPort: 8080,
+        advancedConfiguration: {
+          alternateTargetGroupArn: alternate,
+          productionListenerRule: production,
+          testListenerRule: test,
+          roleArn,
         },
-      ],
+      })),
     }),
   );
   await untilDeploymentEnded(demo, name, "SUCCESSFUL");
-  await eventually(async () =>
-    expect((await get(demo.url, { path: "/", headers: { host } })).status).toBe(200),
-  );
+  for (const each of hosts)
+    await eventually(async () =>
+      expect((await get(demo.url, { path: "/", headers: { host: each } })).status).toBe(200),
+    );
   return {
     rules,
     async remove(): Promise<void> {
@@ -96,6 +84,38 @@ export async function createStagedService(demo: Demo, { name, host }: { name: st
       });
     },
   };
+}
+
+/** Two target groups of the demo's load balancer, with a production rule for a host name, and a test rule before it. */
+async function createPair(
+  demo: Demo,
+  { name, host, priority }: { name: string; host: string; priority: number },
+) {
+  const elb = new ElasticLoadBalancingV2Client(demo.client());
+  const groups: string[] = [];
+  const rules: string[] = [];
+  const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
+  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
+  const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
+  for (const color of ["blue", "green"])
+    groups.push(await createVersionTargetGroup(demo, `${name}-${color}`, LoadBalancers?.[0]?.VpcId));
+  for (const [index, kind] of ["production", "test"].entries()) {
+    const { Rules } = await elb.send(
+      new CreateRuleCommand({
+        ListenerArn: Listeners?.find((listener) => listener.Port === 80)?.ListenerArn,
+        Priority: priority + 1 - index,
+        Conditions: [
+          { Field: "host-header", Values: [host] },
+          ...(kind === "test"
+            ? [{ Field: "http-header", HttpHeaderConfig: { HttpHeaderName: "x-test", Values: ["yes"] } }]
+            : []),
+        ],
+        Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
+      }),
+    );
+    rules.push(Rules?.[0]?.RuleArn ?? "");
+  }
+  return { groups, rules };
 }
 
 export async function newestDeploymentOf(

@@ -78,6 +78,7 @@ async function runCell({ routing, moment, victim, ending }: Cell): Promise<strin
     { desiredCount: 2 },
     { ready: { action: "STOP_DEPLOYMENT", waitMinutes: 30 } },
   );
+  world.codeDeploy.addTrigger();
   world.hooks.answer = () => world.clock.after(REPORT_MS, () => void world.codeDeploy.answer("Succeeded"));
   await world.clock.advance(2 * MINUTE_MS);
   const old = taskArns(world);
@@ -112,6 +113,7 @@ async function runCell({ routing, moment, victim, ending }: Cell): Promise<strin
     ...world.bugs,
     ends.join() === ENDINGS[ending].status ? "" : `it ended as ${ends.join(" → ")}`,
     problemOfEnd(world, { ending, old }),
+    problemOfMessages(world),
   ];
   world.stop();
   return problems.filter((problem) => problem !== "").join("; ");
@@ -131,6 +133,28 @@ function problemOfEnd(
   if (ENDINGS[ending].isBack || !hasGreen)
     return taskArns(world).join() === old.join() ? "" : "the old fleet is not as it was";
   return images.join() === "v1,v2" ? "" : `${images.join()} run, and both were to stay`;
+}
+
+const STATUSES = ["CREATED", "IN_PROGRESS", "READY", "SUCCEEDED", "FAILED", "STOPPED"];
+
+/** A topic is told of each event in order. A kill may repeat the last one. */
+function problemOfMessages(world: World): string {
+  const told = new Map<string, string[]>();
+  for (const text of world.topics.messages) {
+    const message = JSON.parse(text) as { deploymentId: string; status: string }; // Our own message.
+    const statuses = told.get(message.deploymentId) ?? [];
+    if (statuses.at(-1) !== message.status) statuses.push(message.status);
+    told.set(message.deploymentId, statuses);
+  }
+  return world.codeDeploy
+    .deployments()
+    .map(({ id, status, isReturn, readySince }) => {
+      const wanted = ["CREATED", isReturn && "IN_PROGRESS", readySince && "READY", status.toUpperCase()];
+      const found = told.get(id) ?? [];
+      const isRight = found.join() === STATUSES.filter((each) => wanted.includes(each)).join();
+      return isRight ? "" : `the topic was told ${found.join(" → ")}`;
+    })
+    .join("");
 }
 
 const first = (world: World) => world.codeDeploy.deployments().find((each) => !each.isReturn);

@@ -210,6 +210,69 @@ describe("a deployment of CodeDeploy, on virtual time", () => {
     expect(fleets(world)).toEqual(["v3"]);
   });
 
+  it("deploys an earlier revision again, and returns to the revision before one that is rolled back", async () => {
+    const world = await newDeployedWorld();
+    for (const image of ["v2", "v3", "v2"]) {
+      world.codeDeploy.deploy(image);
+      await world.clock.advance(4 * MINUTE_MS);
+      expect(newest(world)?.status).toBe("Succeeded");
+      expect(fleets(world)).toEqual([image]);
+    }
+    expect(newest(world)?.previousRevision?.content).toBe("v3");
+    world.codeDeploy.deploy("v4", { routing: CANARY });
+    await world.clock.advance(3 * MINUTE_MS);
+    world.codeDeploy.stop(true);
+    await world.clock.advance(2 * MINUTE_MS);
+    expect(newest(world)).toMatchObject({ isReturn: true, revision: { content: "v2" } });
+    expect(fleets(world)).toEqual(["v2"]);
+    expect(world.invariants.broken).toEqual([]);
+  });
+
+  it("tells topics of its events, and goes on where a message is refused or cannot be taken", async () => {
+    const world = await newDeployedWorld();
+    const told = () =>
+      world.topics.messages.map((text) => {
+        const { deploymentId, status } = JSON.parse(text) as { deploymentId: string; status: string }; // Our own.
+        return `${deploymentId} ${status}`;
+      });
+    world.codeDeploy.addTrigger();
+    world.codeDeploy.deploy("v2", { routing: CANARY });
+    await world.clock.advance(3 * MINUTE_MS);
+    world.setAlarm("ALARM");
+    await world.clock.advance(MINUTE_MS);
+    const [back, ended] = world.codeDeploy.deployments();
+    expect(told()).toEqual([
+      `${ended?.id} CREATED`,
+      `${ended?.id} STOPPED`,
+      `${back?.id} CREATED`,
+      `${back?.id} IN_PROGRESS`,
+      `${back?.id} SUCCEEDED`,
+    ]);
+    expect(JSON.parse(world.topics.messages[3] ?? "")).toMatchObject({
+      rollbackInformation: JSON.stringify({
+        RollbackMessage: `Deployment ${back?.id} is triggered to roll back deployment ${ended?.id}.`,
+        RollbackTriggeringDeploymentId: ended?.id,
+      }),
+    });
+    world.setAlarm("OK");
+    world.topics.messages.length = 0;
+    const { publish } = world.topics;
+    let calls = 0;
+    world.topics.publish = (message) => {
+      calls += 1;
+      // The first is refused for good; the second is taken once the topic has room again.
+      if (calls === 1) throw Object.assign(new Error("denied"), { code: "AuthorizationError", status: 403 });
+      if (calls === 2) throw Object.assign(new Error("Rate exceeded"), { code: "ThrottledException" });
+      publish(message);
+    };
+    world.codeDeploy.deploy("v3");
+    await world.clock.advance(10 * MINUTE_MS);
+    expect(told()).toEqual([`${newest(world)?.id} SUCCEEDED`]);
+    expect(calls).toBe(3);
+    expect(world.store.list("codeDeployment").filter((each) => each.unpublished !== undefined)).toEqual([]);
+    expect(world.invariants.broken).toEqual([]);
+  });
+
   it("keeps both fleets if it is stopped without rollback; the next deployment removes the second", async () => {
     const world = await newDeployedWorld();
     world.codeDeploy.deploy("v2", { routing: CANARY });

@@ -149,6 +149,12 @@ export const MUTATIONS: readonly Mutation[] = [
     directedTest: "staged.test.ts: waits with a step while a task of the new fleet is replaced",
   },
   {
+    bug: "traffic moves at the first of several load balancers alone",
+    file: STAGES,
+    from: "const shifts = view.balancers.flatMap(",
+    to: "const shifts = view.balancers.slice(0, 1).flatMap(",
+  },
+  {
     bug: "a new fleet registers with the target group that serves",
     file: "packages/state/transactions/staged-deployments.ts",
     from: "servingTargetGroupArn: isStaged ? other : used",

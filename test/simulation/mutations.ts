@@ -26,7 +26,7 @@ import { runCodeDeploySchedule, runSchedule } from "@gantry/testkit";
 import { runGroupSchedule } from "@gantry/testkit/simulation/group-schedule";
 process.on("uncaughtException", (thrown) => { console.log(JSON.stringify({ seed: 0, problem: "the process crashes: " + thrown.message })); process.exit(0); });
 for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
-  for (const options of [{}, { staged: true }, { nodeCount: 3 }]) {
+  for (const options of [{}, { staged: true }, { staged: true, pairs: 2 }, { nodeCount: 3 }]) {
     writeSync(1, JSON.stringify({ seed, at: Date.now() }) + "\\n");
     const { problems } = await runSchedule(seed, options);
     if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }

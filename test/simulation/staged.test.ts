@@ -1,15 +1,8 @@
 import { present } from "@gantry/kernel";
 import { newWorld, runSchedule } from "@gantry/testkit";
-import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
+import type { ServiceDeploymentHook } from "@gantry/state";
 import { describe, expect, it } from "vitest";
-
-const MINUTE_MS = 60_000;
-const BLUE_GREEN: RolloutSpec = {
-  strategy: "BLUE_GREEN",
-  bakeTimeMinutes: 1,
-  canary: undefined,
-  linear: undefined,
-};
+import { BLUE_GREEN, follow, MINUTE_MS, newest, newStagedWorld } from "./staged-world.ts";
 
 const PAUSE: ServiceDeploymentHook = {
   type: "PAUSE",
@@ -18,32 +11,6 @@ const PAUSE: ServiceDeploymentHook = {
   timeoutMinutes: 60,
   timeoutAction: "ROLLBACK",
 };
-
-async function newStagedWorld(rollout: RolloutSpec, spec: Partial<ServiceRecord["spec"]> = {}) {
-  const world = newWorld();
-  const circuitBreaker = { enable: true, rollback: true };
-  world.createService({ desiredCount: 2, rollout, circuitBreaker, ...spec }, { balanced: true, image: "v1" });
-  await world.clock.advance(MINUTE_MS);
-  expect(world.deployments().map((each) => each.status)).toEqual(["SUCCESSFUL"]);
-  return world;
-}
-
-/** The stages and weights that a deployment goes through. */
-function follow(world: Awaited<ReturnType<typeof newStagedWorld>>) {
-  const seen: string[] = [];
-  world.store.watch(() => {
-    const ongoing = world.deployments().find((each) => each.finishedAt === undefined);
-    if (ongoing === undefined) return;
-    const line =
-      `${ongoing.status === "IN_PROGRESS" ? ongoing.lifecycleStage : ongoing.status} ` +
-      `${ongoing.traffic?.test}/${ongoing.traffic?.production}`;
-    if (seen.at(-1) !== line) seen.push(line);
-  });
-  return seen;
-}
-
-const newest = (world: ReturnType<typeof newWorld>) =>
-  world.deployments().toSorted((a, b) => b.createdAt - a.createdAt)[0];
 
 describe("a blue/green deployment, on virtual time", () => {
   it("goes through its stages in order, and swaps the target groups", async () => {

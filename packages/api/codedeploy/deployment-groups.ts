@@ -20,6 +20,8 @@ import { presentRevision } from "./revisions.ts";
 
 const PAGE = 100;
 const BATCH_MAX = 100;
+const TRIGGERS_MAX = 10;
+const TOPIC_ARN = /^arn:aws:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}(?:\.fifo)?$/;
 
 /** Deployment groups. Source: API_CreateDeploymentGroup and following. */
 export function deploymentGroupOperations(deps: ApiDeps) {
@@ -39,8 +41,9 @@ export function deploymentGroupOperations(deps: ApiDeps) {
 }
 
 /**
- * Errors: those of `findApplication`, `findConfig` and `toSettings`, DeploymentGroupAlreadyExistsException,
- * InvalidComputePlatformException, DeploymentGroupLimitExceededException.
+ * Errors: those of `findApplication`, `findConfig`, `toSettings` and `toTriggers`,
+ * DeploymentGroupAlreadyExistsException, InvalidComputePlatformException,
+ * DeploymentGroupLimitExceededException.
  */
 function createDeploymentGroup(
   { store, ids, clock }: ApiDeps,
@@ -207,12 +210,26 @@ function alreadyExists(name: string): ApiError {
   );
 }
 
+/**
+ * Whether the topic exists, and the group's role may publish to it, is seen when an event is published.
+ * Source: API_TriggerConfig; CodeDeploy User Guide, "CodeDeploy quotas".
+ * Errors: InvalidTriggerConfigException, TriggerTargetsLimitExceededException.
+ */
 function toTriggers(given: readonly sdk.TriggerConfig[] = []): CodeDeployGroupRecord["triggers"] {
-  return given.map(({ triggerName = "", triggerTargetArn = "", triggerEvents = [] }) => ({
-    name: triggerName,
-    targetArn: triggerTargetArn,
-    events: triggerEvents,
-  }));
+  if (given.length > TRIGGERS_MAX)
+    throw new ApiError(
+      "TriggerTargetsLimitExceededException",
+      "The maximum allowed number of triggers was exceeded.",
+    );
+  return given.map(({ triggerName = "", triggerTargetArn = "", triggerEvents = [] }) => {
+    const isValid = triggerName !== "" && TOPIC_ARN.test(triggerTargetArn) && triggerEvents.length > 0;
+    if (!isValid)
+      throw new ApiError(
+        "InvalidTriggerConfigException",
+        `The trigger was specified in an invalid format: ${triggerName}`,
+      );
+    return { name: triggerName, targetArn: triggerTargetArn, events: [...new Set(triggerEvents)] };
+  });
 }
 
 function presentGroup(reader: Reader, group: CodeDeployGroupRecord): sdk.DeploymentGroupInfo {

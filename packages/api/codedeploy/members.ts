@@ -3,7 +3,6 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const INSTANCES = "deployments to instances alone have it";
 const GROUP = {
-  triggerConfigurations: "there is no SNS",
   "blueGreenDeploymentConfiguration.greenFleetProvisioningOption": INSTANCES,
   outdatedInstancesStrategy: INSTANCES,
   terminationHookEnabled: INSTANCES,

@@ -14,6 +14,7 @@ let network: ecs.NetworkConfiguration;
 let blue = "";
 let green = "";
 let foreign = "";
+let other = "";
 let listener = "";
 let rule = "";
 let testRule = "";
@@ -40,6 +41,7 @@ beforeAll(async () => {
     return TargetGroups?.[0]?.TargetGroupArn ?? "";
   };
   [blue, green, foreign] = [await group("blue"), await group("green"), await group("foreign")];
+  other = await group("other");
   const { Listeners } = await elbClient.send(
     new elb.CreateListenerCommand({
       LoadBalancerArn: LoadBalancers?.[0]?.LoadBalancerArn,
@@ -152,6 +154,52 @@ describe("CreateService with a strategy that moves traffic", () => {
     expect(serviceRevisions[0]?.resolvedConfiguration?.loadBalancers).toEqual([
       { targetGroupArn: green, productionListenerRule: rule },
     ]);
+  });
+
+  it("takes several load balancers, each with its own rules and target groups", async () => {
+    const ruleOf = async (Priority: number, TargetGroupArn: string) => {
+      const { Rules } = await elbClient.send(
+        new elb.CreateRuleCommand({
+          ...{ ListenerArn: listener, Priority },
+          Conditions: [{ Field: "host-header", Values: [`h${Priority}.example.org`] }],
+          Actions: [{ Type: "forward", TargetGroupArn }],
+        }),
+      );
+      return Rules?.[0]?.RuleArn;
+    };
+    const entry = (targetGroupArn: string, alternateTargetGroupArn: string, production = rule) => ({
+      ...{ targetGroupArn, containerName: "c", containerPort: 80 },
+      advancedConfiguration: { alternateTargetGroupArn, productionListenerRule: production, roleArn },
+    });
+    const several = (serviceName: string, ...loadBalancers: ecs.LoadBalancer[]) =>
+      client.send(
+        new ecs.CreateServiceCommand({
+          ...{ serviceName, taskDefinition: "one", desiredCount: 1, networkConfiguration: network },
+          ...{ deploymentConfiguration: BLUE_GREEN, loadBalancers },
+        }),
+      );
+    const second = entry(foreign, other, await ruleOf(20, foreign));
+    const { service } = await several("several", entry(blue, green), second);
+    expect(service?.loadBalancers).toEqual([entry(blue, green), second]);
+    const { serviceDeployments = [] } = await client.send(
+      new ecs.DescribeServiceDeploymentsCommand({
+        serviceDeploymentArns: [service?.currentServiceDeployment ?? ""],
+      }),
+    );
+    const { serviceRevisions = [] } = await client.send(
+      new ecs.DescribeServiceRevisionsCommand({
+        serviceRevisionArns: [serviceDeployments[0]?.targetServiceRevision?.arn ?? ""],
+      }),
+    );
+    expect(serviceRevisions[0]?.resolvedConfiguration?.loadBalancers).toEqual([
+      { targetGroupArn: green, productionListenerRule: rule },
+      { targetGroupArn: other, productionListenerRule: second.advancedConfiguration.productionListenerRule },
+    ]);
+    await expect(
+      several("refused", entry(blue, green), entry(green, other, await ruleOf(21, other))),
+    ).rejects.toThrow(`The target group ${green} belongs to two pairs of target groups.`);
+    const many = Array.from({ length: 6 }, () => entry(blue, green));
+    await expect(several("refused", ...many)).rejects.toThrow("load balancers can have at most 5 items.");
   });
 
   // Before: the bake time of a ROLLING deployment was shown as 0.

@@ -23,6 +23,9 @@ interface ServiceOf {
   readonly now: number;
 }
 
+/** Source: "Registering multiple target groups with an Amazon ECS service". */
+const LOAD_BALANCERS_MAX = 5;
+
 /** Errors: InvalidParameterException. */
 export function toLoadBalancers(
   reader: Reader,
@@ -30,6 +33,8 @@ export function toLoadBalancers(
   given: readonly ecs.LoadBalancer[] | undefined,
   service: ServiceOf,
 ): readonly ServiceLoadBalancer[] {
+  if ((given ?? []).length > LOAD_BALANCERS_MAX)
+    throw invalidParameter(`load balancers can have at most ${LOAD_BALANCERS_MAX} items.`);
   return (given ?? []).map((each) => {
     refuseMembers(each, ["loadBalancerName"], "InvalidParameterException", "loadBalancers");
     const { targetGroupArn, containerName = "", containerPort = 0, advancedConfiguration } = each;
@@ -58,7 +63,10 @@ export function toLoadBalancers(
   });
 }
 
-/** A strategy that moves traffic needs to know where. Errors: InvalidParameterException. */
+/**
+ * A strategy that moves traffic needs to know where. A target group belongs to one pair: in two, it would be the
+ * serving group of one and the waiting group of the other. Errors: InvalidParameterException.
+ */
 export function checkLoadBalancersOf(
   strategy: DeploymentStrategy,
   loadBalancers: readonly ServiceLoadBalancer[],
@@ -69,6 +77,16 @@ export function checkLoadBalancersOf(
       "advancedConfiguration is required on the load balancer with targetGroupArn " +
         `${without.targetGroupArn} when using the ${strategy} deployment strategy.`,
     );
+  const pairs = loadBalancers.map(({ targetGroupArn, advanced }) => [
+    targetGroupArn,
+    advanced?.alternateTargetGroupArn ?? targetGroupArn,
+  ]);
+  for (const pair of strategy === "ROLLING" ? [] : pairs)
+    for (const other of pairs) {
+      const shared = pair.filter((arn) => other.includes(arn));
+      if (shared.length === 1)
+        throw invalidParameter(`The target group ${shared[0]} belongs to two pairs of target groups.`);
+    }
 }
 
 /** Source: API_AdvancedConfiguration. Errors: InvalidParameterException. */

@@ -8,6 +8,7 @@ import {
   type AlarmState,
   type ScalableTargetRecord,
   type ScalingPolicyRecord,
+  type ServiceDeploymentRecord,
   type ServiceRecord,
 } from "@gantry/state";
 import { afterEach, describe, expect, it } from "vitest";
@@ -36,8 +37,8 @@ afterEach(async () => {
 });
 
 /** A service of two tasks between two and ten, with a tracking policy at 50 and its two alarms. */
-function newWorld(more: { target?: Partial<ScalableTargetRecord> } = {}) {
-  const clock = new VirtualClock(START + 30_000);
+function newWorld(more: { target?: Partial<ScalableTargetRecord>; startAt?: number } = {}) {
+  const clock = new VirtualClock(more.startAt ?? START + 30_000);
   const store = new MemoryStore();
   const ids = seededIds(1);
   let measured = 100;
@@ -155,8 +156,29 @@ function newWorld(more: { target?: Partial<ScalableTargetRecord> } = {}) {
         changeAlarmState(tx, alarm, { value, reason: "", data: undefined }, clock.now());
       }),
     desired: () => store.get("service", SERVICE)?.spec.desiredCount,
+    setDesired: (desiredCount: number) =>
+      store.transact((tx) => {
+        const service = tx.get("service", SERVICE) ?? expect.fail("is there");
+        tx.put("service", SERVICE, { ...service, spec: { ...service.spec, desiredCount } });
+      }),
+    minimum: () => store.get("scalableTarget", TARGET)?.minCapacity,
+    setMinimum: (minCapacity: number) =>
+      store.transact((tx) => {
+        const target = tx.get("scalableTarget", TARGET) ?? expect.fail("is there");
+        tx.put("scalableTarget", TARGET, { ...target, minCapacity });
+      }),
+    /** Begins a deployment of the service. Returns what ends it. */
+    beginDeployment() {
+      const put = (status: ServiceDeploymentRecord["status"]): void =>
+        store.transact((tx) => {
+          const deployment = { ...PLACE, arn: "d", serviceArn: SERVICE, status };
+          tx.put("serviceDeployment", "d", deployment as ServiceDeploymentRecord); // The controller reads these alone.
+        });
+      put("IN_PROGRESS");
+      return () => put("SUCCESSFUL");
+    },
     causes: () => store.list("scalingActivity").map(({ cause, statusCode }) => `${statusCode}: ${cause}`),
-    schedule: (schedule: string, minCapacity: number) =>
+    schedule: (schedule: string, minCapacity: number, timezone?: string) =>
       store.transact((tx) =>
         tx.put("scheduledAction", "night", {
           ...PLACE,
@@ -164,7 +186,7 @@ function newWorld(more: { target?: Partial<ScalableTargetRecord> } = {}) {
           name: "night",
           targetArn: TARGET,
           schedule,
-          timezone: undefined,
+          timezone,
           startAt: undefined,
           endAt: undefined,
           minCapacity,
@@ -255,6 +277,50 @@ describe("the auto-scaling controller", () => {
       "Successful: scheduled action name night was triggered",
       "InProgress: minimum capacity was set to 5",
     ]);
+  });
+
+  // Berlin's clocks change on 29 March at 1:00 UTC: eight o'clock is at 7:00 UTC the day before, and at 6:00 UTC then.
+  it("runs a scheduled action at its hour of its time zone, also after the clocks have changed", async () => {
+    const world = newWorld({ startAt: Date.UTC(2026, 2, 28, 6, 58) });
+    world.start();
+    world.schedule("cron(0 8 * * ? *)", 5, "Europe/Berlin");
+    await world.clock.advance(MINUTE);
+    expect(world.minimum()).toBe(2);
+    await world.clock.advance(2 * MINUTE);
+    expect([world.minimum(), world.desired()]).toEqual([5, 5]);
+    world.setMinimum(2);
+    await world.clock.advance(22 * 60 * MINUTE);
+    await world.clock.advance(58 * MINUTE);
+    expect(world.minimum()).toBe(2);
+    await world.clock.advance(2 * MINUTE);
+    expect(world.minimum()).toBe(5);
+  });
+
+  it("runs a scheduled action once at its moment of its time zone", async () => {
+    const world = newWorld({ startAt: Date.UTC(2026, 2, 28, 6, 58) });
+    world.start();
+    world.schedule("at(2026-03-28T08:00:00)", 5, "Europe/Berlin");
+    await world.clock.advance(MINUTE);
+    expect(world.minimum()).toBe(2);
+    await world.clock.advance(2 * MINUTE);
+    expect(world.minimum()).toBe(5);
+    world.setMinimum(2);
+    await world.clock.advance(25 * 60 * MINUTE);
+    expect(world.minimum()).toBe(2);
+  });
+
+  it("keeps capacity during a deployment, and takes it away once the deployment has ended", async () => {
+    const world = newWorld();
+    world.start();
+    world.setDesired(6);
+    world.measure(5);
+    const end = world.beginDeployment();
+    world.set("low", "ALARM");
+    await world.clock.advance(5 * MINUTE);
+    expect(world.desired()).toBe(6);
+    end();
+    await world.clock.advance(2 * MINUTE);
+    expect(world.desired()).toBe(2);
   });
 
   it("reports once for each alarm that the capacity is at its bound", async () => {

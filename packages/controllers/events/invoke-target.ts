@@ -225,7 +225,7 @@ function refusalOf(answer: object): string | undefined {
 }
 
 /** Whether an error of an operation may pass: a failure of the service, or throttling. Source: API_RetryPolicy. */
-function isTemporary(thrown: unknown): boolean {
+export function isTemporary(thrown: unknown): boolean {
   const { status, code } = thrown as { status?: number; code?: string }; // An ApiError, or a failure of the platform.
   return code === undefined || (status ?? 400) >= 500 || /Throttl|LimitExceeded|^ServerException$/.test(code);
 }

@@ -48,6 +48,14 @@ export interface CodeDeploySettings extends CodeDeployGuards {
   };
 }
 
+/** The topic that is told of some events of a group's deployments. Source: API_TriggerConfig. */
+export interface CodeDeployTrigger {
+  readonly name: string;
+  readonly targetArn: string;
+  /** Names of TriggerEventType. Deployments to ECS have none of the events of instances. */
+  readonly events: readonly string[];
+}
+
 /** A deployment group for one ECS service. Key: the ARN. */
 export interface CodeDeployGroupRecord extends Placed {
   readonly arn: string;
@@ -57,12 +65,7 @@ export interface CodeDeployGroupRecord extends Placed {
   readonly name: string;
   readonly configName: string;
   readonly settings: CodeDeploySettings;
-  /** Stored and returned only: there is no SNS. */
-  readonly triggers: readonly {
-    readonly name: string;
-    readonly targetArn: string;
-    readonly events: readonly string[];
-  }[];
+  readonly triggers: readonly CodeDeployTrigger[];
   readonly outdatedInstancesStrategy: "UPDATE" | "IGNORE";
   readonly terminationHookEnabled: boolean | undefined;
   readonly createdAt: number;
@@ -155,6 +158,17 @@ export interface CodeDeployEventRecord {
   readonly message?: string;
 }
 
+/** Events of a deployment that triggers name, with the status that their messages have. */
+export const CODE_DEPLOY_NOTICES = {
+  DeploymentStart: "CREATED",
+  DeploymentRollback: "IN_PROGRESS",
+  DeploymentReady: "READY",
+  DeploymentSuccess: "SUCCEEDED",
+  DeploymentFailure: "FAILED",
+  DeploymentStop: "STOPPED",
+} as const;
+export type CodeDeployNotice = keyof typeof CODE_DEPLOY_NOTICES;
+
 export type CodeDeployStatus = "Created" | "InProgress" | "Ready" | "Succeeded" | "Failed" | "Stopped";
 
 /**
@@ -206,6 +220,11 @@ export interface CodeDeploymentRecord extends Placed {
    * removed.
    */
   readonly isReturn: boolean;
+  /**
+   * Events of which triggers of the group still have to tell their topics, in order. Added by
+   * `saveCodeDeployment`, removed by the code-deploy trigger controller; absent where there are none.
+   */
+  readonly unpublished?: readonly CodeDeployNotice[];
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly rollback:
     | {

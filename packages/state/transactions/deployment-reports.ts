@@ -1,6 +1,8 @@
 import type {
   CodeDeployEventRecord,
   CodeDeploymentRecord,
+  CodeDeployNotice,
+  CodeDeployStatus,
   DeploymentEvent,
   DeploymentReportRecord,
   FleetTraffic,
@@ -13,6 +15,13 @@ import type { Transaction } from "../store.ts";
 
 const EVENTS_MAX = 500;
 const INTERVALS_MAX = 240;
+/** The event of triggers that a new status of CodeDeploy is. */
+const NOTICES: Partial<Record<CodeDeployStatus, readonly CodeDeployNotice[]>> = {
+  Ready: ["DeploymentReady"],
+  Succeeded: ["DeploymentSuccess"],
+  Failed: ["DeploymentFailure"],
+  Stopped: ["DeploymentStop"],
+};
 
 /** The ECS or CodeDeploy deployment that a report describes. */
 export interface ReportOwner extends Placed {
@@ -28,11 +37,46 @@ export function saveServiceDeployment(tx: Transaction, next: ServiceDeploymentRe
   noteDeployment(tx, ownerOf(next), eventsBetween(before, next));
 }
 
-/** Stores a deployment of CodeDeploy and adds its changes to its report, atomically. */
+/**
+ * Stores a deployment of CodeDeploy, and adds its changes to its report and the events that triggers of its
+ * group name to those that are to be published, atomically.
+ */
 export function saveCodeDeployment(tx: Transaction, next: CodeDeploymentRecord): void {
   const before = tx.get("codeDeployment", next.key);
-  tx.put("codeDeployment", next.key, next);
+  const triggers = tx.get("codeDeployGroup", next.groupArn)?.triggers ?? [];
+  const named = noticesBetween(before, next).filter((notice) =>
+    triggers.some(({ events }) => events.includes(notice)),
+  );
+  putNotices(tx, next, [...(before?.unpublished ?? []), ...named]);
   noteDeployment(tx, next, codeDeployEventsBetween(before, next));
+}
+
+/** Removes the first of the events that are to be published. */
+export function forgetCodeDeployNotice(tx: Transaction, key: string): void {
+  const deployment = tx.get("codeDeployment", key);
+  if (deployment !== undefined) putNotices(tx, deployment, deployment.unpublished?.slice(1) ?? []);
+}
+
+function putNotices(
+  tx: Transaction,
+  given: CodeDeploymentRecord,
+  unpublished: readonly CodeDeployNotice[],
+): void {
+  const { unpublished: _, ...deployment } = given;
+  const record = unpublished.length === 0 ? deployment : { ...deployment, unpublished };
+  tx.put("codeDeployment", deployment.key, record);
+}
+
+/**
+ * The events of triggers between two versions of a deployment. A rollback is a deployment of its own, which
+ * starts like others.
+ */
+function noticesBetween(
+  before: CodeDeploymentRecord | undefined,
+  { status, isReturn }: CodeDeploymentRecord,
+): readonly CodeDeployNotice[] {
+  if (before === undefined) return isReturn ? ["DeploymentStart", "DeploymentRollback"] : ["DeploymentStart"];
+  return before.status === status ? [] : (NOTICES[status] ?? []);
 }
 
 /** Removes a deployment of CodeDeploy and its report. */

@@ -18,7 +18,12 @@ import {
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
-import { codeDeploymentsOf, putCodeDeployment, putCodeDeployService } from "./code-deploy-records.ts";
+import {
+  codeDeploymentsOf,
+  putCodeDeployment,
+  putCodeDeployService,
+  putCodeDeployTrigger,
+} from "./code-deploy-records.ts";
 import { putDeployment, putService, serviceArnOf } from "./records.ts";
 
 /** What callers of the API do with the service of the world. */
@@ -30,10 +35,13 @@ export function serviceActions({ store, ids, now }: { store: MemoryStore; ids: I
       {
         image = "good",
         balanced = false,
+        pairs = 1,
         name = "s",
-      }: { image?: string; balanced?: boolean; name?: string } = {},
+      }: { image?: string; balanced?: boolean; pairs?: 1 | 2; name?: string } = {},
     ): void {
-      store.transact((tx) => putService(tx, ids, { name, image, balanced, spec, now: now() }));
+      store.transact((tx) =>
+        putService(tx, ids, { name, image, pairs: balanced ? pairs : 0, spec, now: now() }),
+      );
     },
     deploy(image: string): void {
       store.transact((tx) => {
@@ -114,6 +122,8 @@ export function codeDeployOf({ store, ids, now }: { store: MemoryStore; ids: Ids
   return {
     createService: (spec: Partial<ServiceRecord["spec"]>, settings: Partial<CodeDeploySettings> = {}): void =>
       store.transact((tx) => putCodeDeployService(tx, ids, { image: "v1", spec, settings, now: now() })),
+    /** Lets a trigger of the group tell a topic of every event. */
+    addTrigger: (): void => store.transact(putCodeDeployTrigger),
     /** Starts a deployment and returns whether it began: only one can be in progress at a time. */
     deploy: (
       image: string,

@@ -2,6 +2,7 @@ import type { Ids } from "@gantry/kernel";
 import {
   addTaskSet,
   beginCodeDeployment,
+  CODE_DEPLOY_NOTICES,
   makePrimary,
   ongoingCodeDeploymentOf,
   type CodeDeployAppSpec,
@@ -15,16 +16,9 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { present } from "@gantry/kernel";
-import {
-  ALARM,
-  ALTERNATE_GROUP,
-  BALANCER,
-  PLACE,
-  definitionOf,
-  newServiceOf,
-  putBalancer,
-  versionOf,
-} from "./records.ts";
+import { ALTERNATE_GROUP, BALANCER, putBalancer } from "./balancers.ts";
+import { PLACE } from "./place.ts";
+import { ALARM, definitionOf, newServiceOf, versionOf } from "./records.ts";
 
 /** The listeners of a world that a CodeDeploy deployment modifies. */
 export const PRODUCTION_LISTENER = `${BALANCER}/l`;
@@ -52,7 +46,7 @@ export function putCodeDeployService(
   tx.put("taskDefinition", definition.arn, definition);
   const service = newServiceOf({ name: "s", spec: { ...spec, controller: "CODE_DEPLOY" }, now });
   tx.put("service", service.arn, service);
-  const set = addTaskSet(tx, service, versionOf({ image, balanced: true, isStaged: false }), {
+  const set = addTaskSet(tx, service, versionOf({ image, pairs: 1, isStaged: false }), {
     scale: { value: 100, unit: "PERCENT" },
     external: { startedBy: "CODE_DEPLOY", externalId: undefined, clientToken: undefined, tags: {} },
     ids,
@@ -140,6 +134,14 @@ export function putCodeDeployment(
     },
     { ids, now },
   );
+}
+
+/** Adds a trigger for every event to the world's group. */
+export function putCodeDeployTrigger(tx: Transaction): void {
+  const group = present(tx.get("codeDeployGroup", GROUP_ARN), "Create the service first.");
+  const targetArn = `arn:aws:sns:${PLACE.region}:${PLACE.account}:deployments`;
+  const trigger = { name: "all", targetArn, events: Object.keys(CODE_DEPLOY_NOTICES) };
+  tx.put("codeDeployGroup", GROUP_ARN, { ...group, triggers: [...group.triggers, trigger] });
 }
 
 /** The deployments of the world's group, the newest first. */

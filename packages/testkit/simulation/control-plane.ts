@@ -3,6 +3,7 @@ import {
   autoScalingGroupController,
   codeDeployController,
   codeDeployHookController,
+  codeDeployTriggerController,
   drainingController,
   hookController,
   NodeGateway,
@@ -21,7 +22,7 @@ import type { MemoryStore, Overcommit } from "@gantry/state";
 import type { Dice } from "./dice.ts";
 import { Life, mortalClock, mortalStore } from "./life.ts";
 import { fateOf, survive, type CrashPoint, type SimulatedNode } from "./node.ts";
-import { ACCOUNT_OF_WORLD } from "./records.ts";
+import { ACCOUNT_OF_WORLD } from "./place.ts";
 
 const VAULT = newVault(Buffer.alloc(32, 3));
 const AWAY_MAX_MS = 3_000;
@@ -57,6 +58,8 @@ interface ControlPlaneDeps {
   readonly permissions: { deniedBecause: () => string | undefined };
   /** The answer of deployment hook functions. */
   readonly hooks: { answer: (payload: object) => unknown };
+  /** Takes the messages of CodeDeploy's triggers. Errors: why a message is refused. */
+  readonly topics: { publish: (message: string) => void };
   /** Called with the duration of each reconcile. */
   readonly onReconcile: ((ms: number) => void) | undefined;
   /** Absent: there are no Auto Scaling groups. */
@@ -138,11 +141,16 @@ function reconcilersOf(
     findImage,
     overcommit,
     hooks,
+    topics,
     permissions,
     callsOf,
-  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "permissions" | "callsOf">,
+  }: Pick<ControlPlaneDeps, "findImage" | "overcommit" | "hooks" | "topics" | "permissions" | "callsOf">,
 ): readonly Reconciler[] {
   const callHook = async (_: string, payload: object) => hooks.answer(payload);
+  const callApi = async ({ input }: { input: Record<string, unknown> }) => {
+    topics.publish(String(input["Message"]));
+    return {};
+  };
   return [
     schedulerController({
       ...deps,
@@ -160,6 +168,7 @@ function reconcilersOf(
     hookController({ ...deps, permissions, callHook }),
     codeDeployController({ ...deps, permissions }),
     codeDeployHookController({ ...deps, permissions, callHook }),
+    codeDeployTriggerController({ ...deps, callApi }),
     targetController(deps),
     discoveryController(deps),
     drainingController(deps),

@@ -8,9 +8,13 @@ const CHECKS_MS = 700;
 /** Programs that succeed and print nothing. */
 export const fakePrograms: Programs = { run: async (commands) => commands.map(() => "") };
 
-/** The proxy of a node: it does not answer before `since` (ms), and its health checks begin then. */
+/**
+ * The proxy of a node: it does not answer before `since` (ms), and its health checks begin then. Checks of
+ * the target group `failingGroup` fail, whatever serves at the address.
+ */
 export interface FakeProxy {
   since: number;
+  failingGroup: string | undefined;
 }
 
 const fakeEnvironments: Host["environments"] = {
@@ -95,16 +99,16 @@ function observationOf(
   inEffect: BalancersAssignment | undefined,
   { servingSince, clock, proxy }: Pick<Parameters<typeof fakeHost>[0], "servingSince" | "clock" | "proxy">,
 ): BalancersObservation {
-  const healthOf = (address: string): TargetObservation["health"] => {
+  const healthOf = (address: string, group: string): TargetObservation["health"] => {
     const since = servingSince(address);
-    if (since === undefined) return "unhealthy";
+    if (since === undefined || group === proxy.failingGroup) return "unhealthy";
     return elapsedSince(Math.max(since, proxy.since), clock.now()) >= CHECKS_MS ? "healthy" : "initial";
   };
   return {
     hostPorts: Object.fromEntries((inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }])),
     targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
       group.targets.map((target): TargetObservation => {
-        const health = healthOf(target.address);
+        const health = healthOf(target.address, group.arn);
         const description = health === "healthy" ? undefined : "Health checks failed";
         return {
           targetGroupArn: group.arn,

@@ -4,7 +4,7 @@ import type { NodeConnection, NodeGateway } from "@gantry/controllers";
 import type { Clock, Logger } from "@gantry/kernel";
 import type { Resources } from "@gantry/state";
 import type { Dice } from "./dice.ts";
-import { fakeHost, fakePrograms } from "./fake-host.ts";
+import { fakeHost, fakePrograms, type FakeProxy } from "./fake-host.ts";
 import { Killed, Life, mortalClock, mortalEngine, type Fate } from "./life.ts";
 import { Link, type LinkFaults } from "./link.ts";
 
@@ -50,7 +50,7 @@ export class SimulatedNode {
   isolatedUntil = 0;
   readonly #deps: NodeDeps;
   readonly #remembered = { text: undefined as string | undefined };
-  readonly #proxy = { since: 0 };
+  readonly proxy: FakeProxy = { since: 0, failingGroup: undefined };
   #incarnations = 0;
   #agent: { readonly life: Life; readonly agent: Agent } | undefined;
   #connection: { readonly end: () => void } | undefined;
@@ -71,7 +71,7 @@ export class SimulatedNode {
       clock,
       servingSince: this.#deps.servingSince,
       remembered: this.#remembered,
-      proxy: this.#proxy,
+      proxy: this.proxy,
     });
     const agent = new Agent({
       engine: mortalEngine(this.engine, life, () => fateOf(this)),
@@ -108,7 +108,7 @@ export class SimulatedNode {
    */
   killProxy(): void {
     const { clock, dice } = this.#deps;
-    this.#proxy.since = clock.now() + dice.number(50, AWAY_MAX_MS);
+    this.proxy.since = clock.now() + dice.number(50, AWAY_MAX_MS);
   }
 
   /** Simulates a power cut of the node: all of its containers and its agent end. */

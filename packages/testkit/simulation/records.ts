@@ -4,7 +4,6 @@ import {
   NO_OVERRIDES,
   primaryOf,
   type AlarmState,
-  type ListenerRecord,
   type ServiceVersion,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -12,23 +11,11 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { present, type Ids } from "@gantry/kernel";
+import { PAIRS, putBalancer, INFRASTRUCTURE_ROLE } from "./balancers.ts";
 import { putRegistry, REGISTRY } from "./names.ts";
+import { PLACE } from "./place.ts";
 
-export const PLACE = { account: "000000000000", region: "eu-south-1" };
-export const ACCOUNT_OF_WORLD = PLACE.account;
 const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
-export const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
-const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
-export const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
-/** The action of the listener and of its rules until traffic is shifted. */
-const FORWARD: ListenerRecord["defaultActions"] = [
-  { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
-];
-/** The role with which ECS changes rules and calls hooks in a world. */
-export const INFRASTRUCTURE_ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
-/** The rules that are modified for a service whose strategy shifts traffic. */
-export const PRODUCTION_RULE = `${BALANCER}/l/production`;
-export const TEST_RULE = `${BALANCER}/l/test`;
 
 export function serviceArnOf(name: string): string {
   return `arn:aws:ecs:eu-south-1:000000000000:service/c/${name}`;
@@ -69,126 +56,6 @@ export function putGround(tx: Transaction): void {
   });
 }
 
-/**
- * Writes the load balancer with its listener, rules and target groups, and the role with which ECS changes
- * its rules.
- */
-export function putBalancer(tx: Transaction): void {
-  putLoadBalancerOnly(tx);
-  tx.put("listener", `${BALANCER}/l`, {
-    ...PLACE,
-    arn: `${BALANCER}/l`,
-    loadBalancerArn: BALANCER,
-    port: 80,
-    protocol: "HTTP",
-    certificates: [],
-    sslPolicy: undefined,
-    defaultActions: FORWARD,
-    tags: {},
-  });
-  putInfrastructureRole(tx);
-  for (const [priority, arn] of [PRODUCTION_RULE, TEST_RULE].entries())
-    tx.put("rule", arn, {
-      ...PLACE,
-      arn,
-      listenerArn: `${BALANCER}/l`,
-      priority: priority + 1,
-      conditions: [{ field: "path-pattern", values: ["*"] }],
-      actions: FORWARD,
-      tags: {},
-    });
-  for (const [arn, name] of [
-    [GROUP, "g"],
-    [ALTERNATE_GROUP, "h"],
-  ] as const)
-    putGroup(tx, arn, name);
-}
-
-function putLoadBalancerOnly(tx: Transaction): void {
-  const eni = "eni-00000000000000001";
-  tx.put("networkInterface", eni, {
-    ...PLACE,
-    id: eni,
-    vpcId: "vpc-1",
-    subnetId: "subnet-1",
-    privateIp: "10.0.127.250",
-    mac: "02:00:00:00:00:01",
-    securityGroups: [],
-    publicIp: undefined,
-    type: "interface",
-    description: "ELB app/b/1",
-    owner: { type: "loadBalancer", key: BALANCER },
-    nodeId: undefined,
-    ready: true,
-    createdAt: 0,
-    tags: {},
-  });
-  tx.put("loadBalancer", BALANCER, {
-    ...PLACE,
-    arn: BALANCER,
-    name: "b",
-    dnsName: "b.elb.localhost",
-    scheme: "internet-facing",
-    vpcId: "vpc-1",
-    subnetIds: ["subnet-1"],
-    securityGroups: [],
-    networkInterfaceIds: [eni],
-    attributes: {},
-    state: "active",
-    hostPorts: {},
-    createdAt: 0,
-    tags: {},
-  });
-}
-
-function putInfrastructureRole(tx: Transaction): void {
-  tx.put("role", INFRASTRUCTURE_ROLE, {
-    type: "role",
-    account: PLACE.account,
-    arn: INFRASTRUCTURE_ROLE,
-    id: "AROA1",
-    name: "ecs-infrastructure",
-    path: "/",
-    description: undefined,
-    permissionsBoundary: undefined,
-    maxSessionSeconds: 3_600,
-    trustPolicy: JSON.stringify({
-      Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: { Service: "ecs.amazonaws.com" }, Action: "sts:AssumeRole" }],
-    }),
-    inlinePolicies: {},
-    attachedPolicies: [],
-    createdAt: 0,
-    tags: {},
-  });
-}
-
-function putGroup(tx: Transaction, arn: string, name: string): void {
-  tx.put("targetGroup", arn, {
-    ...PLACE,
-    arn,
-    name,
-    protocol: "HTTP",
-    port: 80,
-    vpcId: "vpc-1",
-    targetType: "ip",
-    healthCheck: {
-      enabled: true,
-      protocol: "HTTP",
-      port: "traffic-port",
-      path: "/",
-      intervalSeconds: 5,
-      timeoutSeconds: 2,
-      healthyThreshold: 2,
-      unhealthyThreshold: 2,
-      matcher: "200",
-    },
-    attributes: {},
-    createdAt: 0,
-    tags: {},
-  });
-}
-
 /** The name of the alarm that services of a world may watch. */
 export const ALARM = "errors";
 
@@ -217,19 +84,19 @@ export function putAlarm(tx: Transaction, options: { stateValue: AlarmState; now
   });
 }
 
-/** Writes a service of one container of the image, optionally behind the load balancer. */
+/** Writes a service of one container of the image, behind this number of load balancers' target groups or pairs. */
 export function putService(
   tx: Transaction,
   ids: Ids,
   options: {
     name: string;
     image: string;
-    balanced: boolean;
+    pairs: number;
     spec: Partial<ServiceRecord["spec"]>;
     now: number;
   },
 ): void {
-  if (options.balanced) putBalancer(tx);
+  if (options.pairs > 0) putBalancer(tx);
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
   const service = newServiceOf(options);
   const { arn } = service;
@@ -280,7 +147,7 @@ export function putDeployment(
   const { service } = options;
   const balancers = primaryOf(tx, service.arn)?.loadBalancers ?? [];
   const isStaged = balancers.some((balancer) => balancer.advanced !== undefined);
-  const version = versionOf({ image: options.image, balanced: balancers.length > 0, isStaged });
+  const version = versionOf({ image: options.image, pairs: balancers.length, isStaged });
   beginServiceDeployment(tx, service, version, { ids, now: options.now });
 }
 
@@ -291,7 +158,7 @@ export function putTask(tx: Transaction, ids: Ids, options: { image: string; now
   const task = newTask(ids, {
     cluster: present(tx.get("cluster", CLUSTER), "The world has a cluster."),
     definition,
-    network: versionOf({ image: options.image, balanced: false, isStaged: false }).network,
+    network: versionOf({ image: options.image, pairs: 0, isStaged: false }).network,
     overrides: NO_OVERRIDES,
     group: `family:${definition.family}`,
     startedBy: undefined,
@@ -307,26 +174,26 @@ export function putTask(tx: Transaction, ids: Ids, options: { image: string; now
   return task;
 }
 
-export function versionOf(options: { image: string; balanced: boolean; isStaged: boolean }): ServiceVersion {
-  const advanced = {
-    alternateTargetGroupArn: ALTERNATE_GROUP,
-    productionListenerRule: PRODUCTION_RULE,
-    testListenerRule: TEST_RULE,
-    roleArn: INFRASTRUCTURE_ROLE,
-  };
+/** A version with the container of an image, behind the first of the pairs of target groups. */
+export function versionOf(options: { image: string; pairs: number; isStaged: boolean }): ServiceVersion {
   return {
     taskDefinitionArn: definitionOf(options.image).arn,
     network: { subnets: ["subnet-1"], securityGroups: [], assignPublicIp: "DISABLED" },
-    loadBalancers: options.balanced
-      ? [
-          {
-            targetGroupArn: GROUP,
-            containerName: "web",
-            containerPort: 80,
-            ...(options.isStaged ? { advanced } : {}),
-          },
-        ]
-      : [],
+    loadBalancers: PAIRS.slice(0, options.pairs).map(({ group, alternate, production, test, port }) => ({
+      targetGroupArn: group,
+      containerName: "web",
+      containerPort: port,
+      ...(options.isStaged
+        ? {
+            advanced: {
+              alternateTargetGroupArn: alternate,
+              productionListenerRule: production,
+              testListenerRule: test,
+              roleArn: INFRASTRUCTURE_ROLE,
+            },
+          }
+        : {}),
+    })),
     serviceRegistries: [{ registryArn: REGISTRY }],
     launchType: "FARGATE",
     platformVersion: "1.4.0",

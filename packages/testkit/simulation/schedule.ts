@@ -3,7 +3,8 @@ import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/
 import { newWorld, type World } from "../world.ts";
 import { newDice, type Dice } from "./dice.ts";
 import { FAIR } from "./link.ts";
-import { ALARM, INFRASTRUCTURE_ROLE } from "./records.ts";
+import { INFRASTRUCTURE_ROLE } from "./balancers.ts";
+import { ALARM } from "./records.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 export const STEPS_MAX = 14;
@@ -243,7 +244,7 @@ function crashPoint(world: World, who: "controlPlane" | "agent"): string {
  */
 export async function runSchedule(
   seed: number,
-  { staged = false, nodeCount = 1 }: { staged?: boolean; nodeCount?: 1 | 3 } = {},
+  { staged = false, nodeCount = 1, pairs = 1 }: { staged?: boolean; nodeCount?: 1 | 3; pairs?: 1 | 2 } = {},
 ): Promise<Outcome> {
   const dice = newDice(seed);
   const world = nodeCount === 1 ? newWorld({ seed }) : newWorld({ seed, nodeCount, ...TIGHT });
@@ -258,7 +259,7 @@ export async function runSchedule(
     [50, 150],
     [0, 100],
   ] as const);
-  say(createService(world, { minimumHealthyPercent, maximumPercent, staged }));
+  say(createService(world, { minimumHealthyPercent, maximumPercent, staged, pairs }));
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
   for (let step = 0; step < steps && world.invariants.broken.length === 0; step += 1) {
@@ -287,10 +288,10 @@ export async function runSchedule(
 /** Creates a random service within the percentages; returns its description. */
 function createService(
   world: World,
-  options: { minimumHealthyPercent: number; maximumPercent: number; staged: boolean },
+  options: { minimumHealthyPercent: number; maximumPercent: number; staged: boolean; pairs: 1 | 2 },
 ): string {
   const { dice } = world;
-  const { staged, ...percentages } = options;
+  const { staged, pairs, ...percentages } = options;
   const balanced = staged || dice.chance(0.5);
   const circuitBreaker = dice.pick([
     { enable: false, rollback: false },
@@ -304,7 +305,7 @@ function createService(
       circuitBreaker,
       ...(rollout === undefined ? {} : stagedSpec(dice, rollout)),
     },
-    { balanced },
+    { balanced, pairs },
   );
   const traits = [
     `${percentages.minimumHealthyPercent} to ${percentages.maximumPercent} %`,

@@ -71,7 +71,7 @@ class TrafficInvariants {
       this.#breaks("the weights of a rule add up to 100", `${total} in ${key}`);
     for (const service of this.#store.list("service")) {
       this.#checkPaths(service);
-      const isProduction = this.#rulesOf(service).production === key;
+      const isProduction = this.#rulesOf(service).some(({ production }) => production === key);
       for (const [group, percent] of isProduction ? split : [])
         if (percent > (before.get(group) ?? 0)) this.#checkHealthy(service, group);
     }
@@ -93,20 +93,18 @@ class TrafficInvariants {
   #checkPaths(service: ServiceRecord): void {
     const deployment = ongoingDeploymentOf(this.#store, service.arn);
     if (deployment?.traffic === undefined) return;
-    const rules = this.#rulesOf(service);
-    for (const rule of ["production", "test"] as const) {
-      for (const [group, percent] of this.#splitOf(rules[rule]).split) {
-        if (percent === 0) continue;
-        for (const target of this.#store.listBy("target", "group", group)) {
-          if (target.drainingSince !== undefined) continue;
-          const set = this.#store.get("task", target.taskArn)?.deploymentId;
-          if (set !== undefined && !this.#mayServe(set, rule, deployment))
-            this.#breaks(
-              "no request reaches a fleet before its stage",
-              `${rule}, ${deployment.lifecycleStage}`,
-            );
-        }
-      }
+    for (const rules of this.#rulesOf(service))
+      for (const rule of ["production", "test"] as const)
+        for (const [group, percent] of this.#splitOf(rules[rule]).split)
+          if (percent > 0) this.#checkGroup(group, rule, deployment);
+  }
+
+  #checkGroup(group: string, rule: Rule, deployment: ServiceDeploymentRecord): void {
+    for (const target of this.#store.listBy("target", "group", group)) {
+      if (target.drainingSince !== undefined) continue;
+      const set = this.#store.get("task", target.taskArn)?.deploymentId;
+      if (set !== undefined && !this.#mayServe(set, rule, deployment))
+        this.#breaks("no request reaches a fleet before its stage", `${rule}, ${deployment.lifecycleStage}`);
     }
   }
 
@@ -132,8 +130,8 @@ class TrafficInvariants {
       .filter((target) => target.drainingSince === undefined);
     if (task.lastStatus !== "RUNNING" || !targets.some((target) => target.state === "healthy")) return;
     this.#checkRelease(service, set);
-    const { split } = this.#splitOf(this.#rulesOf(service).production);
-    if (!groupsOf(set).some((group) => (split.get(group) ?? 0) > 0)) return;
+    const splits = this.#rulesOf(service).map(({ production }) => this.#splitOf(production).split);
+    if (!groupsOf(set).some((group) => splits.some((split) => (split.get(group) ?? 0) > 0))) return;
     const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
     if (this.#healthyTasksOf(set) < least)
       this.#breaks("a fleet with traffic keeps its capacity", `${this.#healthyTasksOf(set)} of ${least}`);
@@ -211,9 +209,11 @@ class TrafficInvariants {
       .filter((task) => task.lastStatus !== "STOPPED" && !sets.some((set) => set.id === task.deploymentId));
     if (others.length > 0)
       this.#breaks("a deployment ends with one fleet", `${others.length} tasks of others`);
-    const { split } = this.#splitOf(this.#rulesOf(service).production);
-    if (split.size > 0 && sets.some((set) => groupsOf(set).some((group) => split.get(group) !== 100)))
-      this.#breaks("the fleet that is left has all traffic", status);
+    for (const balancer of sets.flatMap((set) => set.loadBalancers)) {
+      const { split } = this.#splitOf(balancer.advanced?.productionListenerRule);
+      if (split.size > 0 && split.get(servingGroupOf(balancer)) !== 100)
+        this.#breaks("the fleet that is left has all traffic", status);
+    }
   }
 
   /**
@@ -232,12 +232,21 @@ class TrafficInvariants {
     return this.#store.listBy("taskSet", "service", service.arn);
   }
 
-  #rulesOf(service: ServiceRecord): { production: string | undefined; test: string | undefined } {
-    const advanced = this.#setsOf(service)[0]?.loadBalancers[0]?.advanced;
-    return { production: advanced?.productionListenerRule, test: advanced?.testListenerRule };
+  /** The rules of each of the service's load balancers. */
+  #rulesOf(service: ServiceRecord): readonly Record<Rule, string | undefined>[] {
+    const balancers = this.#setsOf(service)[0]?.loadBalancers ?? [];
+    return balancers.map(({ advanced }) => ({
+      production: advanced?.productionListenerRule,
+      test: advanced?.testListenerRule,
+    }));
   }
 
+  /** Tasks that are healthy at each of the fleet's load balancers. */
   #healthyTasksOf(set: TaskSetRecord): number {
+    const isHealthy = (taskArn: string): boolean => {
+      const targets = this.#store.listBy("target", "task", taskArn);
+      return targets.length >= set.loadBalancers.length && targets.every(({ state }) => state === "healthy");
+    };
     return this.#store
       .listBy("task", "service", set.serviceArn)
       .filter(
@@ -245,7 +254,7 @@ class TrafficInvariants {
           task.deploymentId === set.id &&
           task.desiredStatus === "RUNNING" &&
           task.lastStatus === "RUNNING" &&
-          this.#store.listBy("target", "task", task.arn).some((target) => target.state === "healthy"),
+          isHealthy(task.arn),
       ).length;
   }
 }

@@ -63,6 +63,10 @@ resource "aws_codedeploy_deployment_config" "linear" {
   }
 }
 
+resource "aws_sns_topic" "deployments" {
+  name = "deployments"
+}
+
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "errors"
   namespace           = "AWS/ApplicationELB"
@@ -112,6 +116,12 @@ resource "aws_codedeploy_deployment_group" "web" {
   auto_rollback_configuration {
     enabled = true
     events  = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]
+  }
+
+  trigger_configuration {
+    trigger_name       = "failures"
+    trigger_target_arn = aws_sns_topic.deployments.arn
+    trigger_events     = var.minutes == 5 ? ["DeploymentFailure", "DeploymentStop"] : ["DeploymentFailure"]
   }
 
   alarm_configuration {
