@@ -13,12 +13,14 @@ export const CONSTRAINTS: Constraints = {
   outdatedInstancesStrategy: oneOf(sdk.OutdatedInstancesStrategy),
   "trafficRoutingConfig/type": oneOf(sdk.TrafficRoutingType),
   "autoRollbackConfiguration/events": { each: oneOf(sdk.AutoRollbackEvent) },
-  "terminateBlueInstancesOnDeploymentSuccess/action": oneOf(sdk.InstanceAction),
-  "deploymentReadyOption/actionOnTimeout": oneOf(sdk.DeploymentReadyAction),
+  "blueGreenDeploymentConfiguration/terminateBlueInstancesOnDeploymentSuccess/action": oneOf(
+    sdk.InstanceAction,
+  ),
+  "blueGreenDeploymentConfiguration/deploymentReadyOption/actionOnTimeout": oneOf(sdk.DeploymentReadyAction),
   deploymentWaitType: oneOf(sdk.DeploymentWaitType),
   deployed: oneOf(sdk.ListStateFilterAction),
   sortBy: oneOf(sdk.ApplicationRevisionSortBy),
   sortOrder: oneOf(sdk.SortOrder),
   includeOnlyStatuses: { each: oneOf(sdk.DeploymentStatus) },
-  revisionType: oneOf(sdk.RevisionLocationType),
+  "revision/revisionType": oneOf(sdk.RevisionLocationType),
 };
