@@ -34,6 +34,7 @@ function textsOf(secret: SecretRecord, key: Filter["Key"]): readonly string[] {
     case "all":
       return [secret.name, secret.description ?? "", ...keys, ...values];
     case "owning-service":
+      return secret.owningService === undefined ? [] : [secret.owningService];
     case undefined:
       return [];
   }

@@ -18,6 +18,7 @@ export function presentSecret(
     ...presentName(secret),
     Description: secret.description,
     KmsKeyId: secret.kmsKeyId,
+    OwningService: secret.owningService,
     RotationEnabled: rotation === undefined ? undefined : true,
     RotationLambdaARN: rotation?.lambdaArn,
     RotationRules: rotation && {

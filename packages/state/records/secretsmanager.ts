@@ -7,6 +7,8 @@ export interface SecretRecord extends Placed {
   readonly description: string | undefined;
   /** The KMS key as the caller named it; undefined for the service's own, `aws/secretsmanager`. */
   readonly kmsKeyId: string | undefined;
+  /** The service that keeps the secret, such as `events`; absent: the account itself. */
+  readonly owningService?: string;
   readonly tags: Tags;
   readonly createdAt: number;
   readonly lastChangedAt: number;
