@@ -52,6 +52,7 @@ async function received(name: string): Promise<Record<string, unknown>[]> {
 
 beforeAll(async () => {
   admitOther(api);
+  await world.openLogs("events");
   await client.send(new eb.CreateEventBusCommand({ Name: "other" }));
 });
 

@@ -1,3 +1,4 @@
+import { CloudWatchLogsClient, PutResourcePolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
@@ -88,9 +89,21 @@ export async function startEvents() {
     );
     return taskDefinition?.taskDefinitionArn ?? "";
   };
+  /** Lets EventBridge write to every log group, as the console of AWS does for a rule's target. */
+  const openLogs = async (policyName: string, more: object = {}): Promise<void> => {
+    const Statement = {
+      ...{ Effect: "Allow", Principal: { Service: ["events.amazonaws.com", "delivery.logs.amazonaws.com"] } },
+      ...{ Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: "*", ...more },
+    };
+    const policyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await new CloudWatchLogsClient(api.client()).send(
+      new PutResourcePolicyCommand({ policyName, policyDocument }),
+    );
+  };
   return {
     api,
     clock,
+    openLogs,
     role,
     define,
     /** Lets the controllers work, and time pass. */

@@ -31,8 +31,8 @@ export interface Call {
 }
 
 /**
- * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a bus's, a KMS
- * key's, or for sts:AssumeRole a role's trust policy.
+ * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a bus's, a log
+ * group's, a KMS key's, or for sts:AssumeRole a role's trust policy.
  */
 export function resourcePolicies(
   store: Reader,
@@ -52,21 +52,7 @@ export function resourcePolicies(
         return undefined;
       return read(secret.policy, "the secret's policy", secret.policyPrincipals);
     }
-    if (resource.startsWith("arn:aws:sns:")) {
-      const topic = store.get("topic", resource);
-      if (topic?.policy === undefined) return undefined;
-      return read(topic.policy, "the topic's policy", topic.policyPrincipals);
-    }
-    if (resource.startsWith("arn:aws:sqs:")) {
-      const queue = store.get("queue", resource);
-      if (queue?.policy === undefined) return undefined;
-      return read(queue.policy, "the queue's policy", queue.policyPrincipals);
-    }
-    if (resource.startsWith("arn:aws:events:")) {
-      const bus = store.get("eventBus", resource);
-      if (bus?.policy === undefined) return undefined;
-      return read(bus.policy, "the event bus's policy", bus.policyPrincipals);
-    }
+    if (/^arn:aws:(?:sns|sqs|events):/.test(resource)) return ownPolicy(store, read, resource);
     if (resource.startsWith("arn:aws:elasticfilesystem:")) {
       // It decides on clients alone; without one, everybody who reaches a mount target may mount.
       const fileSystem = action.startsWith("elasticfilesystem:Client")
@@ -75,6 +61,9 @@ export function resourcePolicies(
       if (fileSystem?.policy === undefined) return undefined;
       return read(fileSystem.policy, "the file system's policy", fileSystem.policyPrincipals);
     }
+    // They let services in alone. Source: CloudWatch Logs User Guide, "Log group-level resource policies".
+    if (resource.startsWith("arn:aws:logs:"))
+      return principal.type === "service" ? logPolicies(store, read, resource) : undefined;
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));
     if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;
@@ -92,6 +81,29 @@ export function resourcePolicies(
     if (isRestricted || granted === undefined) return isRestricted ? granted : document;
     return { ...document, statements: [...document.statements, ...granted.statements] };
   };
+}
+
+/** The policy of a topic, a queue or an event bus. */
+function ownPolicy(store: Reader, read: ReadDocument, resource: string): PolicyDocument | undefined {
+  const found =
+    store.get("topic", resource) ?? store.get("queue", resource) ?? store.get("eventBus", resource);
+  if (found?.policy === undefined) return undefined;
+  const kind = resource.startsWith("arn:aws:sns:")
+    ? "topic"
+    : resource.startsWith("arn:aws:sqs:")
+      ? "queue"
+      : "bus";
+  return read(found.policy, `the ${kind}'s policy`, found.policyPrincipals);
+}
+
+/** The statements of all resource policies of CloudWatch Logs in an account and region. */
+function logPolicies(store: Reader, read: ReadDocument, resource: string): PolicyDocument | undefined {
+  const [, , , region = "", account = ""] = resource.split(":");
+  const [first, ...others] = store
+    .list("logResourcePolicy", `${account}/${region}/`)
+    .map(({ document, policyPrincipals }) => read(document, "the resource policy", policyPrincipals));
+  if (first === undefined) return undefined;
+  return { ...first, statements: [first, ...others].flatMap(({ statements }) => statements) };
 }
 
 /** The actions that a registry's policy decides in scope V1. Source: ECR User Guide, "Private registry permissions". */

@@ -130,10 +130,19 @@ function publishCall({ service, target, payload }: EventDeliveryRecord): Call & 
   return { service: "sns", operation: "Publish", input, region: target.arn.split(":")[3] ?? "" };
 }
 
-/** EventBridge writes to log groups by itself: a target of a log group has no role. */
-function writeLog({ store, putLog }: InvokeDeps, { id, target, payload }: EventDeliveryRecord): Outcome {
+/**
+ * EventBridge writes to log groups by itself: a target of a log group has no role, and a resource policy of CloudWatch
+ * Logs lets EventBridge in. Source: EventBridge User Guide, "CloudWatch Logs permissions".
+ */
+function writeLog({ store, permissions, putLog }: InvokeDeps, delivery: EventDeliveryRecord): Outcome {
+  const { id, target, payload, sourceArn, account } = delivery;
   const group = store.get("logGroup", target.arn.replace(/:\*$/, ""));
   if (group === undefined) return failed("NO_RESOURCE", `The log group ${target.arn} does not exist.`, false);
+  const principal = serviceActingFor("events.amazonaws.com", { arn: sourceArn, account });
+  for (const action of ["logs:CreateLogStream", "logs:PutLogEvents"]) {
+    const denied = permissions.deniedBecause(principal, action, `${group.arn}:log-stream:${id}`, () => ({}));
+    if (denied !== undefined) return failed("NO_PERMISSIONS", denied, false);
+  }
   putLog(group.arn, id, payload);
   return DONE;
 }
