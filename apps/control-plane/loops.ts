@@ -27,6 +27,7 @@ import {
   metricFilterController,
   objectEventController,
   objectReplicationController,
+  outboundRequests,
   ownCertificateController,
   parameterPolicyController,
   registryController,
@@ -158,7 +159,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
       publish: (message) => publishFromService({ ...realDeps, vault }, message),
     }),
     healthChecks(instance),
-    ...eventControllers({ ...deps, dispatcher, logs: instance.logs }),
+    ...eventReconcilers(instance, api),
     ...logReconcilers(instance),
   ];
 }
@@ -172,6 +173,15 @@ function codeDeployReconcilers(instance: Instance, { policy, dispatcher }: Api):
     codeDeployHookController({ ...deps, callHook: hookCaller({ ...deps, folder }) }),
     codeDeployTriggerController({ ...deps, callApi: (call) => dispatcher.call(call) }),
   ];
+}
+
+/** The loops of EventBridge and its Scheduler. */
+function eventReconcilers(instance: Instance, api: Api): readonly Reconciler[] {
+  const { store, clock, ids, log, vault, logs } = instance;
+  return eventControllers({
+    ...{ store, clock, ids, log, vault, logs, dispatcher: api.dispatcher, permissions: api.policy },
+    send: outboundRequests(instance.authority),
+  });
 }
 
 /** What alarms may do: scale a target, or publish to a topic. */

@@ -254,6 +254,16 @@ export class LogStore {
     return row.bytes;
   }
 
+  /** How many events a group has, and the bytes of their messages. */
+  sizeOf(group: string): { readonly count: number; readonly bytes: number } {
+    const row = this.#database
+      .prepare(
+        "SELECT count(*) AS count, coalesce(sum(length(message)), 0) AS bytes FROM event WHERE log_group = ?",
+      )
+      .get(group) as { count: number; bytes: number }; // As above.
+    return { count: row.count, bytes: row.bytes };
+  }
+
   /** Removes events older than `before`, as retention requires. */
   expire(group: string, before: number): void {
     this.#database.prepare("DELETE FROM event WHERE log_group = ? AND timestamp < ?").run(group, before);

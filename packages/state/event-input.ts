@@ -29,6 +29,26 @@ export function inputOf(
 }
 
 /**
+ * The target with the parts of its request to an API destination that are paths into the event filled in.
+ * Source: API_HttpParameters; EventBridge User Guide, "API destinations as targets", dynamic parameters.
+ */
+export function withRequestOf(target: EventTargetRecord, event: DeliveredEvent): EventTargetRecord {
+  const { http } = target;
+  if (http === undefined) return target;
+  const filledIn = (text: string): string => {
+    if (!text.startsWith("$.") || !isInputPath(text)) return text;
+    const found = valueAt(event.value, text);
+    return typeof found === "string" ? found : found === undefined ? "" : JSON.stringify(found);
+  };
+  const each = (map: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, filledIn(value)]));
+  return {
+    ...target,
+    http: { path: http.path.map(filledIn), headers: each(http.headers), query: each(http.query) },
+  };
+}
+
+/**
  * A variable within quotation marks becomes text; elsewhere its JSON.
  * Source: EventBridge User Guide, "Input transformation".
  */

@@ -60,6 +60,8 @@ import type {
   ScheduleGroupRecord,
   ScheduleRecord,
 } from "./records/events.ts";
+import type * as archives from "./records/event-archives.ts";
+import type * as connections from "./records/event-connections.ts";
 import type * as logs from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
@@ -89,6 +91,8 @@ export type * from "./records/ecs.ts";
 export type * from "./records/ecs-services.ts";
 export type * from "./records/efs.ts";
 export type * from "./records/elbv2.ts";
+export type * from "./records/event-archives.ts";
+export type * from "./records/event-connections.ts";
 export type * from "./records/events.ts";
 export type * from "./records/iam.ts";
 export type * from "./records/kms.ts";
@@ -191,6 +195,7 @@ export interface Records extends SsmRecords {
   readonly logGroup: logs.LogGroupRecord;
   readonly metricFilter: logs.MetricFilterRecord;
   readonly subscriptionFilter: logs.SubscriptionFilterRecord;
+  readonly logAccountPolicy: logs.LogAccountPolicyRecord;
   readonly logDestination: logs.LogDestinationRecord;
   readonly logResourcePolicy: logs.LogResourcePolicyRecord;
   readonly logQueryDefinition: logs.LogQueryDefinitionRecord;
@@ -216,6 +221,10 @@ export interface Records extends SsmRecords {
   readonly eventBus: EventBusRecord;
   readonly eventRule: EventRuleRecord;
   readonly eventDelivery: EventDeliveryRecord;
+  readonly eventArchive: archives.EventArchiveRecord;
+  readonly eventReplay: archives.EventReplayRecord;
+  readonly eventConnection: connections.EventConnectionRecord;
+  readonly apiDestination: connections.ApiDestinationRecord;
   readonly scheduleGroup: ScheduleGroupRecord;
   readonly schedule: ScheduleRecord;
   readonly queue: QueueRecord;
@@ -318,6 +327,9 @@ const DECLARED: IndexesOf = {
     matching: (rule) => (rule.enabled && rule.pattern !== undefined ? rule.busArn : undefined),
   },
   eventDelivery: { account: (delivery) => delivery.account },
+  eventArchive: { bus: (archive) => archive.busArn },
+  eventReplay: { place: placeOf },
+  apiDestination: { connection: (destination) => destination.connectionArn },
   topicSubscription: { topic: (subscription) => subscription.topicArn },
   topicDelivery: {
     account: (delivery) => delivery.account,

@@ -2,7 +2,7 @@ import { machineImages } from "@gantry/api/common/machine-images";
 import { silentLogger } from "@gantry/kernel";
 import { groupCalls, operationsOver } from "./simulation/group-calls.ts";
 import { checkGroupInvariants, groupUnrest, liveInstances } from "./simulation/group-invariants.ts";
-import { PLACE } from "./simulation/records.ts";
+import { PLACE } from "./simulation/place.ts";
 import { newWorld } from "./world.ts";
 
 /** The group of the world. */

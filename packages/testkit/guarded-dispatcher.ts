@@ -100,6 +100,17 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   UntagResource: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
   UpdateApplication: { kinds: ["codeDeployGroup"], reason: "Groups follow the application's new name." },
   DeleteApplication: { kinds: ["codeDeployGroup"], reason: "They go with their application." },
+  CreateConnection: {
+    kinds: ["secret", "secretVersion"],
+    reason: "EventBridge keeps the connection's secret by its service-linked role.",
+  },
+  PutEvents: {
+    kinds: ["eventConnection"],
+    reason: "A delivery that the call causes finds that the token of its connection has ended.",
+  },
+  UpdateConnection: { kinds: ["secret", "secretVersion"], reason: "As CreateConnection." },
+  DeauthorizeConnection: { kinds: ["secret", "secretVersion"], reason: "As CreateConnection." },
+  DeleteConnection: { kinds: ["secret", "secretVersion"], reason: "As CreateConnection." },
   DeleteScheduleGroup: { kinds: ["schedule"], reason: "They go with their group." },
   CreateListener: { kinds: ["listener"], reason: "AWS authorizes on the load balancer." },
   CreateRule: { kinds: ["rule"], reason: "AWS authorizes on the listener." },

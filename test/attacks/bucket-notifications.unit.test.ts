@@ -17,7 +17,11 @@ const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
 const queues = new sqs.SQSClient(api.client());
 const deps = { store: api.store, clock, ids: randomIds(), log: silentLogger };
 const outbox = objectEventController({ ...deps, objects: api.objects });
-const deliveries = deliveryController({ ...deps, callApi: (call) => api.call(call), putLog: () => {} });
+const deliveries = deliveryController({
+  ...{ ...deps, putLog: () => {}, vault: api.vault, permissions: api.policy },
+  callApi: (call) => api.call(call),
+  callDestination: () => expect.fail("S3 calls no API destination."),
+});
 const arnOf = (name: string) => `arn:aws:sqs:eu-south-1:${ACCOUNT}:${name}`;
 const Bucket = "sender";
 

@@ -20,7 +20,11 @@ const topics = new sns.SNSClient(api.client());
 const queues = new sqs.SQSClient(api.client());
 const deps = { store: api.store, clock: new SystemClock(), ids: randomIds(), log: silentLogger };
 const outbox = objectEventController({ ...deps, objects: api.objects });
-const deliveries = deliveryController({ ...deps, callApi: (call) => api.call(call), putLog: () => {} });
+const deliveries = deliveryController({
+  ...{ ...deps, putLog: () => {}, vault: api.vault, permissions: api.policy },
+  callApi: (call) => api.call(call),
+  callDestination: () => expect.fail("S3 calls no API destination."),
+});
 const Bucket = "publisher";
 const QUEUE = `arn:aws:sqs:eu-south-1:${ACCOUNT}:subscriber`;
 const Events: s3.Event[] = ["s3:ObjectCreated:*"];

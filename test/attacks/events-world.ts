@@ -1,6 +1,16 @@
+import { CloudWatchLogsClient, PutResourcePolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { deliveryController, scheduleController } from "@gantry/controllers";
+import {
+  archiveController,
+  connectionController,
+  deliveryController,
+  destinationCaller,
+  destinationController,
+  outboundRequests,
+  replayController,
+  scheduleController,
+} from "@gantry/controllers";
 import { Controller, randomIds, silentLogger, SystemClock, VirtualClock } from "@gantry/kernel";
 import { ACCOUNT, startApi } from "@gantry/testkit";
 
@@ -17,9 +27,28 @@ export async function startEvents() {
     api.logs.createStream(groupArn, stream, clock.now());
     api.logs.append(groupArn, stream, [{ timestamp: clock.now(), message }], clock.now());
   };
+  const outward = {
+    ...{ ...deps, vault: api.vault, permissions: api.policy },
+    send: outboundRequests(api.authority),
+  };
+  const invoking = {
+    ...{ ...outward, putLog, callDestination: destinationCaller(outward) },
+    callApi: (call: Parameters<typeof api.call>[0]) => api.call(call),
+  };
   const controllers = [
     scheduleController(deps),
-    deliveryController({ ...deps, callApi: (call) => api.call(call), putLog }),
+    archiveController({ ...deps, expireEvents: (group, before) => api.logs.expire(group, before) }),
+    replayController({
+      ...deps,
+      archivedEvents: (group, after, limit) =>
+        api.logs.events(group, {
+          ...{ streams: undefined, from: 0, until: Number.MAX_SAFE_INTEGER, order: "ascending" },
+          ...{ after, limit },
+        }),
+    }),
+    connectionController(outward),
+    deliveryController(invoking),
+    destinationController(invoking),
   ].map((reconciler) => new Controller(reconciler, { clock, log: silentLogger }));
   for (const controller of controllers) controller.start();
   const iam = new IAMClient(api.client());
@@ -60,9 +89,21 @@ export async function startEvents() {
     );
     return taskDefinition?.taskDefinitionArn ?? "";
   };
+  /** Lets EventBridge write to every log group, as the console of AWS does for a rule's target. */
+  const openLogs = async (policyName: string, more: object = {}): Promise<void> => {
+    const Statement = {
+      ...{ Effect: "Allow", Principal: { Service: ["events.amazonaws.com", "delivery.logs.amazonaws.com"] } },
+      ...{ Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: "*", ...more },
+    };
+    const policyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await new CloudWatchLogsClient(api.client()).send(
+      new PutResourcePolicyCommand({ policyName, policyDocument }),
+    );
+  };
   return {
     api,
     clock,
+    openLogs,
     role,
     define,
     /** Lets the controllers work, and time pass. */

@@ -37,6 +37,7 @@ beforeAll(async () => {
     NetworkConfiguration: { awsvpcConfiguration: { Subnets: [subnet?.SubnetId ?? ""] } },
   };
   await logs.send(new CreateLogGroupCommand({ logGroupName: "/events" }));
+  await world.openLogs("events");
   logGroup = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:/events`;
 });
 

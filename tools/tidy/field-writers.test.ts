@@ -48,6 +48,18 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("eventDelivery"),
     writers: [`${TRANSACTIONS}events.ts`, `${CONTROLLERS}events/delivery-controller.ts`],
   },
+  "eventReplay.*": {
+    pattern: writesOf("eventReplay"),
+    writers: ["packages/api/eventbridge/replays.ts", `${CONTROLLERS}events/replay-controller.ts`],
+  },
+  "eventConnection.state": {
+    pattern: writesOf("eventConnection"),
+    writers: [
+      "packages/api/eventbridge/connections.ts",
+      `${CONTROLLERS}events/connection-controller.ts`,
+      `${CONTROLLERS}events/call-destination.ts`,
+    ],
+  },
   "secret.rotating": {
     pattern: /\brotating[,:] /,
     writers: [
@@ -298,6 +310,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   "secrets and KMS keys whose time to be removed has come, and the material that a key is given by time": {
     unchecked: "The API removes and rotates on request with the same writes.",
   },
+  "events of archives past their retention": { unchecked: "As the next row." },
   "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
   "bucket.lifecycleRanAt": {
     pattern: /\blifecycleRanAt: /,

@@ -14,12 +14,14 @@ export const CONSTRAINTS: Constraints = {
   "trafficRoutingConfig/type": oneOf(sdk.TrafficRoutingType),
   triggerEvents: { each: oneOf(sdk.TriggerEventType) },
   "autoRollbackConfiguration/events": { each: oneOf(sdk.AutoRollbackEvent) },
-  "terminateBlueInstancesOnDeploymentSuccess/action": oneOf(sdk.InstanceAction),
-  "deploymentReadyOption/actionOnTimeout": oneOf(sdk.DeploymentReadyAction),
+  "blueGreenDeploymentConfiguration/terminateBlueInstancesOnDeploymentSuccess/action": oneOf(
+    sdk.InstanceAction,
+  ),
+  "blueGreenDeploymentConfiguration/deploymentReadyOption/actionOnTimeout": oneOf(sdk.DeploymentReadyAction),
   deploymentWaitType: oneOf(sdk.DeploymentWaitType),
   deployed: oneOf(sdk.ListStateFilterAction),
   sortBy: oneOf(sdk.ApplicationRevisionSortBy),
   sortOrder: oneOf(sdk.SortOrder),
   includeOnlyStatuses: { each: oneOf(sdk.DeploymentStatus) },
-  revisionType: oneOf(sdk.RevisionLocationType),
+  "revision/revisionType": oneOf(sdk.RevisionLocationType),
 };

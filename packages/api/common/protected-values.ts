@@ -21,6 +21,7 @@ const WRITING = {
   secretsmanager: ["kms:GenerateDataKey", "kms:Decrypt"],
   ssm: ["kms:Encrypt"],
   s3: [],
+  scheduler: ["kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"],
   // Messages are encrypted by the code of topics and queues.
   sns: [],
   sqs: [],
@@ -80,6 +81,8 @@ function translated<T>(use: ProtectedUse, what: "Encryption" | "Decryption", wor
 
 function unusable(use: ProtectedUse, what: "Encryption" | "Decryption", reason: string): ApiError {
   if (use.service === "ssm") return new ApiError("InvalidKeyId", reason);
+  if (use.service === "scheduler")
+    return new ApiError("ValidationException", `The KMS key cannot be used: ${reason}`);
   const verb = what === "Encryption" ? "encrypt" : "decrypt";
   return new ApiError(
     `${what}Failure`,

@@ -48,6 +48,11 @@ export const LINKED_ROLES = {
     policy: "CloudWatchEventsServiceRolePolicy",
     description: undefined,
   },
+  "apidestinations.events.amazonaws.com": {
+    name: "AWSServiceRoleForAmazonEventBridgeApiDestinations",
+    policy: "AmazonEventBridgeApiDestinationsServiceRolePolicy",
+    description: undefined,
+  },
   "pullthroughcache.ecr.amazonaws.com": {
     name: "AWSServiceRoleForECRPullThroughCache",
     policy: "AWSECRPullThroughCache_ServiceRolePolicy",

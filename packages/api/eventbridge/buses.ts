@@ -75,7 +75,8 @@ function deleteBus({ store }: ApiDeps, input: sdk.DeleteEventBusRequest, place: 
   if (input.Name === DEFAULT_BUS) throw validation("Cannot delete event bus default.");
   store.transact((tx) => {
     const arn = eventBusArnOf(place, input.Name ?? "");
-    if (tx.countBy("eventRule", "bus", arn) > 0)
+    // An archive has a rule of EventBridge's own on the bus.
+    if (tx.countBy("eventRule", "bus", arn) + tx.countBy("eventArchive", "bus", arn) > 0)
       throw validation(`Event bus ${input.Name ?? ""} cannot be deleted since it has rules.`);
     if (tx.get("eventBus", arn) !== undefined) tx.delete("eventBus", arn);
   });

@@ -29,7 +29,7 @@ interface SourceDeps {
 
 /**
  * Makes events of what changes: each in the transaction of its change, so that it is neither lost nor
- * doubled. Where no rule of the default bus has a pattern, a change costs one look-up.
+ * doubled. Where no rule of the default bus has a pattern and it has no archive, a change costs two look-ups.
  */
 export function eventSources({ store, ids, clock, log }: SourceDeps): void {
   const source = <K extends Kind>(

@@ -14,6 +14,13 @@ import { ApiError } from "./api-error.ts";
 
 type Given = string | undefined;
 
+/** Where the events of archives are, by their group. */
+export interface EventContentStore {
+  deleteGroup(group: string): void;
+  /** How many events a group has, and their bytes. */
+  sizeOf(group: string): { readonly count: number; readonly bytes: number };
+}
+
 export function validation(message: string): ApiError {
   return new ApiError("ValidationException", message);
 }

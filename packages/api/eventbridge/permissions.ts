@@ -1,6 +1,12 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import { isObject } from "@gantry/kernel";
-import type { Reader } from "@gantry/state";
+import { eventArchiveArnOf, eventReplayArnOf, type Reader } from "@gantry/state";
+import {
+  apiDestinationArnOf,
+  apiDestinationNamed,
+  connectionArnOf,
+  connectionNamed,
+} from "@gantry/state/transactions/event-connections";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
 import { busArnOf, busOf, ruleArnOf } from "./lookups.ts";
 
@@ -8,7 +14,7 @@ type Given = string | undefined;
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge". */
 export function eventsPermissions(store: Reader) {
-  return { ...ofBuses(store), ...OF_RULES, ...OF_TAGS };
+  return { ...ofBuses(store), ...OF_RULES, ...OF_ARCHIVES, ...ofConnections(store), ...OF_TAGS };
 }
 
 function ofBuses(store: Reader) {
@@ -78,6 +84,49 @@ const OF_RULES = {
   ListTargetsByRule: rule,
   TestEventPattern: "*",
 } satisfies PermissionTable<typeof sdk>;
+
+const archive = (input: { readonly ArchiveName?: Given }, place: Caller): readonly Need[] =>
+  on(eventArchiveArnOf(place, input.ArchiveName ?? ""));
+const replay = (input: { readonly ReplayName?: Given }, place: Caller): readonly Need[] =>
+  on(eventReplayArnOf(place, input.ReplayName ?? ""));
+
+const OF_ARCHIVES = {
+  CreateArchive: (input, place) => [...archive(input, place), ...on(busArnOf(place, input.EventSourceArn))],
+  DescribeArchive: archive,
+  UpdateArchive: archive,
+  DeleteArchive: archive,
+  ListArchives: "*",
+  StartReplay: (input, place) => [
+    ...replay(input, place),
+    ...on(input.EventSourceArn ?? "*", busArnOf(place, input.Destination?.Arn)),
+  ],
+  DescribeReplay: replay,
+  CancelReplay: replay,
+  ListReplays: "*",
+} satisfies PermissionTable<typeof sdk>;
+
+function ofConnections(store: Reader) {
+  const connection = ({ Name: name = "" }: { readonly Name?: Given }, place: Caller): readonly Need[] =>
+    on(connectionNamed(store, place, name)?.arn ?? connectionArnOf(place, `${name}/*`));
+  const destination = ({ Name: name = "" }: { readonly Name?: Given }, place: Caller): readonly Need[] =>
+    on(apiDestinationNamed(store, place, name)?.arn ?? apiDestinationArnOf(place, `${name}/*`));
+  return {
+    CreateConnection: connection,
+    DescribeConnection: connection,
+    UpdateConnection: connection,
+    DeauthorizeConnection: connection,
+    DeleteConnection: connection,
+    ListConnections: "*",
+    CreateApiDestination: (input, place) => [...destination(input, place), ...on(input.ConnectionArn ?? "*")],
+    UpdateApiDestination: (input, place) => [
+      ...destination(input, place),
+      ...(input.ConnectionArn === undefined ? [] : on(input.ConnectionArn)),
+    ],
+    DescribeApiDestination: destination,
+    DeleteApiDestination: destination,
+    ListApiDestinations: "*",
+  } satisfies PermissionTable<typeof sdk>;
+}
 
 const tagged = (input: { readonly ResourceARN?: Given }, place: Caller): readonly Need[] => [
   { resource: input.ResourceARN ?? "*", conditions: { "events:creatorAccount": place.account } },

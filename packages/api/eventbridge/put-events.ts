@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
 import { isObject } from "@gantry/kernel";
 import {
+  listenersOf,
   composeEvent,
   deliverToTargets,
   matchesRule,
@@ -66,8 +67,7 @@ async function putEvent(
   // A bus that does not exist takes the event, and no rule sees it.
   // One of another account takes it where its policy lets the caller in, which was decided before.
   const bus = busOf(store, place, entry.EventBusName) ?? foreignBus(store, place, entry.EventBusName);
-  const rules =
-    bus === undefined ? [] : await matching(store.listBy("eventRule", "matching", bus.arn), event);
+  const rules = bus === undefined ? [] : await matching(listenersOf(store, bus.arn), event);
   const dropped =
     rules.length === 0
       ? 0

@@ -85,7 +85,7 @@ function isSchedule(text: string): boolean {
 }
 
 /** Errors: InvalidEventPatternException. */
-function readPattern(text: string): EventPattern {
+export function readPattern(text: string): EventPattern {
   try {
     return parseEventPattern(text);
   } catch (thrown) {

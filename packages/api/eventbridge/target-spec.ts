@@ -6,11 +6,13 @@ import { runTaskSpec } from "./run-task-spec.ts";
 const CLUSTER = /^arn:aws:ecs:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9_-]{1,255}$/;
 const TOPIC = /^arn:aws:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/;
 const LOG_GROUP = /^arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:[^:*]+(?::\*)?$/;
+const API_DESTINATION =
+  /^arn:aws:events:[a-z0-9-]+:\d{12}:api-destination\/[.\-_A-Za-z0-9]{1,64}\/[0-9a-f-]{36}$/;
 /** Source: API_RetryPolicy. */
 const RETRY = { attempts: 185, ageSeconds: 86_400 };
 const TARGET_MEMBERS = [
   ...(["Input", "InputPath", "InputTransformer", "EcsParameters", "SqsParameters"] as const),
-  ...(["RetryPolicy", "DeadLetterConfig"] as const),
+  ...(["RetryPolicy", "DeadLetterConfig", "HttpParameters"] as const),
 ];
 
 /** Whether it is the ARN of a standard topic: neither EventBridge nor Scheduler takes FIFO topics. */
@@ -26,16 +28,19 @@ export function targetProblem(
   const arn = target.Arn ?? "";
   const [, , service = "", region, account] = arn.split(":");
   const isTask = CLUSTER.test(arn);
-  if (!isTask && !isQueueArn(arn) && !isTopicArn(arn) && !LOG_GROUP.test(arn))
+  const isHttp = API_DESTINATION.test(arn);
+  if (!isTask && !isHttp && !isQueueArn(arn) && !isTopicArn(arn) && !LOG_GROUP.test(arn))
     return (
-      "Gantry invokes ECS clusters (RunTask), SQS queues, standard SNS topics and log groups: a target of " +
-      `${service || arn} is not there yet.`
+      "Gantry invokes ECS clusters (RunTask), SQS queues, standard SNS topics, log groups and API destinations: a " +
+      `target of ${service || arn} is not there yet.`
     );
   if (account !== place.account || region !== place.region)
     return `Provided Arn is not in correct format or of another account or region: ${arn}`;
-  if (isTask && target.RoleArn === undefined) return `RoleArn is required for target ${arn}.`;
+  if ((isTask || isHttp) && target.RoleArn === undefined) return `RoleArn is required for target ${arn}.`;
   if (isTask && target.EcsParameters === undefined) return "EcsParameters is required for an ECS target.";
   if (!isTask && target.EcsParameters !== undefined) return "EcsParameters is not supported for this target.";
+  if (!isHttp && target.HttpParameters !== undefined)
+    return "HttpParameters is not supported for this target.";
   return queueProblem(target, place) ?? inputProblem(target);
 }
 
@@ -66,6 +71,7 @@ export function toTarget(target: sdk.Target): EventTargetRecord {
   const { RetryPolicy: retry } = target;
   return {
     ...queueFields(target),
+    ...httpFields(target.HttpParameters),
     runTask: runTaskSpec(target.EcsParameters),
     putEvents: undefined,
     id: target.Id ?? "",
@@ -79,4 +85,10 @@ export function toTarget(target: sdk.Target): EventTargetRecord {
       ageSeconds: retry?.MaximumEventAgeInSeconds ?? RETRY.ageSeconds,
     },
   };
+}
+
+function httpFields(given: sdk.HttpParameters | undefined): Pick<EventTargetRecord, "http"> {
+  if (given === undefined) return {};
+  const { PathParameterValues: path = [], HeaderParameters: headers, QueryStringParameters: query } = given;
+  return { http: { path, headers: headers ?? {}, query: query ?? {} } };
 }

@@ -32,7 +32,7 @@ const WITH_POLICY = {
 } as const;
 
 /** Services whose resources have policies of another kind. */
-const OTHERS: ReadonlySet<string> = new Set(["ecr", "elasticfilesystem", "kms", "s3"]);
+const OTHERS: ReadonlySet<string> = new Set(["ecr", "elasticfilesystem", "kms", "logs", "s3"]);
 
 /** Whose call it is, what it does and on what. */
 export interface Call {
@@ -42,8 +42,8 @@ export interface Call {
 }
 
 /**
- * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a bus's, a KMS
- * key's, or for sts:AssumeRole a role's trust policy.
+ * Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a topic's, a queue's, a bus's, a log
+ * group's, a KMS key's, or for sts:AssumeRole a role's trust policy.
  */
 export function resourcePolicies(
   store: Reader,
@@ -74,6 +74,9 @@ export function resourcePolicies(
       if (fileSystem?.policy === undefined) return undefined;
       return read(fileSystem.policy, "the file system's policy", fileSystem.policyPrincipals);
     }
+    // They let services in alone. Source: CloudWatch Logs User Guide, "Log group-level resource policies".
+    if (service === "logs")
+      return principal.type === "service" ? logPolicies(store, read, resource) : undefined;
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));
     if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;
@@ -91,6 +94,16 @@ export function resourcePolicies(
     if (isRestricted || granted === undefined) return isRestricted ? granted : document;
     return { ...document, statements: [...document.statements, ...granted.statements] };
   };
+}
+
+/** The statements of all resource policies of CloudWatch Logs in an account and region. */
+function logPolicies(store: Reader, read: ReadDocument, resource: string): PolicyDocument | undefined {
+  const [, , , region = "", account = ""] = resource.split(":");
+  const [first, ...others] = store
+    .list("logResourcePolicy", `${account}/${region}/`)
+    .map(({ document, policyPrincipals }) => read(document, "the resource policy", policyPrincipals));
+  if (first === undefined) return undefined;
+  return { ...first, statements: [first, ...others].flatMap(({ statements }) => statements) };
 }
 
 /** The actions that a registry's policy decides in scope V1. Source: ECR User Guide, "Private registry permissions". */

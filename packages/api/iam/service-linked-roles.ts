@@ -91,6 +91,8 @@ function usageOf(reader: Reader, account: string, service: LinkedService): reado
       return own(reader.list("fileSystem"));
     case "events.amazonaws.com":
       return own(reader.list("eventRule"));
+    case "apidestinations.events.amazonaws.com":
+      return own(reader.list("eventConnection"));
     case "replication.ecr.amazonaws.com":
     case "pullthroughcache.ecr.amazonaws.com":
     case "autoscaling.amazonaws.com":

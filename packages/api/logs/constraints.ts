@@ -23,6 +23,8 @@ export const CONSTRAINTS: Constraints = {
   "PutIndexPolicy.policyDocument": { shortest: 1, longest: 51_200 },
   "DescribeIndexPolicies.logGroupIdentifiers": { shortest: 1, longest: 100 },
   "StartQuery.logGroupIdentifiers": { shortest: 1, longest: 50 },
+  policyName: { pattern: "[^:*\\u0000]{1,256}" },
+  accountIdentifiers: { longest: 20, each: { pattern: "\\d{12}" } },
   queryString: { shortest: 1, longest: 10_000 },
   "GetQueryResults.maxItems": { least: 1, most: 10_000 },
   "DescribeQueries.maxResults": { least: 1, most: 1_000 },

@@ -5,6 +5,7 @@
 import * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
+import { accountPolicyOperations } from "./account-policies.ts";
 import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { eventOperations } from "./events.ts";
@@ -28,6 +29,7 @@ export function logsService(deps: LogsDeps): ServiceModule {
     ...metricFilterOperations(deps),
     ...subscriptionOperations(deps),
     ...logPolicyOperations(deps),
+    ...accountPolicyOperations(deps),
     ...indexPolicyOperations(deps),
     ...encryptionOperations(deps),
     ...insightsOperations(deps),

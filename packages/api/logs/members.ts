@@ -10,11 +10,8 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   },
   PutIndexPolicy: { policyDocument: "kept and shown: queries read every event" },
   DescribeIndexPolicies: { nextToken: "the log groups of a request are one page" },
-  DescribeAccountPolicies: {
-    policyType: "there are no account policies",
-    policyName: "there are no account policies",
-    accountIdentifiers: "there are no account policies",
-    nextToken: "there are no account policies",
+  PutAccountPolicy: {
+    scope: "it is ALL",
   },
   PutQueryDefinition: { clientToken: "a repeated request replaces the query definition of the same id" },
   PutSubscriptionFilter: {
@@ -40,6 +37,8 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "fieldIndexNames",
     "logGroupTags",
   ],
+  PutAccountPolicy: [["policyType", "SUBSCRIPTION_FILTER_POLICY", "FIELD_INDEX_POLICY"], "dryRun"],
+  DeleteAccountPolicy: ["dryRun"],
   PutQueryDefinition: [["queryLanguage", "CWLI"], "parameters"],
   PutResourcePolicy: ["resourceArn"],
   PutSubscriptionFilter: ["applyOnTransformedLogs", "fieldSelectionCriteria", "emitSystemFields"],

@@ -13,7 +13,7 @@ const POLICY_CHARACTERS_MAX = 5_120;
 const DEFINITIONS_MAX = 1_000;
 
 /**
- * Policies that let services write to log groups, policies of the account, and queries that are kept. Source:
+ * Policies that let services write to log groups, and queries that are kept. Source:
  * API_PutResourcePolicy, API_PutQueryDefinition.
  */
 export function logPolicyOperations(deps: LogsDeps) {
@@ -21,8 +21,6 @@ export function logPolicyOperations(deps: LogsDeps) {
     PutResourcePolicy: (input, context) => putResourcePolicy(deps, input, context),
     DescribeResourcePolicies: (input, context) => describeResourcePolicies(deps, input, context),
     DeleteResourcePolicy: (input, context) => deleteResourcePolicy(deps, input, context),
-    // No kind of account policy is supported: there are none.
-    DescribeAccountPolicies: () => ({ accountPolicies: [] }),
     PutQueryDefinition: (input, context) => putQueryDefinition(deps, input, context),
     DescribeQueryDefinitions: (input, context) => describeQueryDefinitions(deps, input, context),
     DeleteQueryDefinition: (input, context) => deleteQueryDefinition(deps, input, context),

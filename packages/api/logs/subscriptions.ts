@@ -55,7 +55,7 @@ function putSubscriptionFilter(
  * Functions are called. A destination stands for a stream, which does not exist here: it is refused like a
  * stream, after its policy was evaluated.
  */
-function checkTarget({ store }: LogsDeps, context: RequestContext, arn: string): void {
+export function checkTarget({ store }: LogsDeps, context: RequestContext, arn: string): void {
   if (arn.startsWith("arn:aws:lambda:")) {
     if (arn.split(":")[3] !== context.region || arn.split(":")[4] !== context.account)
       throw invalidParameter(

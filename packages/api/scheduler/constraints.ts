@@ -13,6 +13,11 @@ export const CONSTRAINTS: Constraints = {
   Description: { longest: 512 },
   State: { oneOf: ["ENABLED", "DISABLED"] },
   ActionAfterCompletion: { oneOf: ["NONE", "DELETE"] },
+  KmsKeyArn: {
+    shortest: 1,
+    longest: 2_048,
+    pattern: "arn:aws(-[a-z]+)?:kms:[a-z0-9\\-]+:\\d{12}:(key|alias)\\/[0-9a-zA-Z-_]*",
+  },
   "FlexibleTimeWindow/Mode": { oneOf: ["OFF", "FLEXIBLE"] },
   "FlexibleTimeWindow/MaximumWindowInMinutes": { least: 1, most: 1_440 },
   "Target/Arn": { shortest: 1, longest: 1_600 },

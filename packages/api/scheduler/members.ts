@@ -2,7 +2,6 @@ import type * as sdk from "@aws-sdk/client-scheduler";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const TARGET = [
-  "KmsKeyArn",
   "Target.EventBridgePutEventsV2Parameters",
   "Target.EventBridgePutRawEventsParameters",
   "Target.KinesisParameters",

@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-scheduler";
 import { trustsService } from "@gantry/iam";
+import type { Vault } from "@gantry/kernel";
 import {
   isTimezone,
   nextOfSchedule,
@@ -8,8 +9,10 @@ import {
   type Reader,
   type ScheduleRecord,
 } from "@gantry/state";
-import type { Implementation } from "@gantry/wire";
+import { scheduleUse } from "@gantry/state/transactions/schedule-inputs";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { protect, reveal } from "../common/protected-values.ts";
 import { runTaskSpec } from "../eventbridge/run-task-spec.ts";
 import { ApiError } from "./api-error.ts";
 import {
@@ -39,8 +42,10 @@ export function scheduleOperations(deps: ApiDeps) {
   return {
     CreateSchedule: (input, context) => createSchedule(deps, input, context),
     UpdateSchedule: (input, context) => updateSchedule(deps, input, context),
-    GetSchedule: (input, context) =>
-      presentSchedule(findSchedule(deps.store, context, input.GroupName, input.Name)),
+    GetSchedule: (input, context) => {
+      const schedule = findSchedule(deps.store, context, input.GroupName, input.Name);
+      return presentSchedule(schedule, inputOf(deps, schedule, context));
+    },
     DeleteSchedule: (input, context) => deleteSchedule(deps, input, context),
     ListSchedules: (input, context) => listSchedules(deps, input, context),
   } satisfies Implementation<typeof sdk>;
@@ -48,16 +53,16 @@ export function scheduleOperations(deps: ApiDeps) {
 
 /** Errors: ConflictException, ResourceNotFoundException, ServiceQuotaExceededException, ValidationException. */
 function createSchedule(
-  { store, clock }: ApiDeps,
+  { store, clock, vault }: ApiDeps,
   input: sdk.CreateScheduleInput,
-  place: Place,
+  place: RequestContext,
 ): sdk.CreateScheduleOutput {
   return store.transact((tx) => {
     findGroup(tx, place, input.GroupName);
     const arn = namedArnOf(place, input.GroupName, input.Name);
     const before = tx.get("schedule", arn);
     const now = clock.now();
-    const schedule = toSchedule(input, { reader: tx, place, createdAt: now, now });
+    const schedule = toSchedule(input, { reader: tx, vault, place, createdAt: now, now });
     if (before !== undefined) throw conflict(`Schedule ${input.Name ?? ""} already exists.`);
     if (tx.countBy("schedule", "account", place.account) >= SCHEDULES_MAX)
       throw new ApiError(
@@ -72,22 +77,28 @@ function createSchedule(
 
 /** Replaces all of a schedule. Errors: ResourceNotFoundException, ValidationException. */
 function updateSchedule(
-  { store, clock }: ApiDeps,
+  { store, clock, vault }: ApiDeps,
   input: sdk.UpdateScheduleInput,
-  place: Place,
+  place: RequestContext,
 ): sdk.UpdateScheduleOutput {
   return store.transact((tx) => {
     const before = findSchedule(tx, place, input.GroupName, input.Name);
-    const next = toSchedule(input, { reader: tx, place, createdAt: before.createdAt, now: clock.now() });
+    const { createdAt } = before;
+    const next = toSchedule(input, { reader: tx, vault, place, createdAt, now: clock.now() });
     tx.put("schedule", next.arn, next);
     return { ScheduleArn: next.arn };
   });
 }
 
-function toSchedule(
-  input: sdk.CreateScheduleInput,
-  at: { readonly reader: Reader; readonly place: Place; readonly createdAt: number; readonly now: number },
-): ScheduleRecord {
+interface At {
+  readonly reader: Reader;
+  readonly vault: Vault;
+  readonly place: RequestContext;
+  readonly createdAt: number;
+  readonly now: number;
+}
+
+function toSchedule(input: sdk.CreateScheduleInput, at: At): ScheduleRecord {
   const { place, createdAt, now } = at;
   const { FlexibleTimeWindow: window, ScheduleExpressionTimezone: timezone } = input;
   const arn = namedArnOf(place, input.GroupName, input.Name);
@@ -106,7 +117,11 @@ function toSchedule(
     enabled: input.State !== "DISABLED",
     windowMinutes: window?.Mode === "FLEXIBLE" ? window.MaximumWindowInMinutes : undefined,
     deleteAfterCompletion: input.ActionAfterCompletion === "DELETE",
-    target: toTarget(input.Target, { ...at, groupArn: groupArnOf(place, input.GroupName) }),
+    target: withEncryptedInput(
+      toTarget(input.Target, { ...at, groupArn: groupArnOf(place, input.GroupName) }),
+      { ...at, arn, keyId: input.KmsKeyArn },
+    ),
+    ...(input.KmsKeyArn === undefined ? {} : { kmsKeyArn: input.KmsKeyArn }),
     createdAt,
     modifiedAt: now,
     nextAt: undefined,
@@ -127,6 +142,35 @@ function checkTimes({ expression, timezone, startAt, endAt, createdAt }: Schedul
     throw validation(`Invalid Schedule Expression ${expression}.`);
   if (startAt !== undefined && endAt !== undefined && endAt <= startAt)
     throw validation("The EndDate you specify must come after the StartDate.");
+}
+
+/**
+ * The target with its input under the schedule's KMS key, where it has one. Its caller needs `kms:DescribeKey`,
+ * `kms:GenerateDataKey` and `kms:Decrypt`. Source: EventBridge Scheduler User Guide, "Encryption at rest".
+ * Errors: ValidationException for a key that cannot be used, AccessDeniedException.
+ */
+function withEncryptedInput(
+  target: EventTargetRecord,
+  { reader, vault, place, arn, keyId }: At & { readonly arn: string; readonly keyId: string | undefined },
+): EventTargetRecord {
+  if (keyId === undefined) return target;
+  const { Input: given, ...parameters } = target.parameters;
+  const plaintext = typeof given === "string" ? given : "";
+  const encryptedInput = protect(reader, { vault }, place, { plaintext, keyId, use: scheduleUse(arn) });
+  return { ...target, parameters, encryptedInput };
+}
+
+/** The input of a schedule; under a KMS key its reader needs `kms:Decrypt`. Errors: as withEncryptedInput. */
+function inputOf(
+  { store, vault }: ApiDeps,
+  { arn, target }: ScheduleRecord,
+  context: RequestContext,
+): string | undefined {
+  const { encryptedInput, parameters } = target;
+  if (encryptedInput === undefined)
+    return typeof parameters["Input"] === "string" ? parameters["Input"] : undefined;
+  const text = reveal(store, { vault }, context, { ...encryptedInput, use: scheduleUse(arn) });
+  return text === "" ? undefined : text;
 }
 
 /** Errors: ValidationException for a target that cannot be invoked, or a role that Scheduler cannot assume. */
@@ -208,7 +252,7 @@ function presentSummary(schedule: ScheduleRecord): sdk.ScheduleSummary {
   };
 }
 
-function presentSchedule(schedule: ScheduleRecord): sdk.GetScheduleOutput {
+function presentSchedule(schedule: ScheduleRecord, input: string | undefined): sdk.GetScheduleOutput {
   const { target, windowMinutes, startAt, endAt } = schedule;
   return {
     Arn: schedule.arn,
@@ -219,6 +263,7 @@ function presentSchedule(schedule: ScheduleRecord): sdk.GetScheduleOutput {
     StartDate: startAt === undefined ? undefined : new Date(startAt),
     EndDate: endAt === undefined ? undefined : new Date(endAt),
     Description: schedule.description,
+    KmsKeyArn: schedule.kmsKeyArn,
     State: schedule.enabled ? "ENABLED" : "DISABLED",
     FlexibleTimeWindow:
       windowMinutes === undefined
@@ -227,6 +272,7 @@ function presentSchedule(schedule: ScheduleRecord): sdk.GetScheduleOutput {
     ActionAfterCompletion: schedule.deleteAfterCompletion ? "DELETE" : "NONE",
     Target: {
       ...target.parameters,
+      Input: input,
       Arn: target.arn,
       RoleArn: target.roleArn,
       RetryPolicy: {

@@ -49,7 +49,7 @@ function stagesOf(reader: Reader, secret: SecretRecord) {
 export function ownerTags({ owner }: SecretRecord): Readonly<Record<string, string>> {
   if (owner === undefined) return {};
   return {
-    "aws:rds:primaryDBInstanceArn": owner.resourceArn,
+    ...(owner.service === "rds" ? { "aws:rds:primaryDBInstanceArn": owner.resourceArn } : {}),
     "aws:secretsmanager:owningService": owner.service,
   };
 }

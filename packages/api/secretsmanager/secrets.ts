@@ -9,6 +9,7 @@ import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
 import { checkOwn, findOwnSecret } from "./managed-secrets.ts";
+import { removeSecret, suffix } from "./owned-secrets.ts";
 import { presentName, presentSecret } from "./present-secret.ts";
 import { addVersion, checkValue, hasValue, openVersion } from "./versions.ts";
 
@@ -41,11 +42,7 @@ function createSecret(
     const versionId = input.ClientRequestToken ?? ids.uuid();
     const there = secretNamed(tx, context, name);
     if (there !== undefined) return createdAlready(tx, deps, there, { ...input, versionId, context });
-    const suffix = ids
-      .secret(24)
-      .replaceAll(/[^A-Za-z0-9]/g, "")
-      .slice(0, 6);
-    const arn = formatArn("secretsmanager", context, `secret:${name}-${suffix}`);
+    const arn = formatArn("secretsmanager", context, `secret:${name}-${suffix(deps)}`);
     const now = clock.now();
     const secret: SecretRecord = {
       arn,
@@ -183,9 +180,7 @@ function deleteSecret(
       : findLiveSecret(tx, context, input.SecretId);
     checkOwn(secret);
     if (isForced) {
-      for (const { versionId } of tx.listBy("secretVersion", "secret", secret.arn))
-        tx.delete("secretVersion", `${secret.arn}/${versionId}`);
-      tx.delete("secret", secret.arn);
+      removeSecret(tx, secret.arn);
       return { ...presentName(secret), DeletionDate: new Date(now) };
     }
     const removeAt = now + (days ?? RECOVERY_DAYS.usual) * DAY_MS;

@@ -1,5 +1,5 @@
 import type { EventDeliveryRecord } from "@gantry/state";
-import type { Failure } from "./invoke-target.ts";
+import type { Failure } from "./outcome.ts";
 
 /** Source: SQS Developer Guide, "Message quotas": a message and its attributes together. */
 const TEXT_MAX = 1_000;

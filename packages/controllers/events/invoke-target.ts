@@ -1,10 +1,16 @@
 import { serviceActingFor, type Principal } from "@gantry/iam";
-import { isObject, messageOf } from "@gantry/kernel";
-import { scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
+import { isObject, messageOf, type Vault } from "@gantry/kernel";
+import { isArchiveArn, scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
+import { isApiDestinationArn } from "@gantry/state/transactions/event-connections";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { servicePrincipal } from "../service-principal.ts";
+import type { Permissions } from "../task/execution-role.ts";
+import type { CallDestination } from "./call-destination.ts";
+import { failed, type Outcome } from "./outcome.ts";
 
 export interface InvokeDeps extends ControllerDeps {
+  readonly vault: Vault;
+  readonly permissions: Permissions;
   /** Runs an operation of the API for a role, with the permissions that it needs. Errors: as the operation's. */
   readonly callApi: (call: {
     readonly service: string;
@@ -15,32 +21,20 @@ export interface InvokeDeps extends ControllerDeps {
   }) => Promise<object>;
   /** Adds a line to a stream of a log group. */
   readonly putLog: (groupArn: string, stream: string, message: string) => void;
+  /** Calls the endpoint of an API destination, as the target's role. */
+  readonly callDestination: CallDestination;
 }
 
-/** How an invocation ended; one that may succeed later is tried again. */
-export type Outcome = { readonly type: "done" } | Failure;
-
-/** Why a target was not invoked; the code is the operation's, where it answered. */
-export interface Failure {
-  readonly type: "failed";
-  readonly reason: string;
-  readonly code: string;
-  readonly mayRetry: boolean;
-}
-
+/** The stream of an archive's group that its events are in. */
+const ARCHIVE_STREAM = "events";
 const DONE: Outcome = { type: "done" };
-const failed = (code: string, reason: string, mayRetry: boolean): Outcome => ({
-  type: "failed",
-  code,
-  reason,
-  mayRetry,
-});
 type Json = Readonly<Record<string, unknown>>;
 
 /** Invokes the target of a delivery, as the role that the target names. */
 export async function invokeTarget(deps: InvokeDeps, delivery: EventDeliveryRecord): Promise<Outcome> {
   const { arn } = delivery.target;
   if (arn.startsWith("arn:aws:logs:")) return writeLog(deps, delivery);
+  if (isArchiveArn(arn)) return archive(deps, delivery);
   const principal = callerOf(deps, delivery);
   if (principal === undefined)
     return failed(
@@ -48,6 +42,7 @@ export async function invokeTarget(deps: InvokeDeps, delivery: EventDeliveryReco
       `The role ${delivery.target.roleArn ?? ""} cannot be assumed by ${delivery.service}.`,
       false,
     );
+  if (isApiDestinationArn(arn)) return deps.callDestination(delivery, principal);
   try {
     const answer = await deps.callApi({ region: delivery.region, ...callOf(delivery), principal });
     const reason = refusalOf(answer);
@@ -135,11 +130,27 @@ function publishCall({ service, target, payload }: EventDeliveryRecord): Call & 
   return { service: "sns", operation: "Publish", input, region: target.arn.split(":")[3] ?? "" };
 }
 
-/** EventBridge writes to log groups by itself: a target of a log group has no role. */
-function writeLog({ store, putLog }: InvokeDeps, { id, target, payload }: EventDeliveryRecord): Outcome {
+/**
+ * EventBridge writes to log groups by itself: a target of a log group has no role, and a resource policy of CloudWatch
+ * Logs lets EventBridge in. Source: EventBridge User Guide, "CloudWatch Logs permissions".
+ */
+function writeLog({ store, permissions, putLog }: InvokeDeps, delivery: EventDeliveryRecord): Outcome {
+  const { id, target, payload, sourceArn, account } = delivery;
   const group = store.get("logGroup", target.arn.replace(/:\*$/, ""));
   if (group === undefined) return failed("NO_RESOURCE", `The log group ${target.arn} does not exist.`, false);
+  const principal = serviceActingFor("events.amazonaws.com", { arn: sourceArn, account });
+  for (const action of ["logs:CreateLogStream", "logs:PutLogEvents"]) {
+    const denied = permissions.deniedBecause(principal, action, `${group.arn}:log-stream:${id}`, () => ({}));
+    if (denied !== undefined) return failed("NO_PERMISSIONS", denied, false);
+  }
   putLog(group.arn, id, payload);
+  return DONE;
+}
+
+/** Keeps an event in the archive. One whose archive was deleted meanwhile is kept nowhere. */
+function archive({ store, putLog }: InvokeDeps, { target, payload }: EventDeliveryRecord): Outcome {
+  const record = store.get("eventArchive", target.arn);
+  if (record !== undefined) putLog(record.contentGroup, ARCHIVE_STREAM, payload);
   return DONE;
 }
 
@@ -147,7 +158,7 @@ function writeLog({ store, putLog }: InvokeDeps, { id, target, payload }: EventD
  * Scheduler names itself to the role by the schedule's group.
  * Source: EventBridge Scheduler User Guide, "Confused deputy prevention".
  */
-function roleOf({ store, clock }: InvokeDeps, delivery: EventDeliveryRecord): Principal | undefined {
+export function roleOf({ store, clock }: InvokeDeps, delivery: EventDeliveryRecord): Principal | undefined {
   const { service, sourceArn, account, target, id } = delivery;
   const group = sourceArn.split("/")[1] ?? "";
   return servicePrincipal(store, target.roleArn ?? "", {

@@ -10,6 +10,7 @@ import {
   type ScheduleRecord,
   type Transaction,
 } from "@gantry/state";
+import { fillInput } from "@gantry/state/transactions/schedule-inputs";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { Turns } from "./turns.ts";
 
@@ -100,17 +101,15 @@ function runSchedule(
   else tx.put("schedule", schedule.arn, { ...schedule, nextAt });
 }
 
-/** Source: EventBridge Scheduler User Guide, "Adding context attributes". */
 function filledInput({ arn, target }: ScheduleRecord, occurrence: number, id: string): string {
+  const attributes = {
+    scheduleArn: arn,
+    executionId: id,
+    scheduledTime: new Date(occurrence).toISOString().replace(/\.\d{3}Z$/, "Z"),
+  };
+  if (target.encryptedInput !== undefined) return JSON.stringify(attributes);
   const input = typeof target.parameters["Input"] === "string" ? target.parameters["Input"] : "";
-  return input
-    .replaceAll("<aws.scheduler.schedule-arn>", arn)
-    .replaceAll(
-      "<aws.scheduler.scheduled-time>",
-      new Date(occurrence).toISOString().replace(/\.\d{3}Z$/, "Z"),
-    )
-    .replaceAll("<aws.scheduler.execution-id>", id)
-    .replaceAll("<aws.scheduler.attempt-number>", "1");
+  return fillInput(input, attributes);
 }
 
 /** Source: EventBridge User Guide, "Creating an Amazon EventBridge rule that runs on a schedule". */

@@ -1,6 +1,7 @@
 import { messageOf, type Reconciler, type Vault } from "@gantry/kernel";
 import { type TopicDeliveryRecord, type TopicSubscriptionRecord } from "@gantry/state";
 import { endTopicDelivery, openTopicMessage, type TopicAttribute } from "@gantry/state/transactions/topics";
+import { AccountSlots } from "../account-slots.ts";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { HOOK_CALLS_MAX } from "../service/hook-controller.ts";
 import { notificationOf, textFor, type NotificationSigner, type Outgoing } from "./notification.ts";
@@ -8,7 +9,6 @@ import { retriesOf } from "./retries.ts";
 
 /** Deliveries of one account at a time: slow endpoints do not delay those of others. */
 const ACCOUNT_CALLS_MAX = 100;
-const BUSY_RETRY_MS = 1_000;
 const FIFO_KEY = "fifo ";
 
 /** How an attempt ended; one that may succeed later is made again. */
@@ -48,20 +48,7 @@ export function topicDeliveryController(deps: TopicDeliveryDeps): Reconciler {
   const { store } = deps;
   const keyOf = ({ id, sequence, subscriptionArn }: TopicDeliveryRecord): string =>
     sequence === undefined ? id : `${FIFO_KEY}${subscriptionArn}`;
-  /** Deliveries that are being made, by account. */
-  const running = new Map<string, number>();
-  const limited = async (account: string, work: () => Promise<number | undefined>) => {
-    const count = running.get(account) ?? 0;
-    if (count >= ACCOUNT_CALLS_MAX) return BUSY_RETRY_MS;
-    running.set(account, count + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (running.get(account) ?? 1) - 1;
-      if (left === 0) running.delete(account);
-      else running.set(account, left);
-    }
-  };
+  const slots = new AccountSlots(ACCOUNT_CALLS_MAX);
   return {
     name: "topic-deliveries",
     concurrencyMax: HOOK_CALLS_MAX,
@@ -75,11 +62,11 @@ export function topicDeliveryController(deps: TopicDeliveryDeps): Reconciler {
     async reconcile(key) {
       if (!key.startsWith(FIFO_KEY)) {
         const delivery = store.get("topicDelivery", key);
-        return delivery && limited(delivery.account, () => attempt(deps, delivery));
+        return delivery && slots.run(delivery.account, () => attempt(deps, delivery));
       }
       const waiting = store.listBy("topicDelivery", "subscription", key.slice(FIFO_KEY.length));
       const [first] = waiting;
-      return first && limited(first.account, () => inOrder(deps, waiting));
+      return first && slots.run(first.account, () => inOrder(deps, waiting));
     },
   };
 }

@@ -1,47 +1,23 @@
-import type { RequestOptions } from "node:http";
-import { rootCertificates } from "node:tls";
-import { http, messageOf } from "@gantry/kernel";
-import { isForbiddenHost, issuerLookup } from "@gantry/kernel/issuer-address";
+import { messageOf } from "@gantry/kernel";
+import { ForbiddenEndpointError, outboundRequests } from "../outbound/outbound-request.ts";
 import type { DeliveryOutcome } from "./topic-delivery-controller.ts";
 
 /** How long an endpoint may take. Source: SNS Developer Guide, "Amazon SNS message delivery retries", HTTP/S. */
 const WAIT_MS = 15_000;
 
-/**
- * Posts messages to HTTP and HTTPS endpoints. Link-local addresses and those of the platform itself are not connected
- * to, whatever a name resolves to; no redirect is followed, and nothing of an answer is kept but its status. An HTTPS
- * endpoint has a certificate of an authority of the machine or of the platform's own.
- */
-export function topicEndpoints({ caPem }: { readonly caPem: string }) {
-  return (
+/** Posts messages to endpoints, as `outboundRequests` does. Nothing of an answer is kept but its status. */
+export function topicEndpoints(authority: { readonly caPem: string }) {
+  const send = outboundRequests(authority);
+  return async (
     address: string,
-    { headers, body }: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+    given: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
   ): Promise<DeliveryOutcome> => {
-    const url = URL.parse(address);
-    if (url === null || isForbiddenHost(url))
-      return Promise.resolve(failed("The endpoint has no allowed address.", false));
-    const { promise, resolve } = Promise.withResolvers<DeliveryOutcome>();
-    const options: RequestOptions = {
-      method: "POST",
-      headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
-      lookup: issuerLookup,
-      agent: false,
-      signal: AbortSignal.timeout(WAIT_MS),
-    };
-    const request =
-      url.protocol === "https:"
-        ? process
-            .getBuiltinModule("node:https")
-            .request(url, { ...options, ca: [...rootCertificates, caPem] })
-        : http.request(url, options);
-    request.on("error", (thrown) => resolve(failed(messageOf(thrown), true)));
-    request.on("response", (response) => {
-      const { statusCode: status = 0 } = response;
-      resolve(outcomeOf(status));
-      response.destroy();
-    });
-    request.end(body);
-    return promise;
+    try {
+      const { status } = await send(address, { ...given, method: "POST", waitMs: WAIT_MS });
+      return outcomeOf(status);
+    } catch (thrown) {
+      return failed(messageOf(thrown), !(thrown instanceof ForbiddenEndpointError));
+    }
   };
 }
 

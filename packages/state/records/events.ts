@@ -25,9 +25,17 @@ export interface EventTargetRecord {
   readonly putEvents: { readonly detailType: string; readonly source: string } | undefined;
   /** Members of the API's target as the caller gave them, which are returned; of them, the input's are read. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** The input of a schedule that has a KMS key, in place of that among `parameters`. */
+  readonly encryptedInput?: { readonly sealedValue: string; readonly kmsKeyArn: string | undefined };
   readonly retry: { readonly attempts: number; readonly ageSeconds: number };
   /** The group of the messages that a queue gets; absent: none. */
   readonly messageGroupId?: string;
+  /** What a request to an API destination has besides the connection's; absent: nothing. */
+  readonly http?: {
+    readonly path: readonly string[];
+    readonly headers: Readonly<Record<string, string>>;
+    readonly query: Readonly<Record<string, string>>;
+  };
   /** The queue for invocations that failed for good; absent: none. */
   readonly deadLetterArn?: string;
 }
@@ -61,7 +69,10 @@ export interface EventDeliveryRecord extends Placed {
   readonly sourceArn: string;
   readonly service: DeliveringService;
   readonly target: EventTargetRecord;
-  /** The event, or the input of a schedule, as text. */
+  /**
+   * The event, or the input of a schedule, as text; for an input under a KMS key the JSON of its attributes: it is
+   * decrypted for each attempt.
+   */
   readonly payload: string;
   readonly createdAt: number;
   readonly attempts: number;
@@ -93,6 +104,8 @@ export interface ScheduleRecord extends Placed {
   /** Undefined: the flexible time window is off. */
   readonly windowMinutes: number | undefined;
   readonly deleteAfterCompletion: boolean;
+  /** The KMS key of its input; absent: none. */
+  readonly kmsKeyArn?: string;
   readonly target: EventTargetRecord;
   readonly createdAt: number;
   readonly modifiedAt: number;

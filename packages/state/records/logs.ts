@@ -60,6 +60,23 @@ export interface SubscriptionFilterRecord extends LogFilterRecord {
   readonly distribution: "ByLogStream" | "Random" | undefined;
 }
 
+/** A policy for all log groups of an account in a region. Key: `ACCOUNT/REGION/TYPE/NAME`. */
+export interface LogAccountPolicyRecord extends Placed {
+  readonly name: string;
+  readonly type: "SUBSCRIPTION_FILTER_POLICY" | "FIELD_INDEX_POLICY";
+  readonly document: string;
+  readonly selectionCriteria: string | undefined;
+  /** What a subscription filter policy sends on, and the names of log groups that it does not cover. */
+  readonly subscription?: {
+    readonly destinationArn: string;
+    readonly pattern: string;
+    readonly except: readonly string[];
+  };
+  readonly updatedAt: number;
+  /** The id of the last event before the policy was made: those after it are looked at. */
+  readonly afterEventId: number;
+}
+
 /** A name under which other accounts send events to a stream of this account. Key: its ARN. */
 export interface LogDestinationRecord extends Placed {
   readonly arn: string;

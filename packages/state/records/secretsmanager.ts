@@ -9,7 +9,7 @@ export interface SecretRecord extends Placed {
   readonly kmsKeyId: string | undefined;
   readonly tags: Tags;
   /** The service that made the secret, changes its value and deletes it, and the resource it is for. Absent: none. */
-  readonly owner?: { readonly service: "rds"; readonly resourceArn: string };
+  readonly owner?: { readonly service: "rds" | "events"; readonly resourceArn: string };
   readonly createdAt: number;
   readonly lastChangedAt: number;
   readonly deletedAt?: number;

@@ -1,17 +1,18 @@
 import { formatArn, type Ids } from "@gantry/kernel";
-import { inputOf, type DeliveredEvent } from "../event-input.ts";
+import { inputOf, withRequestOf, type DeliveredEvent } from "../event-input.ts";
 import { parseEventPattern, type EventPattern } from "../event-pattern.ts";
 import type {
   BucketNotification,
   BucketRecord,
   DeliveringService,
+  EventArchiveRecord,
   EventRuleRecord,
   EventTargetRecord,
   Placed,
   ScheduleRecord,
 } from "../records.ts";
 import { parseSchedule } from "../schedule.ts";
-import type { Transaction } from "../store.ts";
+import type { Reader, Transaction } from "../store.ts";
 
 /**
  * Deliveries of an account that wait. Further events are dropped: a target that cannot be reached must not
@@ -78,8 +79,8 @@ export function matchesRule(rule: EventRuleRecord, event: DeliveredEvent): boole
 
 /**
  * Records what services of the platform did: for each event, a delivery for each target of each rule of the
- * default bus that matches. The events are composed where there is a rule. Returns how many deliveries were
- * dropped.
+ * default bus that matches, and for each archive. The events are composed where there is one. Returns how many
+ * deliveries were dropped.
  */
 export function recordEvents(
   tx: Transaction,
@@ -87,7 +88,7 @@ export function recordEvents(
   compose: () => readonly EventContent[],
   { ids, now }: { ids: Ids; now: number },
 ): number {
-  const rules = tx.listBy("eventRule", "matching", eventBusArnOf(place, DEFAULT_BUS));
+  const rules = listenersOf(tx, eventBusArnOf(place, DEFAULT_BUS));
   if (rules.length === 0) return 0;
   let dropped = 0;
   for (const content of compose()) {
@@ -110,7 +111,7 @@ export function deliverToTargets(
       place: rule,
       sourceArn: rule.arn,
       service: "events",
-      target,
+      target: withRequestOf(target, event),
       payload: inputOf(target, event, rule),
       ids,
       now,
@@ -203,4 +204,54 @@ export function notificationTarget({ id, queueArn }: BucketNotification): EventT
     parameters: {},
     retry: BUCKET_RETRY,
   };
+}
+
+/** Matches every event: an archive without a pattern keeps all. */
+const EVERY_EVENT = '{"source":[{"prefix":""}]}';
+/** An archive takes events for as long as targets do. */
+const ARCHIVE_RETRY = { attempts: 185, ageSeconds: 86_400 };
+
+export function eventArchiveArnOf(place: Placed, name: string): string {
+  return formatArn("events", place, `archive/${name}`);
+}
+
+export function eventReplayArnOf(place: Placed, name: string): string {
+  return formatArn("events", place, `replay/${name}`);
+}
+
+/** Whether the target of a delivery is an archive. */
+export function isArchiveArn(arn: string): boolean {
+  return arn.startsWith("arn:aws:events:") && arn.split(":")[5]?.startsWith("archive/") === true;
+}
+
+const archiveRules = new WeakMap<EventArchiveRecord, EventRuleRecord>();
+
+/**
+ * The archive as a rule whose target is the archive: as on AWS, where EventBridge manages such a rule. It is no record.
+ * Source: EventBridge User Guide, "Creating archives".
+ */
+function ruleOfArchive(archive: EventArchiveRecord): EventRuleRecord {
+  const known = archiveRules.get(archive);
+  if (known !== undefined) return known;
+  const { account, region, arn, name, busArn, busName, pattern = EVERY_EVENT, createdAt } = archive;
+  const target = { id: name, arn, roleArn: undefined, runTask: undefined, putEvents: undefined };
+  const rule: EventRuleRecord = {
+    ...{ account, region, arn, name, busArn, busName, pattern, createdAt },
+    description: undefined,
+    schedule: undefined,
+    enabled: true,
+    roleArn: undefined,
+    targets: [{ ...target, parameters: {}, retry: ARCHIVE_RETRY }],
+    tags: {},
+    nextAt: undefined,
+  };
+  archiveRules.set(archive, rule);
+  return rule;
+}
+
+/** What an event of a bus is compared with: its enabled rules with patterns, and its archives. */
+export function listenersOf(reader: Reader, busArn: string): readonly EventRuleRecord[] {
+  const archives = reader.listBy("eventArchive", "bus", busArn);
+  const own = reader.listBy("eventRule", "matching", busArn);
+  return archives.length === 0 ? own : [...own, ...archives.map(ruleOfArchive)];
 }

@@ -4,7 +4,7 @@ import { kmsDecrypt } from "./kms-keys.ts";
 
 /** The service that a value is encrypted for, and the encryption context for its KMS key. */
 export interface ProtectedUse {
-  readonly service: "secretsmanager" | "ssm" | "s3" | "sns" | "sqs";
+  readonly service: "secretsmanager" | "ssm" | "s3" | "sns" | "sqs" | "scheduler";
   readonly encryptionContext: Readonly<Record<string, string>>;
 }
 

@@ -30,6 +30,10 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   queue: true,
   topicMessage: true,
   topicSigner: true,
+  eventRule: true,
+  eventDelivery: true,
+  eventConnection: true,
+  schedule: true,
 };
 
 /**

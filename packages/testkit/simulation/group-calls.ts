@@ -5,7 +5,7 @@ import { newVault } from "@gantry/kernel";
 import { DEFAULT_OVERCOMMIT } from "@gantry/state";
 import type { Handler, RequestContext } from "@gantry/wire";
 import type { CallsOf } from "./control-plane.ts";
-import { PLACE } from "./records.ts";
+import { PLACE } from "./place.ts";
 
 const VAULT = newVault(Buffer.alloc(32, 3));
 

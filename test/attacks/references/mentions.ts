@@ -168,7 +168,7 @@ export const MENTIONS: Listed = [
   [/^logs\.DescribeLogGroups\.logGroupIdentifiers\[\]$/, "Narrows a list."],
   [/^logs\.PutDestination\.targetArn$/, "A stream, which Gantry does not have."],
   [/^logs\.DescribeDestinations\./, "Narrows a list."],
-  [/^logs\.\w+(?:ResourcePolic(?:y|ies)|AccountPolicies)\./, "AWS knows no resource."],
+  [/^logs\.\w+(?:ResourcePolic(?:y|ies)|AccountPolic(?:y|ies))\./, "AWS knows no resource."],
   [/^logs\.\w+QueryDefinitions?\./, "AWS knows no resource."],
   [/^logs\.ListLogGroups\./, "Narrows a list."],
   [/^logs\.\w+\.queryId$|^logs\.DescribeQueries\.logGroupName$/, "AWS knows no resource."],
@@ -305,10 +305,17 @@ export const OTHERS: Listed = [
   [/^codedeploy\.\w+\.(?:ec2|onPremises|autoScaling|targetInstances|triggerConf|zonal)/, "Not had."],
   [/^codedeploy\.\w+\.(?:new\w+Name|externalId|lifecycleEventHookExecutionId)$/, "New names, or ids."],
   [
-    /^eventbridge\.CreateEventBus\.\w*Name$|^scheduler\.CreateScheduleGroup\.Name$/,
+    /^eventbridge\.(?:Create\w+|StartReplay)\.\w*Name$|^scheduler\.CreateScheduleGroup\.Name$/,
     "The name of what is created.",
   ],
   [/^eventbridge\.\w+\.(?:DeadLetterConfig|EndpointId|Ids\[\])/, "Refused, or ids of targets."],
+  [/^eventbridge\.(?:List\w+\.\w*Arn|StartReplay\.Destination\.FilterArns\[\])$/, "Narrows what is found."],
+  [
+    /^eventbridge\.\w+\.(?:AuthParameters|InvocationConnectivity)/,
+    "Parts of requests, and names of clients.",
+  ],
+  [/^eventbridge\.\w+\.KmsKeyIdentifier$/, "A key of KMS, or refused."],
+  [/^scheduler\.\w+\.KmsKeyArn$/, "Asked for as kms:DescribeKey, kms:GenerateDataKey and kms:Decrypt."],
   [/^eventbridge\.\w+Permission\.(?:StatementId|Condition\.Key)$/, "A statement of the bus's policy."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [

@@ -20,6 +20,7 @@ ecr:ValidatePullThroughCacheRule
 logs:AssociateKmsKey log-group*
 logs:CancelExportTask
 logs:CreateExportTask log-group*
+logs:DeleteAccountPolicy
 logs:DeleteDestination destination*
 logs:DeleteIndexPolicy log-group*
 logs:DeleteMetricFilter log-group*
@@ -40,6 +41,7 @@ logs:GetLogGroupFields log-group*
 logs:GetLogRecord
 logs:GetQueryResults
 logs:ListLogGroups
+logs:PutAccountPolicy
 logs:PutDestination destination*
 logs:PutDestinationPolicy destination*
 logs:PutIndexPolicy log-group*

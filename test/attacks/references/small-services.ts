@@ -11,6 +11,26 @@ acm:ListCertificates
 acm:ListTagsForCertificate certificate*
 acm:RemoveTagsFromCertificate certificate*
 acm:RequestCertificate
+events:CancelReplay replay*
+events:CreateApiDestination api-destination* connection*
+events:CreateArchive archive* event-bus*
+events:CreateConnection connection*
+events:DeauthorizeConnection connection*
+events:DeleteApiDestination api-destination*
+events:DeleteArchive archive*
+events:DeleteConnection connection*
+events:DescribeApiDestination api-destination*
+events:DescribeArchive archive*
+events:DescribeConnection connection*
+events:DescribeReplay replay*
+events:ListApiDestinations
+events:ListArchives
+events:ListConnections
+events:ListReplays
+events:StartReplay archive* event-bus* replay*
+events:UpdateApiDestination api-destination* connection
+events:UpdateArchive archive*
+events:UpdateConnection connection*
 events:CreateEventBus event-bus
 events:DeleteEventBus event-bus
 events:PutPermission event-bus

@@ -322,6 +322,15 @@ async function moreOfSmallServices(send: Send, defaults: Defaults): Promise<void
     const Arn = "arn:aws:logs:eu-south-1:000000000000:log-group:prod";
     await send("eventbridge", "PutTargets", { Rule: name, Targets: [{ Id: "t", Arn }] });
     await send("eventbridge", "PutTargets", { Rule: "prod", Targets: [{ Id: name, Arn }] });
+    const { EventSourceArn, AuthorizationType, AuthParameters, ConnectionArn, ...others } =
+      defaults.eventbridge;
+    const { InvocationEndpoint, HttpMethod, EventStartTime, EventEndTime, Destination } = others;
+    await send("eventbridge", "CreateArchive", { ArchiveName: name, EventSourceArn });
+    const replay = { EventSourceArn: others["StartReplay.EventSourceArn"], EventStartTime, EventEndTime };
+    await send("eventbridge", "StartReplay", { ReplayName: name, Destination, ...replay });
+    await send("eventbridge", "CreateConnection", { Name: name, AuthorizationType, AuthParameters });
+    const destination = { Name: name, ConnectionArn, InvocationEndpoint, HttpMethod };
+    await send("eventbridge", "CreateApiDestination", destination);
     const { ScheduleExpression, FlexibleTimeWindow, Target } = defaults.scheduler;
     await send("scheduler", "CreateSchedule", { Name: name, ScheduleExpression, FlexibleTimeWindow, Target });
   }
