@@ -162,7 +162,12 @@ describe("a subscription", () => {
     await topics.subscribe(TopicArn, queue.arn);
     const { EventSubscription } = await subscribe({
       ...{ SubscriptionName: "Mine", SnsTopicArn: TopicArn, SourceType: "db-instance" },
-      ...{ SourceIds: ["FIRST"], EventCategories: ["availability"], Tags: [{ Key: "a", Value: "b" }] },
+      ...{
+        SourceIds: ["FIRST"],
+        EventCategories: ["availability"],
+        Enabled: true,
+        Tags: [{ Key: "a", Value: "b" }],
+      },
     });
     expect(EventSubscription).toMatchObject({
       ...{ CustSubscriptionId: "mine", Status: "active", Enabled: true, SourceIdsList: ["first"] },
