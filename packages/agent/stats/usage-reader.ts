@@ -33,7 +33,7 @@ export interface UsageDeps extends ContainerUsageDeps {
 
 /**
  * Reads the total usage of a pod's containers: from the counters of its control group, where it has its own,
- * else from the engine's statistics of its containers. Undefined for a pod that does not run.
+ * else from those of its containers. Undefined for a pod that does not run.
  */
 export async function podUsage(pod: PodAssignment, deps: UsageDeps): Promise<Usage | undefined> {
   const usage = await computeUsage(pod, deps);
@@ -94,13 +94,23 @@ async function computeUsage(
     const usage = await groupUsage(podGroupOf(naming.instance, pod.key));
     if (usage !== undefined) return usage;
   }
-  const stats = await Promise.all(
-    pod.containers.map((container) => engine.stats(naming.container(pod.key, container.name))),
+  const found = await Promise.all(
+    pod.containers.map((container) => containerUsage(naming.container(pod.key, container.name), engine)),
   );
-  const usages = stats.map(engineUsage).filter((each) => each !== undefined);
+  const usages = found.filter((each) => each !== undefined);
   if (usages.length === 0) return undefined;
   return {
     cpuSeconds: usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     memoryBytes: usages.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
   };
+}
+
+/**
+ * The usage of a running container: from the control group that the engine gives it by default, else from the
+ * engine's statistics, which are zero where the engine itself runs in a control group.
+ */
+async function containerUsage(name: string, engine: UsageDeps["engine"]): Promise<GroupUsage | undefined> {
+  const container = await engine.inspect(name);
+  if (container?.state !== "running") return undefined;
+  return (await groupUsage(`/docker/${container.id}`)) ?? engineUsage(await engine.stats(container.id));
 }

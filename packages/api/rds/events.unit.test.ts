@@ -127,7 +127,17 @@ describe("events", () => {
       "after EndTime",
     );
     await expect(events({ EventCategories: ["mine"] })).rejects.toThrow("Invalid event category");
-    await expect(events({ SourceType: "db-proxy" as rds.SourceType })).rejects.toThrow("Invalid source type");
+  });
+
+  it("are of four types of sources", async () => {
+    const known = ["db-instance", "db-parameter-group", "db-security-group", "db-snapshot"];
+    for (const SourceType of Object.values(rds.SourceType)) {
+      const asked = events({ SourceType });
+      if (known.includes(SourceType)) await asked;
+      else await expect(asked).rejects.toThrow(`Invalid source type: ${SourceType}`);
+    }
+    expect(await messages({ SourceType: "db-parameter-group" })).toHaveLength(1);
+    expect(await messages({ SourceType: "db-security-group" })).toEqual([]);
   });
 
   it("of another region and account are not told", async () => {
@@ -152,7 +162,12 @@ describe("a subscription", () => {
     await topics.subscribe(TopicArn, queue.arn);
     const { EventSubscription } = await subscribe({
       ...{ SubscriptionName: "Mine", SnsTopicArn: TopicArn, SourceType: "db-instance" },
-      ...{ SourceIds: ["FIRST"], EventCategories: ["availability"], Tags: [{ Key: "a", Value: "b" }] },
+      ...{
+        SourceIds: ["FIRST"],
+        EventCategories: ["availability"],
+        Enabled: true,
+        Tags: [{ Key: "a", Value: "b" }],
+      },
     });
     expect(EventSubscription).toMatchObject({
       ...{ CustSubscriptionId: "mine", Status: "active", Enabled: true, SourceIdsList: ["first"] },

@@ -103,6 +103,13 @@ describe("a snapshot", () => {
     expect(DBSnapshots?.[0]).toMatchObject({ Status: "available", FullSnapshotSizeInBytes: 4_096 });
     const { TagList } = await take("prod", "inherits");
     expect(TagList).toEqual([{ Key: "of", Value: "instance" }]);
+    for (const CopyTagsToSnapshot of [false, true]) {
+      const change = { DBInstanceIdentifier: "prod", CopyTagsToSnapshot };
+      await client.send(new rds.ModifyDBInstanceCommand(change));
+      const name = `copies-${CopyTagsToSnapshot}`;
+      expect((await take("prod", name)).TagList).toHaveLength(CopyTagsToSnapshot ? 1 : 0);
+      await client.send(new rds.DeleteDBSnapshotCommand({ DBSnapshotIdentifier: name }));
+    }
     await client.send(new rds.DeleteDBSnapshotCommand({ DBSnapshotIdentifier: "inherits" }));
     await expect(take("prod", "first")).rejects.toMatchObject({ name: "DBSnapshotAlreadyExistsFault" });
     await expect(take("prod", "rds:mine")).rejects.toThrow("DBSnapshotIdentifier is not a valid identifier");
@@ -194,7 +201,8 @@ describe("an instance that is restored", () => {
     await client.send(
       new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "prod", MasterUserPassword: "a-later-one" }),
     );
-    const { DBInstance } = await restore({ DBInstanceIdentifier: "again", DBSnapshotIdentifier: "first" });
+    const named = { DBInstanceIdentifier: "again", DBSnapshotIdentifier: "first" };
+    const { DBInstance } = await restore({ ...named, CopyTagsToSnapshot: true });
     expect(DBInstance).toMatchObject({
       ...{ DBInstanceStatus: "creating", Engine: "mysql", MasterUsername: "admin", DBName: "orders" },
       ...{ StorageType: "gp3", Iops: 3_000, AllocatedStorage: 20, CopyTagsToSnapshot: true },

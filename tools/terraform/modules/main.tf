@@ -509,6 +509,41 @@ resource "aws_db_option_group" "this" {
   }
 }
 
+resource "aws_db_parameter_group" "postgres" {
+  name   = "modules-postgres"
+  family = data.aws_rds_engine_version.postgres.parameter_group_family
+  parameter {
+    name  = "log_statement"
+    value = var.generation == 1 ? "ddl" : "mod"
+  }
+  parameter {
+    name         = "shared_preload_libraries"
+    value        = "pg_stat_statements,auto_explain"
+    apply_method = "pending-reboot"
+  }
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
+  }
+}
+
+resource "aws_db_option_group" "postgres" {
+  name                 = "modules-postgres"
+  engine_name          = "postgres"
+  major_engine_version = "17"
+}
+
+data "aws_rds_engine_version" "postgres" {
+  engine  = "postgres"
+  version = "17"
+}
+data "aws_rds_orderable_db_instance" "postgres" {
+  engine                     = "postgres"
+  engine_version             = data.aws_rds_engine_version.postgres.version_actual
+  license_model              = "postgresql-license"
+  preferred_instance_classes = ["db.t4g.micro"]
+  storage_type               = "gp3"
+}
 data "aws_rds_engine_version" "this" {
   engine  = "mysql"
   version = "8.0"
