@@ -214,6 +214,8 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return `${text("log_group_name")}:${text("name")}`;
     case "aws_cloudwatch_log_subscription_filter":
       return `${text("log_group_name")}|${text("name")}`;
+    case "aws_cloudwatch_log_account_policy":
+      return `${text("policy_name")}:${text("policy_type")}`;
     case "aws_cloudwatch_query_definition":
       return `arn:aws:logs:eu-south-1:000000000000:query-definition:${text("query_definition_id")}`;
     case "aws_codedeploy_app":

@@ -97,6 +97,7 @@ resource "aws_scheduler_schedule" "job" {
   group_name                   = aws_scheduler_schedule_group.jobs.name
   schedule_expression          = "cron(${var.minutes} 3 * * ? *)"
   schedule_expression_timezone = "Europe/Berlin"
+  kms_key_arn                  = data.aws_kms_alias.messages.target_key_arn
   flexible_time_window {
     mode                      = "FLEXIBLE"
     maximum_window_in_minutes = var.minutes
