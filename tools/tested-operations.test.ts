@@ -5,10 +5,10 @@ import { files, text } from "./tidy/sources.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 
-/** The tests that need no running platform and no container engine. */
+/** The tests that need no running platform and no container engine, and what several of them share. */
 const tests = files.filter(
   (file) =>
-    file.endsWith(".test.ts") &&
+    (file.endsWith(".test.ts") || file.endsWith("-world.ts")) &&
     !/^test\/(?:e2e|docker|clients)\//.test(file) &&
     !file.endsWith(".e2e.test.ts"),
 );

@@ -63,7 +63,7 @@ export class Agent {
 
   constructor(deps: AgentDeps) {
     this.#deps = deps;
-    const { engine, naming, clock, log, host } = deps;
+    const { engine, clock, log, host } = deps;
     this.#cache = new AssignmentCache(host.memory, { clock, log });
     const shared: HandlerDeps = {
       ...deps,
@@ -94,14 +94,7 @@ export class Agent {
     this.#metricClock = new PlatformClock(clock);
     this.#metrics = this.#newMetricShipper();
     this.#flows = this.#newFlowCollector();
-    this.#engineProbe = new EngineProbe({
-      engine,
-      label: naming.label,
-      clock,
-      log,
-      report: (report) => void this.#report(report),
-      answersAgain: () => this.#enqueueAll(),
-    });
+    this.#engineProbe = this.#newEngineProbe();
     this.#pods = new PodHandler(shared, interfaces, { logs: this.#logs, images: this.#images });
     this.#balancers = new BalancersHandler(shared, this.#vpcs);
     this.#handlers = {
@@ -120,6 +113,15 @@ export class Agent {
       work: (key) => this.#reconcile(key),
       onFailure: (key, thrown, retryInMs) =>
         log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs }),
+    });
+  }
+
+  #newEngineProbe(): EngineProbe {
+    const { engine, naming, clock, log } = this.#deps;
+    return new EngineProbe({
+      ...{ engine, label: naming.label, clock, log },
+      report: (report) => void this.#report(report),
+      answersAgain: () => this.#enqueueAll(),
     });
   }
 

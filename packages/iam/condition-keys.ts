@@ -160,8 +160,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance",
     "rds:PubliclyAccessible": "CreateDBInstance",
     "rds:req-tag/":
-      "AddTagsToResource CopyDBParameterGroup CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
-      "CreateDBSubnetGroup CreateOptionGroup RemoveTagsFromResource",
+      "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
+      "CreateDBSnapshot CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
+      "RestoreDBInstanceFromDBSnapshot",
     "rds:DatabaseClass": "*",
     "rds:DatabaseEngine": "*",
     "rds:DatabaseName": "*",

@@ -20,16 +20,7 @@ import type {
   VpcRecord,
   ElasticAddressRecord,
 } from "./records/ec2.ts";
-import type {
-  BlockPublicAccessRecord,
-  DhcpOptionsRecord,
-  FlowLogRecord,
-  NetworkAclRecord,
-  PrefixListRecord,
-  PublicAccessExclusionRecord,
-  VpcEndpointRecord,
-  VpcPeeringRecord,
-} from "./records/ec2-network.ts";
+import type * as networks from "./records/ec2-network.ts";
 import type * as ecr from "./records/ecr.ts";
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type * as ecs from "./records/ecs.ts";
@@ -132,14 +123,14 @@ export interface Records extends SsmRecords {
   readonly securityGroup: SecurityGroupRecord;
   readonly elasticAddress: ElasticAddressRecord;
   readonly networkInterface: NetworkInterfaceRecord;
-  readonly networkAcl: NetworkAclRecord;
-  readonly dhcpOptions: DhcpOptionsRecord;
-  readonly blockPublicAccess: BlockPublicAccessRecord;
-  readonly publicAccessExclusion: PublicAccessExclusionRecord;
-  readonly prefixList: PrefixListRecord;
-  readonly vpcEndpoint: VpcEndpointRecord;
-  readonly vpcPeering: VpcPeeringRecord;
-  readonly flowLog: FlowLogRecord;
+  readonly networkAcl: networks.NetworkAclRecord;
+  readonly dhcpOptions: networks.DhcpOptionsRecord;
+  readonly blockPublicAccess: networks.BlockPublicAccessRecord;
+  readonly publicAccessExclusion: networks.PublicAccessExclusionRecord;
+  readonly prefixList: networks.PrefixListRecord;
+  readonly vpcEndpoint: networks.VpcEndpointRecord;
+  readonly vpcPeering: networks.VpcPeeringRecord;
+  readonly flowLog: networks.FlowLogRecord;
   readonly keyPair: instances.KeyPairRecord;
   readonly ec2Instance: instances.Ec2InstanceRecord;
   readonly instanceConsole: instances.InstanceConsoleRecord;

@@ -1,12 +1,4 @@
-/** A bug to put in: in this file, this text becomes that. */
-export interface Mutation {
-  readonly bug: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-  /** The test that finds the bug where random seeds do not. */
-  readonly directedTest?: string;
-}
+import type { Mutation } from "./mutation.ts";
 
 const SERVICE = "packages/controllers/service/plan-rolling.ts";
 const STAGES = "packages/controllers/service/plan-blue-green.ts";

@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { MUTATIONS, type Mutation } from "./mutation-list.ts";
+import type { Mutation } from "./mutation.ts";
+import { MUTATIONS } from "./mutation-list.ts";
 
 // Seeds one bug after another in a copy of the sources, runs the simulation until an invariant is violated, and
 // records which on the page. An argument chooses the bugs whose names contain it: the other rows stay as they are.

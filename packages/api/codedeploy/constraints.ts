@@ -12,7 +12,7 @@ export const CONSTRAINTS: Constraints = {
   computePlatform: oneOf(sdk.ComputePlatform),
   outdatedInstancesStrategy: oneOf(sdk.OutdatedInstancesStrategy),
   "trafficRoutingConfig/type": oneOf(sdk.TrafficRoutingType),
-  triggerEvents: { each: oneOf(sdk.TriggerEventType) },
+  "triggerConfigurations/triggerEvents": { each: oneOf(sdk.TriggerEventType) },
   "autoRollbackConfiguration/events": { each: oneOf(sdk.AutoRollbackEvent) },
   "blueGreenDeploymentConfiguration/terminateBlueInstancesOnDeploymentSuccess/action": oneOf(
     sdk.InstanceAction,
