@@ -157,8 +157,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "elasticfilesystem:AccessedViaMountTarget": "ClientMount ClientRootAccess ClientWrite",
   },
   rds: {
-    "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance",
-    "rds:PubliclyAccessible": "CreateDBInstance",
+    "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance RestoreDBInstanceFromDBSnapshot",
+    "rds:PubliclyAccessible": "CreateDBInstance RestoreDBInstanceFromDBSnapshot",
     "rds:req-tag/":
       "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
       "CreateDBSnapshot CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
