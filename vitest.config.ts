@@ -57,6 +57,7 @@ export default defineConfig({
           ...HANGS,
           // The files of a worker share what they import: imports were two thirds of the time.
           isolate: false,
+          maxWorkers: 2,
         },
       },
       {

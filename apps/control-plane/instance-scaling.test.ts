@@ -73,7 +73,11 @@ it("keeps the CPU of a group at the target", async () => {
   await becomes("tracked", 90, 2);
   await becomes("tracked", 90, 4);
   await becomes("tracked", 10, 1);
-  expect(store.list("groupInstance").filter((each) => each.groupName === "tracked")).toHaveLength(1);
+  const members = async () => {
+    await world.settle();
+    return store.list("groupInstance").filter((each) => each.groupName === "tracked");
+  };
+  await expect.poll(members, { interval: 10 }).toHaveLength(1);
 });
 
 it.each(["StepScaling", "SimpleScaling"])("follows an alarm on its CPU by %s", async (PolicyType) => {
