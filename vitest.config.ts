@@ -66,6 +66,7 @@ export default defineConfig({
           globalSetup: temporaryFolder,
           include: ["test/simulation/**/*.test.ts"],
           ...HANGS,
+          maxWorkers: 2,
           testTimeout: 300_000,
         },
       },

@@ -103,10 +103,10 @@ function releaseOf(sources: string): { commit: string; date: string } {
 
 /** Packs a folder that was laid out; answers the path of the archive. */
 export function packPackage(folder: string, output: string): string {
-  const answer = execFileSync("npm", ["pack", "--json", "--loglevel=error", "--pack-destination", output], {
+  // Its output is the name of the archive. As JSON it would list every file, which is more than a pipe's 1 MiB here.
+  const name = execFileSync("npm", ["pack", "--loglevel=error", "--pack-destination", output], {
     cwd: folder,
     encoding: "utf8",
   });
-  const [packed] = JSON.parse(answer) as { filename: string }[]; // npm's own output.
-  return join(output, packed?.filename ?? "");
+  return join(output, name.trim());
 }
