@@ -313,3 +313,33 @@ it("lists come by filters and page by page", async () => {
     ),
   );
 });
+
+it("profiles are associated by their ARN, and the associations are described page by page", async () => {
+  const identities = new iam.IAMClient(api.client());
+  const profile = new iam.CreateInstanceProfileCommand({ InstanceProfileName: "paged" });
+  const Arn = (await identities.send(profile)).InstanceProfile?.Arn;
+  const made: (string | undefined)[] = [];
+  for (let index = 0; index < 6; index += 1) {
+    const { InstanceId } = await launch();
+    const input = { InstanceId, IamInstanceProfile: { Arn } };
+    const answer = await client.send(new ec2.AssociateIamInstanceProfileCommand(input));
+    expect(answer.IamInstanceProfileAssociation).toMatchObject({ InstanceId, IamInstanceProfile: { Arn } });
+    made.push(answer.IamInstanceProfileAssociation?.AssociationId);
+  }
+  const none = { InstanceId: (await launch()).InstanceId, IamInstanceProfile: { Arn: `${Arn}-none` } };
+  const refused = client.send(new ec2.AssociateIamInstanceProfileCommand(none));
+  await expect(refused).rejects.toThrow("Invalid IAM Instance Profile ARN");
+  const page = async (NextToken?: string) => {
+    const input = { MaxResults: 5, NextToken };
+    const answer = await client.send(new ec2.DescribeIamInstanceProfileAssociationsCommand(input));
+    const found = answer.IamInstanceProfileAssociations ?? [];
+    return { ids: found.map((each) => each.AssociationId), next: answer.NextToken };
+  };
+  const first = await page();
+  expect(first.ids).toHaveLength(5);
+  const second = await page(first.next);
+  expect(second.next).toBeUndefined();
+  const all = [...first.ids, ...second.ids];
+  expect(new Set(all).size).toBe(all.length);
+  expect(all).toEqual(expect.arrayContaining(made));
+});

@@ -306,3 +306,65 @@ describe("snapshots", () => {
       await expect(user.send(command as ec2.CreateSnapshotCommand)).rejects.toThrow("does not exist");
   });
 });
+
+describe("a description page by page", () => {
+  /** What two pages have, of five at most each. */
+  const twoPages = async <T>(
+    read: (page: { MaxResults: number; NextToken?: string | undefined }) => Promise<{
+      items: readonly T[];
+      next: string | undefined;
+    }>,
+  ) => {
+    const first = await read({ MaxResults: 5 });
+    expect(first.items).toHaveLength(5);
+    const second = await read({ MaxResults: 5, NextToken: first.next });
+    expect(second.next).toBeUndefined();
+    return [...first.items, ...second.items];
+  };
+
+  it("is that of snapshots", async () => {
+    const VolumeId = await create();
+    nodeReports();
+    const made: (string | undefined)[] = [];
+    for (let index = 0; index < 6; index += 1)
+      made.push((await client.send(new ec2.CreateSnapshotCommand({ VolumeId }))).SnapshotId);
+    const Filters = [{ Name: "volume-id", Values: [VolumeId] }];
+    const found = await twoPages(async (page) => {
+      const answer = await client.send(new ec2.DescribeSnapshotsCommand({ Filters, ...page }));
+      return { items: (answer.Snapshots ?? []).map((each) => each.SnapshotId), next: answer.NextToken };
+    });
+    expect(found).toEqual(made.toSorted());
+  });
+
+  it("is that of modifications of volumes", async () => {
+    const made: string[] = [];
+    for (let index = 0; index < 6; index += 1) {
+      const VolumeId = await create();
+      await client.send(new ec2.ModifyVolumeCommand({ VolumeId, VolumeType: "gp3", Iops: 3_700 }));
+      made.push(VolumeId);
+    }
+    const Filters = [{ Name: "target-iops", Values: ["3700"] }];
+    const found = await twoPages(async (page) => {
+      const answer = await client.send(new ec2.DescribeVolumesModificationsCommand({ Filters, ...page }));
+      return {
+        items: (answer.VolumesModifications ?? []).map((each) => each.VolumeId),
+        next: answer.NextToken,
+      };
+    });
+    expect(found).toEqual(made.toSorted());
+  });
+});
+
+it("a snapshot is kept in its region, and in no zone alone", async () => {
+  const VolumeId = await create();
+  nodeReports();
+  const at = (Location: ec2.SnapshotLocationEnum) =>
+    client.send(new ec2.CreateSnapshotCommand({ VolumeId, Location }));
+  const { SnapshotId = "" } = await at("regional");
+  nodeReports();
+  expect(await volume(await create({ SnapshotId, AvailabilityZone: "eu-south-1b" }))).toMatchObject({
+    SnapshotId,
+    AvailabilityZone: "eu-south-1b",
+  });
+  await expect(at("local")).rejects.toThrow("Location");
+});

@@ -189,7 +189,9 @@ describe("what RDS offers", () => {
       IncludeShared: true,
     };
     expect((await clusters(all)).DBClusters).toEqual([]);
-    const one = clusters({ DBClusterIdentifier: "x" });
-    await expect(one).rejects.toMatchObject({ name: "DBClusterNotFoundFault" });
+    const one = clusters({ DBClusterIdentifier: "orders" });
+    await expect(one).rejects.toMatchObject({
+      ...{ name: "DBClusterNotFoundFault", message: "DBCluster orders not found." },
+    });
   });
 });

@@ -212,6 +212,16 @@ describe("the results of health checks", () => {
     expect(made()).toBe(2);
   });
 
+  it.each([true, false])("of a TLS endpoint are made with EnableSNI as given: %s", async (EnableSNI) => {
+    const IPAddress = EnableSNI ? "198.18.1.5" : "198.18.1.6";
+    const name = { FullyQualifiedDomainName: "named.shop.example" };
+    const made = await create(endpoint({ Type: "HTTPS", IPAddress, EnableSNI, ...name }));
+    expect(made.HealthCheckConfig?.EnableSNI).toBe(EnableSNI);
+    start();
+    await pass(1);
+    expect(probed.find(({ ipAddress }) => ipAddress === IPAddress)?.usesSni).toBe(EnableSNI);
+  });
+
   it("are turned around by Inverted, and Disabled checks connect to nothing", async () => {
     const inverted = await create(endpoint({ IPAddress: "198.18.1.3", Inverted: true, FailureThreshold: 1 }));
     const disabled = await create(endpoint({ IPAddress: "198.18.1.4", Disabled: true }));
@@ -241,6 +251,11 @@ describe("the results of health checks", () => {
     await pass(1);
     expect(await reportOf(id)).toMatch(/^Success/);
     await expect(update(id, { ChildHealthChecks: [id] })).rejects.toMatchObject({ name: "InvalidInput" });
+    const failed = [children[1]?.id ?? ""];
+    const changed = await update(id, { ChildHealthChecks: failed });
+    expect(changed.HealthCheck?.HealthCheckConfig?.ChildHealthChecks).toEqual(failed);
+    await pass(1);
+    expect(await reportOf(id)).toMatch(/^Failure/);
   });
 
   it("follow the state of an alarm", async () => {
@@ -277,6 +292,11 @@ describe("the results of health checks", () => {
       InsufficientDataHealthStatus: "Unhealthy",
     });
     expect(changed.HealthCheck?.HealthCheckConfig?.InsufficientDataHealthStatus).toBe("Unhealthy");
+    await update(checks[1]?.id ?? "", { InsufficientDataHealthStatus: "Healthy" });
+    expect(await set("INSUFFICIENT_DATA")).toEqual([false, true, false]);
+    await update(checks[0]?.id ?? "", { InsufficientDataHealthStatus: "LastKnownStatus" });
+    expect(await set("OK")).toEqual([true, true, true]);
+    expect(await set("INSUFFICIENT_DATA")).toEqual([true, true, true]);
   });
 });
 

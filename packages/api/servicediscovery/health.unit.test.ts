@@ -123,6 +123,7 @@ it("instances are discovered by their attributes", async () => {
   const before = await revision();
   await client.send(new sdk.DeregisterInstanceCommand({ ServiceId: id, InstanceId: "c" }));
   expect(await revision()).toBeGreaterThan(before);
+  expect(await discover("app", { OwnerAccount: "000000000000" })).toEqual(["a", "b"]);
   const foreign = discover("app", { OwnerAccount: "111111111111" });
   await expect(foreign).rejects.toMatchObject({ name: "NamespaceNotFound" });
   await expect(discover("none")).rejects.toMatchObject({ name: "ServiceNotFound" });

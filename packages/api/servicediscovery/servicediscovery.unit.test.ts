@@ -237,6 +237,12 @@ describe("a service", () => {
         }),
       );
     expect((await list()).Services).toHaveLength(2);
+    for (const Condition of ["IN", "BETWEEN", "BEGINS_WITH"] as const)
+      await expect(
+        list({ Filters: [{ Name: "NAMESPACE_ID", Values: [NamespaceId], Condition }] }),
+      ).rejects.toMatchObject({
+        ...{ name: "InvalidInput", message: expect.stringContaining(`condition ${Condition}`) as string },
+      });
     const { NextToken, Services } = await list({ MaxResults: 1 });
     const rest = await list({ MaxResults: 1, NextToken });
     expect([Services?.[0]?.Name, rest.Services?.[0]?.Name].toSorted()).toEqual(["a", "b"]);
@@ -272,6 +278,9 @@ describe("instances", async () => {
     const { Id = "" } = await service({ Name: "alias", NamespaceId, DnsConfig });
     await register(Id, "c", { AWS_INSTANCE_CNAME: "www.example.com" });
     expect(await records(zone)).toEqual(["alias.instances.internal. CNAME 7 www.example.com c"]);
+    const Service = { DnsConfig: { DnsRecords: [{ Type: "CNAME" as const, TTL: 8 }] } };
+    await client.send(new sdk.UpdateServiceCommand({ Id, Service }));
+    expect(await records(zone)).toEqual(["alias.instances.internal. CNAME 8 www.example.com c"]);
     await deregister(Id, "c");
     await expect(deregister(Id, "c")).rejects.toMatchObject({ name: "InstanceNotFound" });
   });
@@ -327,6 +336,12 @@ it("operations are listed by service, type, status and time", async () => {
   const { NextToken } = page;
   const next = await client.send(new sdk.ListOperationsCommand({ MaxResults: 1, NextToken }));
   expect(next.Operations?.[0]?.Id).not.toBe(page.Operations?.[0]?.Id);
+  const begins = list({ Name: "SERVICE_ID", Values: ["srv-"], Condition: "BEGINS_WITH" });
+  await expect(begins).rejects.toMatchObject({
+    ...{ name: "InvalidInput", message: expect.stringContaining("BEGINS_WITH") as string },
+  });
+  const own = await client.send(new sdk.GetOperationCommand({ OperationId, OwnerAccount: "000000000000" }));
+  expect(own.Operation).toMatchObject({ Id: OperationId, OwnerAccount: "000000000000" });
   const OwnerAccount = "111111111111";
   const foreign = client.send(new sdk.GetOperationCommand({ OperationId, OwnerAccount }));
   await expect(foreign).rejects.toMatchObject({ name: "OperationNotFound" });

@@ -101,6 +101,10 @@ describe("a document", () => {
     await expect(remove({ VersionName: "a" })).rejects.toMatchObject({ name: "InvalidDocumentOperation" });
     await remove({ DocumentVersion: "2" });
     expect((await show("gone"))?.LatestVersion).toBe("1");
+    await update("gone", { VersionName: "b" });
+    await remove({ VersionName: "b" });
+    await expect(get("gone", { VersionName: "b" })).rejects.toMatchObject({ name: "InvalidDocumentVersion" });
+    expect(await show("gone")).toMatchObject({ LatestVersion: "1", VersionName: "a" });
     await remove({ Force: true });
     await expect(show("gone")).rejects.toThrow("Document with name gone does not exist.");
     expect(api.store.list("ssmDocumentVersion").filter((each) => each.documentArn.endsWith("/gone"))).toEqual(
