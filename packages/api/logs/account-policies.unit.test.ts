@@ -3,6 +3,7 @@ import * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { subscriptionController } from "@gantry/controllers";
 import { Controller, randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { ACCOUNT, startApi } from "@gantry/testkit";
+import { refusalFor } from "@gantry/testkit/sent-members";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
@@ -153,3 +154,21 @@ it("index policies are kept and shown page by page, and send nothing", async () 
   await client.send(new sdk.DeleteAccountPolicyCommand({ policyName: "one", policyType }));
   expect(await named(input)).toMatchObject([{ policyName: "two" }]);
 });
+
+it.each([
+  "DATA_PROTECTION_POLICY",
+  "METRIC_EXTRACTION_POLICY",
+  "RETENTION_POLICY",
+  "TRANSFORMER_POLICY",
+] as const)(
+  "there are no policies of the type %s: an index policy of the name is another",
+  async (policyType) => {
+    const index = { policyName: "two", policyType: "FIELD_INDEX_POLICY" } as const;
+    expect(await named({ policyType })).toEqual([]);
+    expect(await named({ policyType, policyName: "two" })).toEqual([]);
+    const remove = () => client.send(new sdk.DeleteAccountPolicyCommand({ policyName: "two", policyType }));
+    const refusal = await refusalFor("policyType", remove);
+    expect(refusal).toMatchObject({ name: "ResourceNotFoundException" });
+    expect(await named(index)).toMatchObject([index]);
+  },
+);
