@@ -166,8 +166,8 @@ export function startAsking({ url }: Demo, host: string, { perSecond = PER_SECON
 export const versionsOf = (answers: readonly { version: string }[]) =>
   new Set(answers.map(({ version }) => version));
 
-/** So many answers of a canary in a row show that it has all of the traffic. */
-const ALL_OF_IT = 20;
+/** A canary that answers so many requests in a row has all of the traffic. */
+const IN_ROW_AFTER_SHIFT = 20;
 
 /**
  * The answers from the first of a new version until it has all of the traffic: those of a canary, however late
@@ -181,9 +181,9 @@ export function answersOfCanary<T extends { version: string }>(
   let inRow = 0;
   const end = answers.findIndex(({ version }) => {
     inRow = version === canary ? inRow + 1 : 0;
-    return inRow === ALL_OF_IT;
+    return inRow === IN_ROW_AFTER_SHIFT;
   });
-  return answers.slice(first, end === -1 ? answers.length : end + 1 - ALL_OF_IT);
+  return answers.slice(first, end === -1 ? answers.length : end + 1 - IN_ROW_AFTER_SHIFT);
 }
 
 /** Expects a share within four standard deviations of its weight. */
