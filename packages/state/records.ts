@@ -352,7 +352,7 @@ const DECLARED: IndexesOf = {
   databaseSnapshot: {
     arn: (snapshot) => snapshot.arn,
     id: (snapshot) => snapshot.id,
-    /** Those whose files are not there yet, by what they are copied from. */
+    /** Snapshots whose files are still to be copied, by what they are copied from. */
     pending: (snapshot) => (snapshot.completedAt === undefined ? snapshot.source : undefined),
   },
   schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },

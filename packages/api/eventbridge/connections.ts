@@ -1,5 +1,5 @@
 import type * as sdk from "@aws-sdk/client-eventbridge";
-import type { EventConnectionRecord, Reader, Transaction } from "@gantry/state";
+import { removeSecret, type EventConnectionRecord, type Reader, type Transaction } from "@gantry/state";
 import {
   connectionArnOf,
   connectionNamed,
@@ -9,7 +9,7 @@ import {
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
-import { putOwnedSecret, removeSecret } from "../secretsmanager/owned-secrets.ts";
+import { putOwnedSecret } from "../secretsmanager/owned-secrets.ts";
 import { ApiError } from "./api-error.ts";
 import { presentAuthorization, readAuthorization, type ReadAuthorization } from "./connection-auth.ts";
 import { notFound, pageOf } from "./lookups.ts";

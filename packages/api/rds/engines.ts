@@ -35,7 +35,7 @@ export function checkMasterUsername(engine: string, username = ""): string {
   return username;
 }
 
-/** Checks the name of the first database, by the rules of the engine. Errors: InvalidParameterValue. */
+/** Checks the name of the first database (`DBName`) by the rules of the engine. Errors: InvalidParameterValue. */
 export function checkDatabaseName(engine: string, name: string | undefined): void {
   const isPostgres = engine === "postgres";
   const pattern = isPostgres ? /^[A-Za-z_][A-Za-z0-9_]{0,62}$/ : /^[A-Za-z][A-Za-z0-9_]{0,63}$/;

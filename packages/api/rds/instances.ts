@@ -3,13 +3,13 @@ import { formatArn } from "@gantry/kernel";
 import {
   chooseHost,
   createInterface,
+  removeSecret,
   type DatabaseInstanceRecord,
   type DatabaseSubnetGroupRecord,
   type Reader,
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
-import { removeManagedSecret } from "@gantry/state/transactions/managed-secrets";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -147,7 +147,7 @@ function deleteDBInstance(
       putSnapshot(tx, deps, found, {
         ...{ member: "FinalDBSnapshotIdentifier", identifier: input.FinalDBSnapshotIdentifier, tags: {} },
       });
-    removeManagedSecret(tx, found.managedSecretArn);
+    removeSecret(tx, found.managedSecretArn);
     const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
     tx.put("databaseInstance", next.arn, next);
     return next;

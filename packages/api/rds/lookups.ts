@@ -97,7 +97,7 @@ export function findOptionGroup(
   throw new ApiError("OptionGroupNotFoundFault", `Specified OptionGroupName: ${given} not found.`);
 }
 
-/** The ARN that a snapshot's name, in any case, or its ARN stands for. */
+/** The ARN of a snapshot that is given by its name, whose case does not matter, or by its ARN. */
 export function snapshotArnOf(place: Place, given: string | undefined): string {
   return arnOf(place, "snapshot", given);
 }

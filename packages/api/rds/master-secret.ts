@@ -1,11 +1,16 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn, type Ids } from "@gantry/kernel";
-import { kmsKeyArnOf, type DatabaseInstanceRecord, type Reader, type Transaction } from "@gantry/state";
+import {
+  kmsKeyArnOf,
+  removeSecret,
+  type DatabaseInstanceRecord,
+  type Reader,
+  type Transaction,
+} from "@gantry/state";
 import {
   canRotate,
   newMasterPassword,
   putManagedSecret,
-  removeManagedSecret,
   rotateManagedSecret,
 } from "@gantry/state/transactions/managed-secrets";
 import type { RequestContext } from "@gantry/wire";
@@ -152,7 +157,7 @@ export function applySecretChange(
   }
   const { managedSecretArn: current } = record;
   if (current !== undefined && input.ManageMasterUserPassword === false) {
-    removeManagedSecret(tx, current);
+    removeSecret(tx, current);
     const own = { ...record, managedSecretArn: undefined };
     tx.put("databaseInstance", own.arn, own);
     return own;

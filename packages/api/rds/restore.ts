@@ -57,7 +57,7 @@ function restore(
   return { DBInstance: presentInstance(record, store) };
 }
 
-/** What the request asks for, and for the rest what the snapshot has. */
+/** The settings of the new instance: the request's, and the snapshot's where the request has none. */
 function withContent(
   { vault, store }: ApiDeps,
   input: sdk.RestoreDBInstanceFromDBSnapshotMessage,

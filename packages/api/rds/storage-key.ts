@@ -36,7 +36,7 @@ export function storageEncryption(
   return { storageEncrypted: true, kmsKeyArn: storageKey(deps, given, context) };
 }
 
-/** The ARN of the key that storage is encrypted with. Errors: KMSKeyNotAccessibleFault, AccessDenied. */
+/** The ARN of the KMS key that encrypts the storage. Errors: KMSKeyNotAccessibleFault, AccessDenied. */
 export function storageKey(deps: ApiDeps, given: string | undefined, context: RequestContext): string {
   putManagedKeys(deps, context);
   const key = usableKey(deps.store, context, given ?? OWN_KEY);

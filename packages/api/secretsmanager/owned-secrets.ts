@@ -32,17 +32,8 @@ export function putOwnedSecret(
     before === undefined
       ? {
           arn: formatArn("secretsmanager", context, `secret:${name}-${suffix(deps)}`),
-          ...{
-            name,
-            description,
-            kmsKeyId,
-            owner,
-            tags: {},
-            createdAt: now,
-            lastChangedAt: now,
-          },
-          account: context.account,
-          region: context.region,
+          ...{ account: context.account, region: context.region },
+          ...{ name, description, kmsKeyId, owner, tags: {}, createdAt: now, lastChangedAt: now },
         }
       : { ...before, kmsKeyId, lastChangedAt: now };
   tx.put("secret", secret.arn, secret);
@@ -57,13 +48,4 @@ export function suffix({ ids }: Pick<ApiDeps, "ids">): string {
     .secret(24)
     .replaceAll(/[^A-Za-z0-9]/g, "")
     .slice(0, 6);
-}
-
-/** Removes a secret with its values at once. */
-export function removeSecret(tx: Transaction, arn: string | undefined): void {
-  const secret = tx.get("secret", arn);
-  if (secret === undefined) return;
-  for (const { versionId } of tx.listBy("secretVersion", "secret", secret.arn))
-    tx.delete("secretVersion", `${secret.arn}/${versionId}`);
-  tx.delete("secret", secret.arn);
 }

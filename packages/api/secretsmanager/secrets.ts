@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-secrets-manager";
 import { formatArn } from "@gantry/kernel";
-import { CURRENT_STAGE, secretNamed, type SecretRecord, type Transaction } from "@gantry/state";
+import { CURRENT_STAGE, removeSecret, secretNamed, type SecretRecord, type Transaction } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -9,7 +9,7 @@ import { ApiError } from "./api-error.ts";
 import { matchesFilters } from "./filters.ts";
 import { findLiveSecret, findSecret, invalidParameter, invalidRequest, invalidToken } from "./lookups.ts";
 import { checkOwn, findOwnSecret } from "./managed-secrets.ts";
-import { removeSecret, suffix } from "./owned-secrets.ts";
+import { suffix } from "./owned-secrets.ts";
 import { presentName, presentSecret } from "./present-secret.ts";
 import { addVersion, checkValue, hasValue, openVersion } from "./versions.ts";
 

@@ -22,7 +22,7 @@ export interface Candidate {
   /** Tasks of the same group that are in the subnet's zone already, and on the node. */
   readonly zonePeers: number;
   readonly nodePeers: number;
-  /** Whether it satisfies the queries of the task's placement constraints. */
+  /** Whether the node satisfies the task's `memberOf` placement constraints. */
   readonly isMember: boolean;
 }
 

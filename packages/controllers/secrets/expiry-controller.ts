@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Reconciler, Vault } from "@gantry/kernel";
-import type { KmsKeyRecord, Transaction } from "@gantry/state";
+import { removeSecret, type KmsKeyRecord, type Transaction } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -37,12 +37,6 @@ export function expiryController({ store, clock, vault }: ControllerDeps & { vau
 function dueAt({ removeAt, enabled, rotation }: KmsKeyRecord): number | undefined {
   if (removeAt !== undefined || !enabled || rotation === undefined) return removeAt;
   return rotation.since + rotation.periodDays * DAY_MS;
-}
-
-function removeSecret(tx: Transaction, arn: string): void {
-  for (const { versionId } of tx.listBy("secretVersion", "secret", arn))
-    tx.delete("secretVersion", `${arn}/${versionId}`);
-  tx.delete("secret", arn);
 }
 
 function removeKey(tx: Transaction, arn: string): void {

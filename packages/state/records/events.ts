@@ -25,7 +25,7 @@ export interface EventTargetRecord {
   readonly putEvents: { readonly detailType: string; readonly source: string } | undefined;
   /** Members of the API's target as the caller gave them, which are returned; of them, the input's are read. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** The input of a schedule that has a KMS key, in place of that among `parameters`. */
+  /** The encrypted input of a schedule with a KMS key; `parameters` has none then. */
   readonly encryptedInput?: { readonly sealedValue: string; readonly kmsKeyArn: string | undefined };
   readonly retry: { readonly attempts: number; readonly ageSeconds: number };
   /** The group of the messages that a queue gets; absent: none. */

@@ -8,7 +8,7 @@ export interface SecretRecord extends Placed {
   /** The KMS key as the caller named it; undefined for the service's own, `aws/secretsmanager`. */
   readonly kmsKeyId: string | undefined;
   readonly tags: Tags;
-  /** The service that made the secret, changes its value and deletes it, and the resource it is for. Absent: none. */
+  /** The AWS service that manages the secret, and the resource whose secret it is. Absent: the caller's own secret. */
   readonly owner?: { readonly service: "rds" | "events"; readonly resourceArn: string };
   readonly createdAt: number;
   readonly lastChangedAt: number;

@@ -112,14 +112,6 @@ function isKeyUsable(reader: Reader, arn: string): boolean {
   }
 }
 
-/** Deletes a secret with its versions. */
-export function removeManagedSecret(tx: Transaction, arn: string | undefined): void {
-  if (arn === undefined) return;
-  for (const { versionId } of tx.listBy("secretVersion", "secret", arn))
-    tx.delete("secretVersion", `${arn}/${versionId}`);
-  tx.delete("secret", arn);
-}
-
 /** The version with the instance's user and password becomes the current one, and the current one the previous. */
 function addVersion(
   tx: Transaction,

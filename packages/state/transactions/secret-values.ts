@@ -7,7 +7,7 @@ import {
   type SecretRecord,
   type SecretVersionRecord,
 } from "../records.ts";
-import type { Reader } from "../store.ts";
+import type { Reader, Transaction } from "../store.ts";
 
 export const CURRENT_STAGE = "AWSCURRENT";
 
@@ -94,6 +94,14 @@ export function parameterNamed(
   if (found?.region !== place.region) return undefined;
   // `/a` and `a` have the same ARN: only one of them exists, and the other finds nothing.
   return name === undefined || found.name === name ? found : undefined;
+}
+
+/** Removes a secret with its values at once. */
+export function removeSecret(tx: Transaction, arn: string | undefined): void {
+  if (arn === undefined) return;
+  for (const { versionId } of tx.listBy("secretVersion", "secret", arn))
+    tx.delete("secretVersion", `${arn}/${versionId}`);
+  tx.delete("secret", arn);
 }
 
 /**

@@ -9,7 +9,7 @@ import { PLACE } from "./place.ts";
 
 const VAULT = newVault(Buffer.alloc(32, 3));
 
-/** Runs operations of EC2 and of EC2 Auto Scaling over a store, for a caller that may do everything. */
+/** Runs operations of EC2 and EC2 Auto Scaling against a store, as a caller with every permission. */
 export function operationsOver({ store, clock, ids, log }: Pick<ApiDeps, "store" | "clock" | "ids" | "log">) {
   const deps = {
     store,

@@ -1,22 +1,6 @@
-import {
-  loadService,
-  type Dispatcher,
-  type ServiceDescriptor,
-  type ServiceModule,
-  type Shape,
-} from "@gantry/wire";
+import type { Shape } from "@gantry/wire";
 import { expect, it } from "vitest";
-import { DESCRIPTORS, registerServices, type ServicesDeps } from "./services.ts";
-
-const services = new Map<ServiceDescriptor, () => Promise<ServiceModule>>();
-const nothing: unknown = new Proxy({}, { get: () => nothing });
-registerServices(
-  {
-    register: (descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) =>
-      void services.set(descriptor, load),
-  } as unknown as Dispatcher,
-  nothing as ServicesDeps,
-); // Operations are only named here, never called.
+import { loadedService, SERVICE_NAMES } from "../test/attacks/loaded-services.ts";
 
 /** Whether an input has the member at a path; lists add nothing to it. */
 function hasMember(shape: Shape | undefined, path: readonly string[]): boolean {
@@ -29,9 +13,8 @@ function hasMember(shape: Shape | undefined, path: readonly string[]): boolean {
 }
 
 // Before: EventBridge's `PutRule/Name` and `CreateEventBus/Name` named members of a structure that no input has.
-it.each(Object.entries(DESCRIPTORS))("every constraint of %s names a member", async (_name, descriptor) => {
-  const module = await (services.get(descriptor) ?? expect.fail("is registered"))();
-  const { operations, constraints } = loadService(descriptor, module);
+it.each(SERVICE_NAMES)("every constraint of %s names a member", async (name) => {
+  const { operations, constraints } = await loadedService(name);
   const dead = Object.keys(constraints).filter((key) => {
     const [operation = "", member] = key.split(".");
     if (member !== undefined) {
