@@ -126,8 +126,10 @@ export function agentImageTag(): string {
 async function missingImages(
   agentImage: string,
 ): Promise<{ isPauseMissing: boolean; isAgentMissing: boolean }> {
-  const [isPauseMissing, isAgentMissing] = await Promise.all([isMissing(PAUSE_IMAGE), isMissing(agentImage)]);
-  return { isPauseMissing, isAgentMissing };
+  const filters = [PAUSE_IMAGE, agentImage].flatMap((image) => ["--filter", `reference=${image}`]);
+  const there = await run("docker", ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", ...filters]);
+  const names = new Set(there.split("\n"));
+  return { isPauseMissing: !names.has(PAUSE_IMAGE), isAgentMissing: !names.has(agentImage) };
 }
 
 async function provideImages(

@@ -9,7 +9,8 @@ import { writeSecretFile } from "./secret-file.ts";
 
 /** The loops are loaded after the first answer, or after this time where no client asks. */
 const FIRST_ANSWER_WAIT_MS = 200;
-const WARM_DELAY_MS = 500;
+/** Nodes connect first, and report all that they run. */
+const WARM_DELAY_MS = 2_000;
 
 /**
  * Runs the control plane of a state folder: opens the instance, answers the API, and then loads and starts

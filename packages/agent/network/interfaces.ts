@@ -2,6 +2,7 @@ import type { InterfaceAssignment } from "@gantry/agent-protocol";
 import { present } from "@gantry/kernel";
 import type { Engine, EngineContainer } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
+import { JoinedEnds, type Ends } from "./joined-ends.ts";
 import type { NameFiles } from "./name-files.ts";
 import { vethOf } from "./names.ts";
 import { attempt, batch, inNamespace, type Programs } from "./programs.ts";
@@ -25,6 +26,7 @@ export class NetworkInterfaces {
   readonly #names: Pick<NameFiles, "ensure" | "remove">;
   /** The veth pairs that were observed in place: interface id to the two process ids that they connect. */
   readonly #joined = new Map<string, string>();
+  readonly #ends: JoinedEnds;
 
   constructor(deps: {
     engine: Engine;
@@ -35,6 +37,7 @@ export class NetworkInterfaces {
   }) {
     this.#engine = deps.engine;
     this.#programs = deps.programs;
+    this.#ends = new JoinedEnds(deps.programs);
     this.#naming = deps.naming;
     this.#routers = deps.routers;
     this.#names = deps.host.names;
@@ -69,7 +72,7 @@ export class NetworkInterfaces {
     const joined = `${found.pid}/${router.pid}`;
     if (found.state === "running" && this.#joined.get(wanted.id) !== joined) {
       const ends = { pausePid: found.pid, routerPid: router.pid };
-      if (isNew || !(await this.#isJoined(wanted, ends))) await this.#join(wanted, ends);
+      if (isNew || !(await this.#ends.isJoined(wanted, ends))) await this.#join(wanted, ends);
       this.#joined.set(wanted.id, joined);
     }
     return found;
@@ -84,26 +87,6 @@ export class NetworkInterfaces {
     if (router === undefined) return;
     const forget = { program: "ip", arguments: ["neigh", "del", ip, "dev", "br0"] } as const;
     await attempt(this.#programs, inNamespace(router.pid, forget));
-  }
-
-  /**
-   * Whether both ends are in place: the bridge forwards the address only to this port, and the task has its
-   * route.
-   */
-  async #isJoined(wanted: InterfaceAssignment, ends: Ends): Promise<boolean> {
-    const entries = await attempt(
-      this.#programs,
-      inNamespace(ends.routerPid, {
-        program: "bridge",
-        arguments: ["fdb", "show", "dev", vethOf(wanted.id)],
-      }),
-    );
-    if (entries?.includes(`${wanted.mac} master br0 static`) !== true) return false;
-    const route = await attempt(
-      this.#programs,
-      inNamespace(ends.pausePid, { program: "ip", arguments: ["route", "show", "default"] }),
-    );
-    return route?.includes(" dev eth0 ") === true;
   }
 
   /**
@@ -152,8 +135,3 @@ export class NetworkInterfaces {
 }
 
 const BRIDGE_PORT = ["isolated", "on", "learning", "off", "flood", "off", "mcast_flood", "off"];
-
-interface Ends {
-  readonly pausePid: number;
-  readonly routerPid: number;
-}

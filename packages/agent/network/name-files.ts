@@ -33,9 +33,11 @@ export class NameFiles {
   async ensure(wanted: InterfaceAssignment): Promise<void> {
     if (this.#there.has(wanted.id)) return;
     const folder = this.#folderOf(wanted.id);
-    await mkdir(folder, { recursive: true });
+    const missing = await Promise.all(FILES.map((file) => isMissing(join(folder, file))));
+    if (missing.includes(true)) await mkdir(folder, { recursive: true });
     const content = { hosts: hostsOf(wanted), "resolv.conf": resolverOf(wanted) };
-    for (const file of FILES) await writeOnce(join(folder, file), content[file]);
+    for (const [index, file] of FILES.entries())
+      if (missing[index]) await writeFile(join(folder, file), content[file], { mode: 0o644 });
     this.#there.add(wanted.id);
   }
 
@@ -66,12 +68,12 @@ export class NameFiles {
 }
 
 /** An empty file was left by a crash between its creation and its content. */
-async function writeOnce(path: string, content: string): Promise<void> {
+async function isMissing(path: string): Promise<boolean> {
   const size = await stat(path).then(
     (found) => found.size,
     () => 0,
   );
-  if (size === 0) await writeFile(path, content, { mode: 0o644 });
+  return size === 0;
 }
 
 function hostsOf({ hostname, ip }: InterfaceAssignment): string {

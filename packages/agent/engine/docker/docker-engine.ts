@@ -12,26 +12,13 @@ import {
 } from "../engine.ts";
 import { createBody } from "./create-body.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
+import { nameOf, present, type InspectAnswer } from "./inspect-answer.ts";
+import { InspectedContainers } from "./inspected-containers.ts";
 import { readLogFrames } from "./log-frames.ts";
 
-interface InspectAnswer {
-  readonly Id: string;
-  readonly Name: string;
-  readonly Image: string;
-  readonly Config: { readonly Labels: Record<string, string> | null };
-  readonly State: {
-    readonly Status: string;
-    readonly Pid: number;
-    readonly ExitCode: number;
-    readonly OOMKilled: boolean;
-    readonly Error: string;
-    readonly StartedAt: string;
-    readonly FinishedAt: string;
-    readonly Health?: { readonly Status: string };
-  };
-  /** Where sizes are asked for. */
-  readonly SizeRw?: number;
-  readonly SizeRootFs?: number;
+/** An event of a container. */
+interface EventLine {
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
 }
 
 const RECONNECT_MS = 500;
@@ -42,8 +29,10 @@ export class DockerEngine implements Engine {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #digests = new Map<string, string>();
+  readonly #inspected: InspectedContainers;
 
   constructor(deps: { socketPath: string; clock: Clock; log: Logger }) {
+    this.#inspected = new InspectedContainers(deps.clock);
     this.#api = new DockerApi(deps);
     this.#clock = deps.clock;
     this.#log = deps.log;
@@ -108,11 +97,9 @@ export class DockerEngine implements Engine {
 
   async createContainer(spec: ContainerSpec): Promise<string> {
     try {
-      const answer = await this.#api.call(
-        "POST",
-        `/containers/create?name=${encodeURIComponent(spec.name)}`,
-        { body: createBody(spec) },
-      );
+      const path = `/containers/create?name=${encodeURIComponent(spec.name)}`;
+      const body = createBody(spec);
+      const answer = await this.#changing(spec.name, () => this.#api.call("POST", path, { body }));
       return (answer as { Id: string }).Id; // Docker's answer to create.
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 409) {
@@ -128,7 +115,7 @@ export class DockerEngine implements Engine {
 
   async startContainer(id: string): Promise<void> {
     try {
-      await this.#api.call("POST", `/containers/${id}/start`);
+      await this.#changing(id, () => this.#api.call("POST", `/containers/${id}/start`));
     } catch (thrown) {
       throw new EngineError("CannotStartContainerError", messageOf(thrown), { cause: thrown });
     }
@@ -136,9 +123,10 @@ export class DockerEngine implements Engine {
 
   async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
     try {
-      await this.#api.call("POST", `/containers/${id}/stop?t=${timeoutSeconds}`, {
-        timeoutMs: (timeoutSeconds + 60) * 1000,
-      });
+      const timeoutMs = (timeoutSeconds + 60) * 1000;
+      await this.#changing(id, () =>
+        this.#api.call("POST", `/containers/${id}/stop?t=${timeoutSeconds}`, { timeoutMs }),
+      );
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 404) return;
       throw new EngineError("CannotStopContainerError", messageOf(thrown), { cause: thrown });
@@ -147,7 +135,7 @@ export class DockerEngine implements Engine {
 
   async removeContainer(id: string): Promise<void> {
     try {
-      await this.#api.call("DELETE", `/containers/${id}?force=true&v=true`);
+      await this.#changing(id, () => this.#api.call("DELETE", `/containers/${id}?force=true&v=true`));
     } catch (thrown) {
       // 404: the container is gone; 409: its removal is already in progress.
       if (thrown instanceof DockerApiError && (thrown.status === 404 || thrown.status === 409)) return;
@@ -155,7 +143,11 @@ export class DockerEngine implements Engine {
     }
   }
 
-  async inspect(idOrName: string): Promise<EngineContainer | undefined> {
+  inspect(idOrName: string): Promise<EngineContainer | undefined> {
+    return this.#inspected.read(idOrName, () => this.#inspectNow(idOrName));
+  }
+
+  async #inspectNow(idOrName: string): Promise<EngineContainer | undefined> {
     // Docker's answer to inspect.
     const answer = (await this.#ofContainer(idOrName, "json")) as InspectAnswer | undefined;
     return answer && present(answer, await this.#digestOf(answer.Image));
@@ -185,20 +177,33 @@ export class DockerEngine implements Engine {
   }
 
   async list(label: string): Promise<readonly EngineContainer[]> {
-    const inspected = await Promise.all((await this.#idsOf(label)).map((id) => this.inspect(id)));
+    const inspected = await Promise.all((await this.#namesOf(label)).map((name) => this.inspect(name)));
     return inspected.filter((container) => container !== undefined);
   }
 
   async probe(label: string, turn: number): Promise<void> {
-    const ids = await this.#idsOf(label);
-    const id = ids[turn % ids.length];
-    if (id !== undefined) await this.inspect(id);
+    const names = await this.#namesOf(label);
+    const name = names[turn % names.length];
+    if (name !== undefined) await this.#inspectNow(name);
   }
 
-  async #idsOf(label: string): Promise<readonly string[]> {
+  async #namesOf(label: string): Promise<readonly string[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
     const found = await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`);
-    return (found as { Id: string }[]).map((container) => container.Id); // Docker's answer to list.
+    // Docker's answer to list. A container that is being removed may have lost its name.
+    return (found as { Id: string; Names: string[] | null }[]).map(({ Id, Names }) =>
+      nameOf(Names?.[0] ?? Id),
+    );
+  }
+
+  /** Carries out a change of a container; what was said of it before is not used any more. */
+  async #changing<T>(idOrName: string, change: () => Promise<T>): Promise<T> {
+    this.#inspected.changed(idOrName);
+    try {
+      return await change();
+    } finally {
+      this.#inspected.changed(idOrName);
+    }
   }
 
   async *logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine> {
@@ -259,22 +264,27 @@ export class DockerEngine implements Engine {
     );
     while (!signal.aborted) {
       try {
-        const response = await this.#api.open("GET", `/events?filters=${filters}`, { signal });
+        // The engine answers before it subscribes the stream: without `since` an event in between would be lost.
+        const since = Math.floor(this.#clock.now() / 1000) - 1;
+        const response = await this.#api.open("GET", `/events?since=${since}&filters=${filters}`, { signal });
         response.setEncoding("utf8");
+        this.#inspected.opened(label);
         onChange({}); // Events may have been missed while disconnected: everything is reconciled.
         let rest = "";
         for await (const chunk of response) {
           const lines = (rest + String(chunk)).split("\n");
           rest = lines.pop() ?? "";
-          for (const line of lines)
-            if (line !== "")
-              onChange(
-                (JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes,
-              ); // Docker's event.
+          for (const line of lines) {
+            if (line === "") continue;
+            const { Actor } = JSON.parse(line) as EventLine; // Docker's event.
+            this.#inspected.changed(Actor.ID);
+            onChange(Actor.Attributes);
+          }
         }
       } catch (thrown) {
         if (!signal.aborted) this.#log.warn("Engine's event stream ended", { reason: messageOf(thrown) });
       }
+      this.#inspected.closed();
       if (!signal.aborted) await sleep(this.#clock, RECONNECT_MS);
     }
   }
@@ -364,34 +374,4 @@ function splitReference(image: string): readonly [string, string] {
   if (at >= 0) return [image.slice(0, at), image.slice(at + 1)];
   const colon = image.lastIndexOf(":");
   return colon > image.lastIndexOf("/") ? [image.slice(0, colon), image.slice(colon + 1)] : [image, "latest"];
-}
-
-function present(answer: InspectAnswer, imageDigest: string | undefined): EngineContainer {
-  const { State: state } = answer;
-  const ended = state.Status === "exited" || state.Status === "dead" || state.Status === "removing";
-  // A container that never started and has an error counts as exited.
-  const failed = state.Status === "created" && state.Error !== "";
-  return {
-    id: answer.Id,
-    name: answer.Name.replace(/^\//, ""),
-    labels: answer.Config.Labels ?? {},
-    state: ended || failed ? "exited" : state.Status === "created" ? "created" : "running",
-    pid: state.Pid,
-    exitCode: ended || failed ? state.ExitCode : undefined,
-    outOfMemory: state.OOMKilled,
-    problem: state.Error === "" ? undefined : state.Error,
-    health:
-      state.Health?.Status === "healthy"
-        ? "HEALTHY"
-        : state.Health?.Status === "unhealthy"
-          ? "UNHEALTHY"
-          : "UNKNOWN",
-    startedAt: timeOf(state.StartedAt),
-    finishedAt: timeOf(state.FinishedAt),
-    imageDigest,
-  };
-}
-
-function timeOf(text: string): number | undefined {
-  return text.startsWith("0001") ? undefined : Date.parse(text);
 }
