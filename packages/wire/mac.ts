@@ -30,7 +30,7 @@ export class Mac {
 
   /** The code of a text's UTF-8 form, in hexadecimal digits. */
   hexOf(text: string): string {
-    this.#outer.latin1Write(this.#innerHash(text), BLOCK_BYTES, DIGEST_BYTES);
+    this.#outer.write(this.#innerHash(text), BLOCK_BYTES, DIGEST_BYTES, "latin1");
     return hash("sha256", this.#outer);
   }
 
@@ -41,7 +41,7 @@ export class Mac {
         Buffer.concat([this.#inner.subarray(0, BLOCK_BYTES), Buffer.from(text)]),
         "latin1",
       );
-    const end = BLOCK_BYTES + this.#inner.utf8Write(text, BLOCK_BYTES);
+    const end = BLOCK_BYTES + this.#inner.write(text, BLOCK_BYTES);
     return hash("sha256", this.#inner.subarray(0, end), "latin1");
   }
 }
