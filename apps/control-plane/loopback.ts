@@ -14,9 +14,12 @@ export function isOverLoopback(socket: {
   readonly localAddress?: string | undefined;
   readonly remoteAddress?: string | undefined;
 }): boolean {
-  return [socket.localAddress, socket.remoteAddress].every((each) =>
-    isLoopback((each ?? "").replace(/^::ffff:/, "")),
-  );
+  return isLoopbackEnd(socket.localAddress) && isLoopbackEnd(socket.remoteAddress);
+}
+
+function isLoopbackEnd(address = ""): boolean {
+  // That of nearly every connection, each of whose requests asks.
+  return address === "127.0.0.1" || isLoopback(address.replace(/^::ffff:/, ""));
 }
 
 /** The reason why an instance cannot listen on an address, with the remedy; undefined where it can. */

@@ -13,8 +13,8 @@ export function operatorEndpoints(
   deps: OperatorDeps,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<boolean> {
   return async (request, response) => {
-    const url = request.url ?? "";
-    if (!url.startsWith("/gantry/")) return false;
+    const { url = "" } = request;
+    if (!isForOperator(request)) return false;
     if (/^\/gantry\/health(\?|$)/.test(url)) {
       answerHealth(deps, url, response);
       return true;
@@ -38,6 +38,11 @@ export function operatorEndpoints(
     await answerOperator(deps, request, response);
     return true;
   };
+}
+
+/** Whether a request may be for one of the operator's endpoints: no other needs to wait for an answer to that. */
+export function isForOperator({ url = "" }: Pick<IncomingMessage, "url">): boolean {
+  return url.startsWith("/gantry/");
 }
 
 function answerHealth(deps: OperatorDeps, url: string, response: ServerResponse): void {

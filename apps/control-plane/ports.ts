@@ -6,7 +6,7 @@ import type { Instance } from "./instance.ts";
 import { listenOn } from "./listen-on.ts";
 import { answerLoadBalancerKey, asksForLoadBalancerKey } from "./load-balancer-keys.ts";
 import type { Loops } from "./loops.ts";
-import { operatorEndpoints } from "./operator-endpoints.ts";
+import { isForOperator, operatorEndpoints } from "./operator-endpoints.ts";
 import { ensureOperatorToken } from "./secret-file.ts";
 
 /** The ports that clients connect to. */
@@ -22,6 +22,7 @@ export interface Ports {
 export function listen(instance: Instance, api: Api, loops: () => Loops | undefined): Ports {
   const { settings, authority, machineClock: clock, folder, log } = instance;
   const first = Promise.withResolvers<void>();
+  let isBegun = false;
   const answerOperator = operatorEndpoints({
     ...instance,
     timers: clock,
@@ -31,10 +32,13 @@ export function listen(instance: Instance, api: Api, loops: () => Loops | undefi
     operatorToken: ensureOperatorToken(folder),
   });
   const serveApi: RequestHandler = async (request, response, continueWith) => {
-    response.once("close", first.resolve);
+    if (!isBegun) {
+      isBegun = true;
+      response.once("close", first.resolve);
+    }
     if (asksForLoadBalancerKey(request)) return answerLoadBalancerKey(instance.store, request, response);
-    if (!(await answerOperator(request, response)))
-      await api.dispatcher.handle(request, response, continueWith);
+    if (isForOperator(request) && (await answerOperator(request, response))) return;
+    return api.dispatcher.handle(request, response, continueWith);
   };
   const plain = newHttpServer(serveApi);
   const tls = lazily(async () => {

@@ -66,15 +66,19 @@ export class RelayedConnections {
 
   /** The source address of a request. */
   sourceOf(socket: Ends): string {
-    return this.#sources.get(endsOf(socket))?.address ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    return this.#sourceOf(socket)?.address ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   }
 
   /** Where in a VPC a request comes from; undefined for one from the host, or from a VPC without endpoints. */
   originOf(socket: Ends): RelayOrigin | undefined {
-    const source = this.#sources.get(endsOf(socket));
+    const source = this.#sourceOf(socket);
     if (source?.origin === undefined) return undefined;
     // A task without a public address has that of the router's link.
     return { ...source.origin, hasExit: !source.address.startsWith(LINK_PREFIX) };
+  }
+
+  #sourceOf(socket: Ends): Source | undefined {
+    return this.#sources.size === 0 ? undefined : this.#sources.get(endsOf(socket));
   }
 
   #remember(socket: Socket, source: Source): void {

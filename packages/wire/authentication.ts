@@ -38,12 +38,6 @@ export interface Candidate {
   readonly admit: (principal: Principal) => void;
 }
 
-interface Signed extends Candidate {
-  readonly claim: Claim;
-  readonly principal: Principal;
-  readonly secretAccessKey: string;
-}
-
 /**
  * A week for S3. Others accept a presigned URL for as long as a signed header. Source: "Authenticating
  * Requests: Using Query Parameters"; API_GetCallerIdentity as EKS uses it.
@@ -95,11 +89,10 @@ export class Authenticator {
       return { principal: ANONYMOUS, body: verifiedStream(exchange, { declared, signing: undefined }) };
     }
     const credential = this.#check(candidate, claim);
-    const { principal, secretAccessKey } = credential;
-    const signed = { ...candidate, claim, principal, secretAccessKey };
+    const { principal } = credential;
     const body = service.descriptor.isObjectStorage
-      ? verifiedS3Body(signed, this.#clock.now())
-      : await readVerified(signed);
+      ? verifiedS3Body(candidate, claim, credential, this.#clock.now())
+      : await readVerified(candidate, claim, credential);
     return { principal, body };
   }
 
@@ -158,21 +151,25 @@ async function readUnsigned({ exchange, bodyMaxBytes, lease }: Candidate): Promi
 }
 
 /** Checks the signature before the body if the request declares the body's hash, else after it. */
-async function readVerified(signed: Signed): Promise<Buffer> {
-  const { exchange, claim, principal, secretAccessKey } = signed;
+async function readVerified(
+  candidate: Candidate,
+  claim: Claim,
+  { principal, secretAccessKey }: Credential,
+): Promise<Buffer> {
+  const { exchange } = candidate;
   const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
   const verify = (payloadHash: string) =>
     verifySignature({ request: exchange, claim, secretAccessKey, payloadHash, pathIs: "normalized" });
   if (declared !== undefined) {
     if (!HASH.test(declared)) throw hashMismatch();
     verify(declared);
-    signed.admit(principal);
+    candidate.admit(principal);
   }
   if (exchange.headers["expect"] !== undefined) exchange.continueWith();
-  const { bytes, sha256 } = await readAll(exchange.request, signed.bodyMaxBytes, signed.lease);
+  const { bytes, sha256 } = await readAll(exchange.request, candidate.bodyMaxBytes, candidate.lease);
   if (declared === undefined) {
     verify(sha256);
-    signed.admit(principal);
+    candidate.admit(principal);
   } else if (declared !== sha256) throw hashMismatch();
   return bytes;
 }
@@ -184,8 +181,12 @@ function hashMismatch(): SignatureError {
   );
 }
 
-function verifiedS3Body(signed: Signed, now: number): Readable {
-  const { exchange, claim, principal, secretAccessKey } = signed;
+function verifiedS3Body(
+  { exchange, admit }: Candidate,
+  claim: Claim,
+  { principal, secretAccessKey }: Credential,
+  now: number,
+): Readable {
   if (claim.form === "presigned-v2") {
     const { bucket, path } = splitBucket(exchange);
     // If the path is unchanged, the host names the bucket.
@@ -197,7 +198,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
       now,
       bucket: isInHost ? bucket : undefined,
     });
-    signed.admit(principal);
+    admit(principal);
     exchange.continueWith();
     return verifiedStream(exchange, { declared: undefined, signing: undefined });
   }
@@ -215,7 +216,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
     payloadHash: declared,
     pathIs: "objectKey",
   });
-  signed.admit(principal);
+  admit(principal);
   exchange.continueWith();
   return verifiedStream(exchange, { declared, signing: { claim, secretAccessKey } });
 }

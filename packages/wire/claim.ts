@@ -94,9 +94,9 @@ function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
     /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*$/.exec(
       authorization,
     );
-  const scope = CREDENTIAL.exec(match?.[1] ?? "");
+  const scope = scopeIn(match?.[1] ?? "");
   const amzDate = request.headers["x-amz-date"] ?? "";
-  if (match === null || scope === null || !AMZ_DATE.test(amzDate)) {
+  if (match === null || scope === undefined || !AMZ_DATE.test(amzDate)) {
     throw new SignatureError(
       "malformed",
       "The Authorization header has the wrong form: it must name Credential, SignedHeaders and " +
@@ -105,8 +105,11 @@ function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
   }
   return {
     form: "header",
-    ...scopeOf(scope),
-    signedHeaders: (match[2] ?? "").split(";"),
+    accessKeyId: scope.accessKeyId,
+    date: scope.date,
+    region: scope.region,
+    service: scope.service,
+    signedHeaders: namesIn(match[2] ?? ""),
     signature: match[3] ?? "",
     amzDate,
     expiresSeconds: undefined,
@@ -128,8 +131,8 @@ function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Cla
       );
   if (text("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256")
     throw malformed('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
-  const scope = CREDENTIAL.exec(text("X-Amz-Credential"));
-  if (scope === null)
+  const scope = scopeIn(text("X-Amz-Credential"));
+  if (scope === undefined)
     throw malformed(
       `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; ${CREDENTIAL_FORM}`,
     );
@@ -137,8 +140,8 @@ function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Cla
     throw malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
   return {
     form: "presigned",
-    ...scopeOf(scope),
-    signedHeaders: text("X-Amz-SignedHeaders").split(";"),
+    ...scope,
+    signedHeaders: namesIn(text("X-Amz-SignedHeaders")),
     signature: text("X-Amz-Signature"),
     amzDate,
     expiresSeconds: readExpires(query.get("X-Amz-Expires")),
@@ -190,9 +193,38 @@ function readVersion2Claim(query: URLSearchParams): Claim {
   };
 }
 
-function scopeOf(match: RegExpExecArray): Pick<Claim, "accessKeyId" | "date" | "region" | "service"> {
+type CredentialScope = Pick<Claim, "accessKeyId" | "date" | "region" | "service">;
+
+/** The parts of a credential; undefined if it is malformed. */
+const scopeIn = remembered((credential): CredentialScope | undefined => {
+  const match = CREDENTIAL.exec(credential);
+  if (match === null) return undefined;
   const [, accessKeyId = "", date = "", region = "", service = ""] = match;
   return { accessKeyId, date, region, service };
+});
+
+/** The names in a list of signed headers. */
+const namesIn = remembered((list): readonly string[] => list.split(";"));
+
+const REMEMBERED_MAX = 1_000;
+/** Longer texts than any client sends are not remembered, so that they take no memory. */
+const REMEMBERED_LENGTH_MAX = 1_024;
+
+/**
+ * A function of a text that remembers its last answers: a client repeats its credential and the names of the headers
+ * that it signs with every request.
+ */
+function remembered<T>(read: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const answer = read(text);
+    if (text.length > REMEMBERED_LENGTH_MAX) return answer;
+    if (known.size >= REMEMBERED_MAX) known.clear();
+    known.set(text, answer);
+    return answer;
+  };
 }
 
 /** The region of a signature's scope. A signature of version 2 and an unsigned request have none. */

@@ -29,17 +29,37 @@ export function violations(
   input: Readonly<Record<string, unknown>>,
   constraints: Constraints,
 ): readonly string[] {
-  const shallow = Object.entries(input).flatMap(([member, value]) => {
-    const constraint = constraints[`${operation}.${member}`] ?? constraints[member];
-    return constraint === undefined ? [] : sentences(lowerFirst(member), value, constraint);
-  });
-  const deep = deepOnes(constraints);
-  const nested = Object.keys(input).flatMap((member) =>
-    (deep.get(member) ?? []).flatMap(({ members, constraint }) =>
-      valuesAt(input, members).flatMap(({ path, value }) => sentences(path, value, constraint)),
-    ),
-  );
+  const shallow: string[] = [];
+  const nested: string[] = [];
+  for (const member of Object.keys(input)) {
+    const { own, deep } = constraintsOf(constraints, operation, member);
+    if (own !== undefined) shallow.push(...sentences(lowerFirst(member), input[member], own));
+    for (const { members, constraint } of deep)
+      for (const { path, value } of valuesAt(input, members))
+        nested.push(...sentences(path, value, constraint));
+  }
   return [...shallow, ...nested];
+}
+
+/** The constraints on a member of an operation's input: on itself, and on what is nested in it. */
+interface MemberConstraints {
+  readonly own: Constraint | undefined;
+  readonly deep: readonly Deep[];
+}
+const ofOperations = new WeakMap<Constraints, Map<string, Map<string, MemberConstraints>>>();
+
+/** They are looked up once: the names of members are those of the model. */
+function constraintsOf(constraints: Constraints, operation: string, member: string): MemberConstraints {
+  let operations = ofOperations.get(constraints);
+  if (operations === undefined) ofOperations.set(constraints, (operations = new Map()));
+  let members = operations.get(operation);
+  if (members === undefined) operations.set(operation, (members = new Map()));
+  let found = members.get(member);
+  if (found === undefined) {
+    const own = constraints[`${operation}.${member}`] ?? constraints[member];
+    members.set(member, (found = { own, deep: deepOnes(constraints).get(member) ?? [] }));
+  }
+  return found;
 }
 
 function sentences(path: string, value: unknown, constraint: Constraint): readonly string[] {

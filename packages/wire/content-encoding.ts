@@ -12,8 +12,8 @@ export async function withoutCompression(
   headers: Readonly<Record<string, string | undefined>>,
   limits: { maxBytes: number; lease: BodyLease },
 ): Promise<Buffer> {
+  if (!isCompressed(body, headers)) return body;
   const encoding = headers["content-encoding"];
-  if (encoding === undefined || encoding === "" || encoding === "identity" || body.length === 0) return body;
   if (encoding !== "gzip") throw serializationError(`The content encoding ${encoding} is not supported`);
   try {
     const plain = await gunzipped(body, limits.maxBytes);
@@ -29,6 +29,14 @@ export async function withoutCompression(
       );
     throw serializationError(`The request body is not valid gzip: ${messageOf(thrown)}`);
   }
+}
+
+/** Whether a body is not empty and has a content encoding. */
+export function isCompressed(
+  body: Buffer,
+  { "content-encoding": encoding = "" }: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return encoding !== "" && encoding !== "identity" && body.length > 0;
 }
 
 function gunzipped(body: Buffer, maxOutputLength: number): Promise<Buffer> {

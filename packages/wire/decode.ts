@@ -4,12 +4,14 @@ import type { ErrorCode } from "./error-codes.ts";
 import { nextTurn } from "./large-bodies.ts";
 import { violations, type Constraints } from "./constraints.ts";
 import { readCbor } from "./protocols/cbor.ts";
-import { bindingOf, readBindings } from "./protocols/http-bindings.ts";
+import { bindingsOf, readBindings } from "./protocols/http-bindings.ts";
 import { parseJsonInTurns, parseJsonObject, readJson, readJsonInTurns } from "./protocols/json.ts";
 import { parseForm, readQuery } from "./protocols/query.ts";
 import { parseXml, parseXmlInTurns, readXml, readXmlInTurns } from "./protocols/xml.ts";
 import type { Operation, Protocol } from "./service.ts";
 import type { Shape } from "./shape.ts";
+
+type Structure = Extract<Shape, { type: "structure" }>;
 
 /** What decoding needs besides the body. */
 export interface DecodedRequest {
@@ -31,13 +33,16 @@ interface RequestParts {
   readonly valuesMax: number;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+const NO_PARAMETERS = new URLSearchParams();
+
 /** Decodes the typed input of an operation from the parts of the request that its protocol uses. */
 export function decode(
   operation: Operation,
   protocol: Protocol,
   parts: RequestParts,
 ): Record<string, unknown> {
-  const { buffered = Buffer.alloc(0), form = new URLSearchParams() } = parts;
+  const { buffered = NO_BYTES, form = NO_PARAMETERS } = parts;
   const shape = operation.input;
   if (shape.type !== "structure") return {};
   switch (protocol) {
@@ -59,25 +64,22 @@ export function decode(
 
 /** Decodes the body by the shape; a document that was decoded before is returned as it is. */
 function readDocument(format: "json" | "xml", shape: Shape, parts: RequestParts): unknown {
-  const { document, buffered = Buffer.alloc(0), valuesMax } = parts;
+  const { document, buffered = NO_BYTES, valuesMax } = parts;
   if (document?.value !== undefined && document.value !== null) return document.value;
   return format === "xml"
     ? readXml(shape, parseXml(buffered.toString(), valuesMax))
     : readJson(shape, parseJsonObject(buffered, valuesMax));
 }
 
-function decodeRest(
-  shape: Extract<Shape, { type: "structure" }>,
-  format: "json" | "xml",
-  parts: RequestParts,
-): Record<string, unknown> {
-  const { buffered = Buffer.alloc(0) } = parts;
+function decodeRest(shape: Structure, format: "json" | "xml", parts: RequestParts): Record<string, unknown> {
+  const { buffered = NO_BYTES } = parts;
+  const { rawQuery } = parts.exchange;
   const input = readBindings(shape, {
     labels: parts.labels,
-    query: new URLSearchParams(parts.exchange.rawQuery),
+    query: rawQuery === "" ? NO_PARAMETERS : new URLSearchParams(rawQuery),
     headers: parts.exchange.headers,
   });
-  const payload = shape.members.find((member) => bindingOf(member) === "payload");
+  const { payload, body: rest } = bindingsOf(shape);
   if (payload !== undefined) {
     if (payload.shape.type === "streaming")
       return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
@@ -87,7 +89,6 @@ function decodeRest(
     return { ...input, [payload.name]: readDocument(format, payload.shape, parts) };
   }
   if (buffered.length === 0) return input;
-  const rest = bodyOf(shape);
   if (rest.members.length === 0) return input;
   return { ...input, ...(readDocument(format, rest, parts) as object) }; // A structure reads as an object.
 }
@@ -103,22 +104,33 @@ export function checkInput(
 ): void {
   if (operation.input.type !== "structure") return;
   const { protocol, constraints, validationCode } = options;
-  const missing = operation.input.members
-    .filter((member) => member.required && input[member.name] === undefined)
-    .map((member) => member.name);
+  const missing = requiredOf(operation.input).filter((name) => input[name] === undefined);
   const [first] = missing;
   if (first !== undefined && protocol === "ec2Query")
     throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
   if (first !== undefined && protocol === "restXml" && validationCode === undefined)
     throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
-  const wrong = [...missing.map(nullValue), ...violations(operation.name, input, constraints)];
-  if (wrong.length === 0) return;
+  const broken = violations(operation.name, input, constraints);
+  if (missing.length + broken.length === 0) return;
+  const wrong = [...missing.map(nullValue), ...broken];
   const code = validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException");
   throw new ApiError(
     code,
     `${wrong.length} validation error${wrong.length === 1 ? "" : "s"} detected: ${wrong.join("; ")}`,
     { status: 400 },
   );
+}
+
+const required = new WeakMap<Structure, readonly string[]>();
+
+/** The names of the members that a structure must have. */
+function requiredOf(shape: Structure): readonly string[] {
+  let names = required.get(shape);
+  if (names === undefined) {
+    names = shape.members.filter((member) => member.required).map((member) => member.name);
+    required.set(shape, names);
+  }
+  return names;
 }
 
 function nullValue(name: string): string {
@@ -133,11 +145,6 @@ export interface Document {
   readonly value: unknown;
 }
 
-/** A structure with only the members that a body holds. */
-function bodyOf(shape: Extract<Shape, { type: "structure" }>): Extract<Shape, { type: "structure" }> {
-  return { ...shape, members: shape.members.filter((member) => bindingOf(member) === "body") };
-}
-
 /**
  * Parses the document of a large body, yielding to the event loop between its parts; undefined if the body is
  * not a document.
@@ -150,9 +157,9 @@ export async function documentOf(
 ): Promise<Document | undefined> {
   const shape = operation.input;
   if (shape.type !== "structure") return undefined;
-  const payload = shape.members.find((member) => bindingOf(member) === "payload");
+  const { payload, body: members } = bindingsOf(shape);
   if (payload !== undefined && payload.shape.type !== "structure") return undefined;
-  const ofRest = payload?.shape ?? bodyOf(shape);
+  const ofRest = payload?.shape ?? members;
   const json = async (of: Shape) => ({
     value: await readJsonInTurns(of, await parseJsonInTurns(body, valuesMax, nextTurn), nextTurn),
   });
@@ -173,12 +180,8 @@ export async function documentOf(
 
 /** Whether the operation streams its body. */
 export function hasStreamingInput(operation: Operation): boolean {
-  return (
-    operation.input.type === "structure" &&
-    operation.input.members.some(
-      (member) => bindingOf(member) === "payload" && member.shape.type === "streaming",
-    )
-  );
+  const { input } = operation;
+  return input.type === "structure" && bindingsOf(input).payload?.shape.type === "streaming";
 }
 
 /** The parameters of a form body, or of the query if there is no form. */

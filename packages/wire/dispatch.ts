@@ -16,7 +16,7 @@ import {
   type Document,
 } from "./decode.ts";
 import type { DispatcherDeps } from "./dispatcher-deps.ts";
-import { withoutCompression } from "./content-encoding.ts";
+import { isCompressed, withoutCompression } from "./content-encoding.ts";
 import { encodeError, encodeOutput } from "./encode.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
 import { prepareInnerCall, type InnerCall } from "./inner-call.ts";
@@ -24,7 +24,7 @@ import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { isEncrypted } from "./plain-and-tls.ts";
-import { readAll } from "./request-body.ts";
+import { hasArrived, readAll } from "./request-body.ts";
 import { reachableBy, UnreachableError, type NetworkPath } from "./network-path.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type Signed } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
@@ -46,6 +46,8 @@ import {
 interface RegisteredService {
   readonly descriptor: ServiceDescriptor;
   readonly load: () => Promise<LoadedService & { router: RestRouter }>;
+  /** What `load` resolved with, once it has. */
+  readonly loaded: () => (LoadedService & { router: RestRouter }) | undefined;
 }
 
 interface Call {
@@ -99,14 +101,16 @@ export class Dispatcher {
 
   /** Adds a service; its code is loaded on its first request or when warmed. */
   register(descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>): void {
-    let loaded: Promise<LoadedService & { router: RestRouter }> | undefined;
+    let loading: Promise<LoadedService & { router: RestRouter }> | undefined;
+    let loaded: (LoadedService & { router: RestRouter }) | undefined;
     this.#services.push({
       descriptor,
       load: () =>
-        (loaded ??= load().then((module) => {
+        (loading ??= load().then((module) => {
           const service = loadService(descriptor, module);
-          return { ...service, router: new RestRouter(service.operations.values()) };
+          return (loaded = { ...service, router: new RestRouter(service.operations.values()) });
         })),
+      loaded: () => loaded,
     });
   }
 
@@ -169,28 +173,43 @@ export class Dispatcher {
       if (!(thrown instanceof SignatureError)) throw thrown;
       claimFailure = thrown;
     }
-    const registered = await chooseService(this.#services, exchange, claim);
+    // Nothing is awaited that is there already: each turn of the microtasks costs every request.
+    const choice = chooseService(this.#services, exchange, claim);
+    const registered = choice instanceof Promise ? await choice : choice;
     if (registered === undefined) return unknownService(exchange, claim);
-    const service = await registered.load();
+    const service = registered.loaded() ?? (await registered.load());
     const protocol = protocolOf(registered.descriptor, exchange);
-    const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
-    this.#inFlight += 1;
-    const answer = await this.#attempt({ exchange, claim, claimFailure, service, protocol })
-      .catch((thrown: unknown) => {
-        if (thrown instanceof UnreachableError) throw thrown;
-        return encodeError(toApiError(thrown, { protocol, exchange, log: this.#deps.log }), context);
-      })
-      .finally(() => (this.#inFlight -= 1));
+    const answer = await this.#attempt({ exchange, claim, service, protocol }, claimFailure);
     service.answered?.({ exchange, answer, accessKeyId: claim?.accessKeyId });
     const more = service.responseHeaders?.(exchange);
     return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
   }
 
-  /** The service's response outside its operations, else the operation's response. */
-  async #attempt(call: Call & { claimFailure: SignatureError | undefined }): Promise<WireResponse> {
+  /** The response, or that of what went wrong. Errors: UnreachableError. */
+  async #attempt(call: Call, claimFailure: SignatureError | undefined): Promise<WireResponse> {
     const { exchange, service, protocol } = call;
-    if (this.#inFlight > this.#inFlightMax()) throw throttledError(protocol);
-    const extra = await service.extras?.(exchange, {
+    const lease = new BodyLease(this.#memory);
+    this.#inFlight += 1;
+    try {
+      if (this.#inFlight > this.#inFlightMax()) throw throttledError(protocol);
+      const extra = service.extras === undefined ? undefined : await this.#extra(call);
+      if (extra !== undefined) return extra;
+      if (claimFailure !== undefined) throw claimFailure;
+      return await this.#invoke(call, lease);
+    } catch (thrown) {
+      if (thrown instanceof UnreachableError) throw thrown;
+      const { requestId, rawPath: path } = exchange;
+      const error = toApiError(thrown, { protocol, exchange, log: this.#deps.log });
+      return encodeError(error, { protocol, service, requestId, path });
+    } finally {
+      this.#inFlight -= 1;
+      lease.end();
+    }
+  }
+
+  /** The service's response outside its operations. */
+  #extra({ exchange, service, protocol }: Call): Promise<WireResponse | undefined> | undefined {
+    return service.extras?.(exchange, {
       credentials: this.#deps.credentials,
       now: this.#deps.clock.now(),
       invoke: async (name, input, caller) => {
@@ -200,21 +219,9 @@ export class Dispatcher {
         return this.#run(operation, input, { exchange, service, protocol, ...caller });
       },
     });
-    if (extra !== undefined) return extra;
-    if (call.claimFailure !== undefined) throw call.claimFailure;
-    return this.#invoke(call);
   }
 
-  async #invoke(call: Call): Promise<WireResponse> {
-    const lease = new BodyLease(this.#memory);
-    try {
-      return await this.#invokeWith(call, lease);
-    } finally {
-      lease.end();
-    }
-  }
-
-  async #invokeWith(call: Call, lease: BodyLease): Promise<WireResponse> {
+  async #invoke(call: Call, lease: BodyLease): Promise<WireResponse> {
     const { claim, service, protocol } = call;
     const exchange = service.descriptor.isObjectStorage
       ? withHeadersOfQuery(call.exchange, claim)
@@ -285,12 +292,22 @@ export class Dispatcher {
     lease: BodyLease,
     admitted: (principal: Principal) => void,
   ): Promise<{ principal: Principal; body: Buffer | Readable }> {
-    const { principal, body } = await this.#waitingFor(call.exchange, bodyMaxBytes, () =>
-      this.#authenticator.authenticate({ ...call, bodyMaxBytes, lease, admit: admitted }),
+    const { exchange, claim, service, protocol } = call;
+    const { principal, body } = await this.#waitingFor(exchange, bodyMaxBytes, () =>
+      this.#authenticator.authenticate({
+        exchange,
+        claim,
+        service,
+        protocol,
+        bodyMaxBytes,
+        lease,
+        admit: admitted,
+      }),
     );
     // Many requests that waited for their bodies may continue at the same time.
     if (this.#inFlight > this.#inFlightMax()) throw throttledError(call.protocol);
     if (!Buffer.isBuffer(body)) return { principal, body };
+    if (!isCompressed(body, exchange.headers)) return { principal, body };
     const limits = { maxBytes: bodyMaxBytes, lease };
     return { principal, body: await withoutCompression(body, call.exchange.headers, limits) };
   }
@@ -303,8 +320,12 @@ export class Dispatcher {
    * Waits for a client's body, for a bounded time. Meanwhile the request does not count as in flight, so that
    * slow senders do not block others.
    */
-  async #waitingFor<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
-    if (exchange.request.complete) return work(); // It is received, so nothing is waited for.
+  #waitingFor<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
+    if (hasArrived(exchange)) return work(); // Nothing is waited for.
+    return this.#waitAtMost(exchange, bytesMax, work);
+  }
+
+  async #waitAtMost<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
     const { clock } = this.#deps;
     const timer = clock.after(BODY_WAIT_MS + bytesMax / BODY_BYTES_PER_MS, () => exchange.request.destroy());
     this.#inFlight -= 1;

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { ApiError } from "./api-error.ts";
 import type { WireResponse } from "./exchange.ts";
 import { writeCbor } from "./protocols/cbor.ts";
-import { bindingOf, writeBindings } from "./protocols/http-bindings.ts";
+import { bindingsOf, writeBindings } from "./protocols/http-bindings.ts";
 import { writeJson, writeJsonBody } from "./protocols/json.ts";
 import { elementName, escapeXml, writeContent, writeElement } from "./protocols/xml.ts";
 import type { LoadedService, Operation, Protocol } from "./service.ts";
@@ -84,12 +84,11 @@ function encodeRest(
     ...bound.headers,
   };
   if (operation.output.type !== "structure") return { status, headers, body: "" };
-  const payload = operation.output.members.find((member) => bindingOf(member) === "payload");
+  const { payload, body: shape } = bindingsOf(operation.output);
   if (payload !== undefined)
     return { status, ...payloadBody(payload, output[payload.name], headers, context) };
-  const members = operation.output.members.filter((member) => bindingOf(member) === "body");
+  const { members } = shape;
   if (members.length === 0) return { status, headers, body: "" };
-  const shape = { ...operation.output, members };
   if (!isXml)
     return {
       status,

@@ -101,6 +101,13 @@ function hashCheck(declared: string): Transform {
   });
 }
 
+/** Whether all of a request's body is here: read by the parser, or waiting in the stream's buffer. */
+export function hasArrived({ request, headers }: SignedBody): boolean {
+  if (request.complete) return true;
+  const { "content-length": length } = headers;
+  return length !== undefined && request.readableLength === Number(length);
+}
+
 /** A body that was read, and its hex SHA-256. */
 export interface ReadBody {
   readonly bytes: Buffer;

@@ -23,13 +23,21 @@ export async function send(
     return;
   }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const hasLength = Object.keys(answer.headers).some((name) => name.toLowerCase() === "content-length");
   const hasBody = answer.status !== 204 && answer.status !== 304;
+  const { headers } = answer;
   response.writeHead(
     answer.status,
-    hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) },
+    !hasBody || hasLength(headers) ? headers : { ...headers, "content-length": String(length) },
   );
   // Headers and body are sent together, once per event-loop turn, after all requests of the turn have been
   // read: waking a client for each response costs more than producing it (bench describe-tasks).
   setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));
+}
+
+const CONTENT_LENGTH = "content-length";
+
+function hasLength(headers: WireResponse["headers"]): boolean {
+  for (const name of Object.keys(headers))
+    if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) return true;
+  return false;
 }

@@ -31,17 +31,25 @@ const S3_FAMILY: ReadonlySet<string> = new Set(["s3", "s3express", "s3-outposts"
  * The service of a request, by its target header, its signature's scope, its API version, or its host. S3 is
  * the fallback.
  */
-export async function chooseService<S extends { readonly descriptor: ServiceDescriptor }>(
+export function chooseService<S extends { readonly descriptor: ServiceDescriptor }>(
   services: readonly S[],
   exchange: Exchange,
   claim: Claim | undefined,
-): Promise<S | undefined> {
+): S | undefined | Promise<S | undefined> {
   const by = (test: (descriptor: ServiceDescriptor) => boolean) =>
     services.find((service) => test(service.descriptor));
   const target = targetPrefixOf(exchange);
   const byTarget = target === undefined ? undefined : by((descriptor) => descriptor.targetPrefix === target);
   if (byTarget !== undefined) return byTarget;
   if (claim !== undefined) return by((descriptor) => descriptor.signingName === claim.service);
+  return chooseUnsigned(by, exchange);
+}
+
+/** The service of a request without a signature, by its API version or its host. */
+async function chooseUnsigned<S>(
+  by: (test: (descriptor: ServiceDescriptor) => boolean) => S | undefined,
+  exchange: Exchange,
+): Promise<S | undefined> {
   const version = await versionOf(exchange);
   if (version !== undefined)
     return (
@@ -56,7 +64,7 @@ export async function chooseService<S extends { readonly descriptor: ServiceDesc
 }
 
 function targetPrefixOf(exchange: Exchange): string | undefined {
-  return exchange.headers["x-amz-target"]?.split(".")[0];
+  return exchange.headers["x-amz-target"]?.split(".", 1)[0];
 }
 
 /**

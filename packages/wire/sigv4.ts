@@ -1,8 +1,8 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import { SignatureError, type Claim, type SignedRequest } from "./claim.ts";
+import { Mac } from "./mac.ts";
 
 const SKEW_MAX_MS = 15 * 60_000;
-const SIGNATURE = /^[0-9a-f]{64}$/;
 
 /**
  * Checks the time and the signed headers of a claim, without the secret: everything that can be refused
@@ -19,10 +19,11 @@ export function checkClaim(
       claim.form === "header" ? "mismatch" : "malformed-query",
       "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
     );
-  const unsigned = Object.keys(request.headers).filter(
-    (name) =>
-      (name.startsWith("x-amz-") || options.alsoSigned.includes(name)) && !claim.signedHeaders.includes(name),
-  );
+  const unsigned: string[] = [];
+  for (const name of Object.keys(request.headers)) {
+    const isToBeSigned = name.startsWith("x-amz-") || options.alsoSigned.includes(name);
+    if (isToBeSigned && !claim.signedHeaders.includes(name)) unsigned.push(name);
+  }
   if (unsigned.length > 0)
     throw new SignatureError(
       "unsigned-headers",
@@ -46,16 +47,12 @@ export function verifySignature(options: {
   pathIs: "objectKey" | "normalized";
 }): void {
   const { request, claim } = options;
-  const canonicalHead = [
-    request.method,
-    options.pathIs === "objectKey" ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath),
-    canonicalQuery(request.rawQuery),
-  ].join("\n");
-  const headers = claim.signedHeaders.map((name) => `${name}:${collapsed(request.headers[name] ?? "")}`);
-  const canonical = [canonicalHead, ...headers, "", claim.signedHeaders.join(";"), options.payloadHash].join(
-    "\n",
-  );
-  if (!readingsOf(canonical).some((reading) => isSignatureOf(reading, claim, options.secretAccessKey))) {
+  const path =
+    options.pathIs === "objectKey" ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath);
+  const headers = canonicalHeaders(request.headers, claim.signedHeaders);
+  const names = claim.signedHeaders.join(";");
+  const canonical = `${request.method}\n${path}\n${canonicalQuery(request.rawQuery)}\n${headers}\n${names}\n${options.payloadHash}`;
+  if (!isSigned(canonical, claim, options.secretAccessKey)) {
     throw new SignatureError(
       "mismatch",
       "The request signature we calculated does not match the signature you provided. Check your AWS " +
@@ -64,22 +61,42 @@ export function verifySignature(options: {
   }
 }
 
-/**
- * The byte sequences that a signature may cover. Node decodes header values as Latin-1. Go and curl sign the
- * bytes that they send; boto3 and the JavaScript SDK send Latin-1 and sign the UTF-8 form of the same text.
- * ASCII has one encoding.
- */
-function readingsOf(canonical: string): readonly Buffer[] {
-  const utf8 = Buffer.from(canonical);
-  return utf8.length === canonical.length ? [utf8] : [Buffer.from(canonical, "latin1"), utf8];
+/** The signed headers, one on each line. */
+function canonicalHeaders(headers: SignedRequest["headers"], names: readonly string[]): string {
+  let text = "";
+  for (const name of names) text += `${name}:${headers[name] ?? ""}\n`;
+  if (!UNUSUAL_SPACE.test(text)) return text;
+  text = "";
+  for (const name of names) text += `${name}:${collapsed(headers[name] ?? "")}\n`;
+  return text;
 }
 
-function isSignatureOf(canonical: Buffer, claim: Claim, secretAccessKey: string): boolean {
+/**
+ * Finds white space that a canonical value lacks in lines of names and values: at an end of a value, beside other
+ * white space, and other than a space. It also finds a line end after an empty value, which changes nothing.
+ */
+const UNUSUAL_SPACE = /[:\s]\s|[^\S \n]/;
+
+/**
+ * Whether a signature covers the text in one of its encodings. Node decodes header values as Latin-1. Go and curl
+ * sign the bytes that they send; boto3 and the JavaScript SDK send Latin-1 and sign the UTF-8 form of the same text.
+ * ASCII has one encoding.
+ */
+function isSigned(canonical: string, claim: Claim, secretAccessKey: string): boolean {
+  const mac = signingMac(secretAccessKey, claim);
   const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
-  const toSign = ["AWS4-HMAC-SHA256", claim.amzDate, scope, sha256Hex(canonical)].join("\n");
-  const expected = hmac(signingKey(secretAccessKey, claim), toSign);
-  return SIGNATURE.test(claim.signature) && timingSafeEqual(expected, Buffer.from(claim.signature, "hex"));
+  const covers = (sha256: string): boolean =>
+    equalsInConstantTime(
+      mac.hexOf(`AWS4-HMAC-SHA256\n${claim.amzDate}\n${scope}\n${sha256}`),
+      claim.signature,
+    );
+  return (
+    covers(sha256Hex(canonical)) ||
+    (NOT_ASCII.test(canonical) && covers(sha256Hex(Buffer.from(canonical, "latin1"))))
+  );
 }
+
+const NOT_ASCII = /[^\0-\x7f]/;
 
 /** Trims the value and collapses runs of white space to one space. Most values need neither. */
 function collapsed(value: string): string {
@@ -127,24 +144,40 @@ export function amzDateOf(ms: number): string {
   return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, "");
 }
 
-const signingKeys = new Map<string, Buffer>();
-const SIGNING_KEYS_MAX = 1_000;
+interface Signing {
+  readonly key: Buffer;
+  readonly mac: Mac;
+}
+const signings = new Map<string, Signing>();
+const SIGNINGS_MAX = 1_000;
 
-/** The derived key of a day, region and service. It takes four HMACs, so keys are cached. */
-export function signingKey(
-  secretAccessKey: string,
-  scope: { date: string; region: string; service: string },
-): Buffer {
-  const name = `${secretAccessKey}/${scope.date}/${scope.region}/${scope.service}`;
-  const known = signingKeys.get(name);
+/** The derived key of a day, region and service. */
+export function signingKey(secretAccessKey: string, scope: Scope): Buffer {
+  return signingOf(secretAccessKey, scope).key;
+}
+
+/** The message authentication code with that key. */
+function signingMac(secretAccessKey: string, scope: Scope): Mac {
+  return signingOf(secretAccessKey, scope).mac;
+}
+
+interface Scope {
+  readonly date: string;
+  readonly region: string;
+  readonly service: string;
+}
+
+/** Deriving a key takes four HMACs, so keys are cached. */
+function signingOf(secretAccessKey: string, { date, region, service }: Scope): Signing {
+  const name = `${secretAccessKey}/${date}/${region}/${service}`;
+  const known = signings.get(name);
   if (known !== undefined) return known;
-  const key = ["aws4_request"].reduce(
-    (from, text) => hmac(from, text),
-    hmac(hmac(hmac(Buffer.from(`AWS4${secretAccessKey}`), scope.date), scope.region), scope.service),
-  );
-  if (signingKeys.size >= SIGNING_KEYS_MAX) signingKeys.clear();
-  signingKeys.set(name, key);
-  return key;
+  const ofRegion = hmac(hmac(Buffer.from(`AWS4${secretAccessKey}`), date), region);
+  const key = hmac(hmac(ofRegion, service), "aws4_request");
+  const signing = { key, mac: new Mac(key) };
+  if (signings.size >= SIGNINGS_MAX) signings.clear();
+  signings.set(name, signing);
+  return signing;
 }
 
 /** Decodes and encodes each segment once: S3 does not normalise paths. */

@@ -1,5 +1,5 @@
 import type { ConditionContext, Principal } from "@gantry/iam";
-import type { Implementation, PermissionsOf } from "@gantry/wire";
+import type { Implementation, Permission, PermissionsOf } from "@gantry/wire";
 import type { Place } from "./api-deps.ts";
 
 /** One permission of a call: the operation's own action, unless another action is named. */
@@ -44,8 +44,14 @@ export function permissionsBy<Operations extends object, Table extends Record<ke
     const own = `${prefix}:${operation}`;
     const entry = entries[operation];
     if (entry === undefined || entry === "*") return [{ action: own, resource: "*" }];
-    return entry(input, caller).map((need) => ({ action: own, ...need }));
+    return entry(input, caller).map((need) => withAction(need, own));
   };
+}
+
+function withAction({ action, resource, conditions }: Need, own: string): Permission {
+  return conditions === undefined
+    ? { action: action ?? own, resource }
+    : { action: action ?? own, resource, conditions };
 }
 
 type Entry = (input: Readonly<Record<string, unknown>>, caller: Caller) => readonly Need[];

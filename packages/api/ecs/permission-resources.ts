@@ -28,8 +28,8 @@ export function ecsResources(store: Reader) {
           : type === "task"
             ? findTask(store, record, name)
             : serviceOf(store, record, name);
-      const standsFor = type === "task" ? taskArnOf(home, name) : serviceArnOf(home, name);
-      return { resource: found?.arn ?? standsFor, conditions };
+      const standsFor = () => (type === "task" ? taskArnOf(home, name) : serviceArnOf(home, name));
+      return { resource: found?.arn ?? standsFor(), conditions };
     });
   };
   /** Task sets of a service, with the service and its cluster as condition keys. */

@@ -9,7 +9,7 @@ import {
   type PolicySet,
   type Principal,
 } from "@gantry/iam";
-import { formatArn, type Vault } from "@gantry/kernel";
+import { arnPart, formatArn, type Vault } from "@gantry/kernel";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import type { AskedKeys } from "@gantry/wire";
 import { callerKeys } from "./caller-keys.ts";
@@ -265,7 +265,7 @@ function isShared(reader: Reader, account: string, arn: string): boolean {
 /** The account that a resource belongs to, by its ARN; a bucket's ARN does not name it. */
 function ownerOf(store: Reader, resource: string): string | undefined {
   if (resource.startsWith("arn:aws:s3:::")) return store.get("bucket", bucketOf(resource))?.account;
-  const [, , , , account = ""] = resource.split(":", 5);
+  const account = arnPart(resource, 4);
   return account.length === 12 ? account : undefined;
 }
 

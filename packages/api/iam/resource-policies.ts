@@ -1,4 +1,5 @@
 import { isPublic, type ConditionContext, type PolicyDocument, type Principal } from "@gantry/iam";
+import { arnPart } from "@gantry/kernel";
 import { ecrRegistryKey, type KmsGrantRecord, type Reader } from "@gantry/state";
 import { aclPolicy, type ObjectAcls } from "./acl-policy.ts";
 import type { ReadDocument } from "./document-cache.ts";
@@ -55,7 +56,7 @@ export function resourcePolicies(
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
     }
-    const [, , service = ""] = resource.split(":", 3);
+    const service = arnPart(resource, 2);
     if (Object.hasOwn(WITH_POLICY, service)) {
       const { kind, policy } = WITH_POLICY[service as keyof typeof WITH_POLICY]; // As asked.
       const record = store.get(kind, resource);

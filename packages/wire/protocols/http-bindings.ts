@@ -10,10 +10,60 @@ export interface BoundRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
+type Structure = Extract<Shape, { type: "structure" }>;
+type Binding =
+  | "label"
+  | "query"
+  | "queryParams"
+  | "header"
+  | "prefixHeaders"
+  | "payload"
+  | "responseCode"
+  | "body";
+
+/** A member that is bound outside the body. */
+interface BoundMember {
+  readonly member: Member;
+  readonly binding: Binding;
+  /** Of the parameter or the header, or the prefix of the headers, as the model spells it; else empty. */
+  readonly name: string;
+  readonly lowerName: string;
+}
+
+/** The members of a structure by where they are bound. */
+export interface Bindings {
+  readonly bound: readonly BoundMember[];
+  /** The member that is the whole body. */
+  readonly payload: Member | undefined;
+  /** The structure with only the members that a body holds. */
+  readonly body: Structure;
+}
+
+const known = new WeakMap<Structure, Bindings>();
+
+/** Where the members of a structure are bound: worked out once for each shape. */
+export function bindingsOf(shape: Structure): Bindings {
+  let bindings = known.get(shape);
+  if (bindings === undefined) known.set(shape, (bindings = sortMembers(shape)));
+  return bindings;
+}
+
+function sortMembers(shape: Structure): Bindings {
+  const { members } = shape;
+  const bound = members.map((member) => {
+    const { httpQuery, httpHeader, httpPrefixHeaders } = member.traits;
+    const name = String(httpQuery ?? httpHeader ?? httpPrefixHeaders ?? "");
+    return { member, binding: bindingOf(member), name, lowerName: name.toLowerCase() };
+  });
+  return {
+    bound: bound.filter(({ binding }) => binding !== "payload" && binding !== "body"),
+    payload: bound.find(({ binding }) => binding === "payload")?.member,
+    body: { ...shape, members: members.filter((_, index) => bound[index]?.binding === "body") },
+  };
+}
+
 /** Where a member of a REST operation is bound. */
-export function bindingOf(
-  member: Member,
-): "label" | "query" | "queryParams" | "header" | "prefixHeaders" | "payload" | "responseCode" | "body" {
+export function bindingOf(member: Member): Binding {
   if (member.traits["httpLabel"]) return "label";
   if (member.traits["httpQuery"]) return "query";
   if (member.traits["httpQueryParams"]) return "queryParams";
@@ -27,21 +77,22 @@ export function bindingOf(
 export function readBindings(shape: Shape, request: BoundRequest): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   if (shape.type !== "structure") return result;
-  for (const member of shape.members) {
-    const value = readBinding(member, request);
-    if (value !== undefined) result[member.name] = value;
+  for (const bound of bindingsOf(shape).bound) {
+    const value = readBinding(bound, request);
+    if (value !== undefined) result[bound.member.name] = value;
   }
   return result;
 }
 
-function readBinding(member: Member, request: BoundRequest): unknown {
-  switch (bindingOf(member)) {
+function readBinding({ member, binding, name, lowerName }: BoundMember, request: BoundRequest): unknown {
+  switch (binding) {
     case "label": {
       const label = request.labels[member.name];
       return label === undefined ? undefined : readScalar(member.shape, label, member.name);
     }
     case "query": {
-      const values = request.query.getAll(String(member.traits["httpQuery"]));
+      if (request.query.size === 0) return undefined;
+      const values = request.query.getAll(name);
       if (values.length === 0) return undefined;
       const { shape } = member;
       if (shape.type === "list")
@@ -51,13 +102,14 @@ function readBinding(member: Member, request: BoundRequest): unknown {
     case "queryParams":
       return Object.fromEntries(request.query);
     case "header":
-      return readHeader(member, request.headers[String(member.traits["httpHeader"]).toLowerCase()]);
+      return readHeader(member, request.headers[lowerName]);
     case "prefixHeaders": {
-      const prefix = String(member.traits["httpPrefixHeaders"]).toLowerCase();
-      const entries = Object.entries(request.headers).filter(
-        ([name, value]) => name.startsWith(prefix) && value !== undefined,
-      );
-      return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length), value]));
+      const found: [string, string][] = [];
+      for (const header of Object.keys(request.headers)) {
+        const value = header.startsWith(lowerName) ? request.headers[header] : undefined;
+        if (value !== undefined) found.push([header.slice(lowerName.length), value]);
+      }
+      return Object.fromEntries(found);
     }
     default:
       return undefined;
@@ -87,15 +139,13 @@ export function writeBindings(
   const headers: Record<string, string> = {};
   let status: number | undefined;
   if (shape.type !== "structure") return { headers, status };
-  for (const member of shape.members) {
+  for (const { member, binding, name } of bindingsOf(shape).bound) {
     const value = output[member.name];
     if (value === undefined || value === null) continue;
-    const binding = bindingOf(member);
-    if (binding === "header") headers[String(member.traits["httpHeader"])] = headerText(member.shape, value);
+    if (binding === "header") headers[name] = headerText(member.shape, value);
     if (binding === "responseCode") status = Number(value);
     if (binding !== "prefixHeaders") continue;
-    for (const [name, text] of Object.entries(value))
-      headers[`${String(member.traits["httpPrefixHeaders"])}${name}`] = String(text);
+    for (const [rest, text] of Object.entries(value)) headers[`${name}${rest}`] = String(text);
   }
   return { headers, status };
 }

@@ -27,6 +27,7 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
       if (!Array.isArray(value)) throw serializationError(`Expected list or null (${path})`);
       // Long lists are measurements: they need no path for each element.
       if (shape.element.shape.type === "number" && value.every(Number.isFinite)) return value;
+      if (shape.element.shape.type === "string" && value.every(isText)) return value;
       return value.map((element, index) =>
         element === null ? null : readJson(shape.element.shape, element, `${path}/${index}`, depth + 1),
       );
@@ -60,6 +61,10 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
     case "unit":
       return {};
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 /** Values that are decoded in one turn; larger inputs are decoded with turns between their parts. */
@@ -161,34 +166,33 @@ const written = new WeakMap<object, Written>();
  * structures is cached by the first of them.
  */
 export function writeJsonBody(shape: Shape, value: unknown): string | Uint8Array {
-  const parts = frozenParts(shape, value);
-  const key = parts?.find((part) => typeof part === "object" && part !== null);
-  if (parts === undefined || key === undefined) return writeJsonText(shape, value);
+  const parts = partsOf(shape, value);
+  const key = parts.find((part) => typeof part === "object" && part !== null);
+  if (key === undefined) return writeJsonText(shape, value);
+  // Bytes are kept for frozen parts alone, so the same parts are frozen.
   const known = written.get(key);
-  if (
-    known !== undefined &&
-    known.parts.length === parts.length &&
-    known.parts.every((part, index) => part === parts[index])
-  )
-    return known.bytes;
+  if (known !== undefined && isSame(known.parts, parts)) return known.bytes;
+  if (!parts.every((part) => Object.isFrozen(part))) return writeJsonText(shape, value);
   const bytes = Buffer.from(writeJsonText(shape, value));
   written.set(key, { parts, bytes });
   return bytes;
 }
 
-/** The parts of a structure, each after its member's name; undefined if one of them may change. */
-function frozenParts(shape: Shape, value: unknown): readonly unknown[] | undefined {
-  if (shape.type !== "structure") return undefined;
-  const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
+function isSame(before: readonly unknown[], now: readonly unknown[]): boolean {
+  return before.length === now.length && before.every((part, index) => part === now[index]);
+}
+
+/** The parts of a structure, each after its member's name. */
+function partsOf(shape: Shape, value: unknown): readonly unknown[] {
   const parts: unknown[] = [];
+  if (shape.type !== "structure") return parts;
+  const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
   for (const member of shape.members) {
     const given = source[member.name];
     if (given === undefined || given === null) continue;
     parts.push(member.name);
-    for (const part of Array.isArray(given) ? (given as unknown[]) : [given]) {
-      if (!Object.isFrozen(part)) return undefined;
-      parts.push(part);
-    }
+    if (Array.isArray(given)) for (const part of given as unknown[]) parts.push(part);
+    else parts.push(given);
   }
   return parts;
 }
