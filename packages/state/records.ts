@@ -59,7 +59,7 @@ import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type * as checks from "./records/health-checks.ts";
 import type * as rds from "./records/rds.ts";
 import type * as route53 from "./records/route53.ts";
-import type { BucketRecord } from "./records/s3.ts";
+import type { AccountPublicAccessRecord, BucketRecord } from "./records/s3.ts";
 import type * as sns from "./records/sns.ts";
 import type { QueueRecord } from "./records/sqs.ts";
 import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
@@ -173,6 +173,7 @@ export interface Records extends SsmRecords {
   readonly pullThroughRule: ecr.PullThroughRuleRecord;
   readonly repositoryTemplate: ecr.RepositoryTemplateRecord;
   readonly bucket: BucketRecord;
+  readonly accountPublicAccess: AccountPublicAccessRecord;
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;

@@ -147,6 +147,7 @@ export const MENTIONS: Listed = [
     "The resource's own service is called as the caller, and asks for its permission.",
   ],
   [/^resourcegroupstaggingapi\.Get(?:Resources\.|TagValues\.Key$)/, "Narrows a list of the account."],
+  [/^s3control\.\w+\.AccountId$/, "The caller's own: another is refused."],
   [/^servicequotas\.GetServiceQuota\.ContextId$/, "Refused."],
   [/^scheduler\.\w+\.GroupName$/, "A part of the schedule's name, or narrows a list."],
   [/^scheduler\.\w+\.Target\./, "Invoked with the target's role."],
