@@ -192,6 +192,7 @@ export interface Records extends SsmRecords {
   readonly logResourcePolicy: logs.LogResourcePolicyRecord;
   readonly logQueryDefinition: logs.LogQueryDefinitionRecord;
   readonly logQuery: logs.LogQueryRecord;
+  readonly logExport: logs.LogExportRecord;
   readonly certificate: CertificateRecord;
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;

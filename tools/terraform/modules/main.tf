@@ -279,6 +279,38 @@ data "aws_ssm_parameters_by_path" "these" {
   depends_on = [aws_ssm_parameter.this]
 }
 
+resource "aws_ssm_document" "this" {
+  name            = "modules"
+  document_type   = "Command"
+  document_format = "YAML"
+  content         = <<-YAML
+    schemaVersion: '2.2'
+    description: Generation ${var.generation}.
+    mainSteps:
+      - action: aws:runShellScript
+        name: greet
+        inputs:
+          runCommand: ['echo ${var.generation}']
+  YAML
+}
+
+data "aws_ssm_document" "this" {
+  name            = aws_ssm_document.this.name
+  document_format = "YAML"
+}
+
+# No bucket of the account is public.
+resource "aws_s3_account_public_access_block" "this" {
+  block_public_acls       = true
+  ignore_public_acls      = true
+  block_public_policy     = var.generation > 1
+  restrict_public_buckets = true
+}
+
+data "aws_s3_account_public_access_block" "this" {
+  depends_on = [aws_s3_account_public_access_block.this]
+}
+
 # Buckets that are replicated and publish to topics.
 resource "aws_s3_bucket" "these" {
   for_each      = toset(["source", "target"])
