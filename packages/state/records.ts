@@ -142,6 +142,7 @@ export interface Records extends SsmRecords {
   readonly groupActivity: groups.GroupActivityRecord;
   readonly snapshot: instances.SnapshotRecord;
   readonly ebsDefaults: instances.EbsDefaultsRecord;
+  readonly ec2Security: instances.Ec2SecurityRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;

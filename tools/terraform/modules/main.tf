@@ -311,6 +311,28 @@ data "aws_s3_account_public_access_block" "this" {
   depends_on = [aws_s3_account_public_access_block.this]
 }
 
+# What a baseline of an account sets.
+resource "aws_ec2_instance_metadata_defaults" "this" {
+  http_tokens                 = "required"
+  http_put_response_hop_limit = 1 + var.generation
+}
+
+resource "aws_ec2_image_block_public_access" "this" {
+  state = "block-new-sharing"
+}
+
+resource "aws_ebs_snapshot_block_public_access" "this" {
+  state = var.generation == 1 ? "block-new-sharing" : "block-all-sharing"
+}
+
+resource "aws_ec2_serial_console_access" "this" {
+  enabled = var.generation == 1
+}
+
+data "aws_ec2_serial_console_access" "this" {
+  depends_on = [aws_ec2_serial_console_access.this]
+}
+
 # Buckets that are replicated and publish to topics.
 resource "aws_s3_bucket" "these" {
   for_each      = toset(["source", "target"])
