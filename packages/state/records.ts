@@ -321,7 +321,7 @@ const DECLARED: IndexesOf = {
     matching: (rule) => (rule.enabled && rule.pattern !== undefined ? rule.busArn : undefined),
   },
   eventDelivery: { account: (delivery) => delivery.account },
-  eventArchive: { bus: (archive) => archive.busArn },
+  eventArchive: { bus: (archive) => archive.busArn, content: (archive) => archive.contentGroup },
   eventReplay: { place: placeOf },
   apiDestination: { connection: (destination) => destination.connectionArn },
   topicSubscription: { topic: (subscription) => subscription.topicArn },
