@@ -496,6 +496,19 @@ resource "aws_ecs_service" "this" {
   }
 }
 
+# One task on each container instance: Fargate has none.
+resource "aws_ecs_service" "daemon" {
+  name                               = "modules-daemon"
+  cluster                            = aws_ecs_cluster.this.id
+  task_definition                    = aws_ecs_task_definition.this.arn
+  launch_type                        = "EC2"
+  scheduling_strategy                = "DAEMON"
+  deployment_minimum_healthy_percent = var.generation == 1 ? 0 : 50
+  network_configuration {
+    subnets = aws_subnet.this[*].id
+  }
+}
+
 resource "aws_lb" "this" {
   name     = "modules"
   internal = true
