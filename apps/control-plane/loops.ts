@@ -72,6 +72,7 @@ import { ensureLink, keepFresh, localNodeId } from "./link.ts";
 import { metricIntake } from "./metric-intake.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { listenOn } from "./listen-on.ts";
+import { logExports } from "./log-exports.ts";
 
 /** What runs without being asked: the controllers, and the sessions with nodes' agents. */
 export interface Loops {
@@ -193,9 +194,10 @@ function alarmActions(deps: Parameters<typeof publishFromService>[0]) {
 
 /** The loops that read and expire log events. */
 function logReconcilers(instance: Instance): readonly Reconciler[] {
-  const { store, machineClock, ids, log, logs, metrics, folder } = instance;
+  const { store, machineClock, ids, log, logs, metrics, objects, folder } = instance;
   const deps = { store, clock: machineClock, ids, log };
   return [
+    logExports({ ...deps, logs, objects }),
     metricFilterController({ ...deps, logs, metrics }),
     subscriptionController({ ...deps, logs, callFunction: hookCaller({ ...deps, folder }) }),
     retentionController({

@@ -189,6 +189,12 @@ export const DESCRIPTORS = {
     isObjectStorage: true,
     unwrappedOutputs: ["GetBucketLocation"],
   }),
+  s3control: descriptor("s3control", "s3", ["restXml"], {
+    id: "s3-control",
+    version: "2018-08-20",
+    targetPrefix: "AWSS3ControlServiceV20180820",
+    xmlNamespace: "http://awss3control.amazonaws.com/doc/2018-08-20/",
+  }),
 } as const;
 
 /** Registers every service. Its code and its SDK's schemas are loaded with its first request. */
@@ -243,4 +249,8 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
     (await import("./servicediscovery/index.ts")).serviceDiscoveryService(deps),
   );
   dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(real));
+  // After S3, whose signing name it shares.
+  dispatcher.register(DESCRIPTORS.s3control, async () =>
+    (await import("./s3control/index.ts")).s3ControlService(real),
+  );
 }

@@ -27,6 +27,7 @@ export * from "./health-check/health-check-controller.ts";
 export * from "./health-check/probe-endpoint.ts";
 export * from "./health-check/public-names.ts";
 export * from "./load-balancer/own-certificate-controller.ts";
+export * from "./logs/export-controller.ts";
 export * from "./logs/metric-filter-controller.ts";
 export * from "./logs/retention-controller.ts";
 export * from "./logs/subscription-controller.ts";

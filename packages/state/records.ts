@@ -59,7 +59,7 @@ import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type * as checks from "./records/health-checks.ts";
 import type * as rds from "./records/rds.ts";
 import type * as route53 from "./records/route53.ts";
-import type { BucketRecord } from "./records/s3.ts";
+import type { AccountPublicAccessRecord, BucketRecord } from "./records/s3.ts";
 import type * as sns from "./records/sns.ts";
 import type { QueueRecord } from "./records/sqs.ts";
 import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
@@ -142,6 +142,7 @@ export interface Records extends SsmRecords {
   readonly groupActivity: groups.GroupActivityRecord;
   readonly snapshot: instances.SnapshotRecord;
   readonly ebsDefaults: instances.EbsDefaultsRecord;
+  readonly ec2Security: instances.Ec2SecurityRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -173,6 +174,7 @@ export interface Records extends SsmRecords {
   readonly pullThroughRule: ecr.PullThroughRuleRecord;
   readonly repositoryTemplate: ecr.RepositoryTemplateRecord;
   readonly bucket: BucketRecord;
+  readonly accountPublicAccess: AccountPublicAccessRecord;
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;
@@ -191,6 +193,7 @@ export interface Records extends SsmRecords {
   readonly logResourcePolicy: logs.LogResourcePolicyRecord;
   readonly logQueryDefinition: logs.LogQueryDefinitionRecord;
   readonly logQuery: logs.LogQueryRecord;
+  readonly logExport: logs.LogExportRecord;
   readonly certificate: CertificateRecord;
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;
@@ -318,7 +321,7 @@ const DECLARED: IndexesOf = {
     matching: (rule) => (rule.enabled && rule.pattern !== undefined ? rule.busArn : undefined),
   },
   eventDelivery: { account: (delivery) => delivery.account },
-  eventArchive: { bus: (archive) => archive.busArn },
+  eventArchive: { bus: (archive) => archive.busArn, content: (archive) => archive.contentGroup },
   eventReplay: { place: placeOf },
   apiDestination: { connection: (destination) => destination.connectionArn },
   topicSubscription: { topic: (subscription) => subscription.topicArn },

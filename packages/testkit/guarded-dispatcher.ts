@@ -54,6 +54,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   eventDelivery:
     "Belongs to the rule that matches what the call does, and is invoked with the target's own role.",
   logQuery: "Is authorized on the log groups that it reads; its key has the account and region.",
+  logExport: "Is authorized on the log group that it reads; its key has the account and region.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 

@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import * as acm from "@aws-sdk/client-acm";
 import * as applicationAutoScaling from "@aws-sdk/client-application-auto-scaling";
 import * as autoscaling from "@aws-sdk/client-auto-scaling";
@@ -16,6 +17,7 @@ import * as rds from "@aws-sdk/client-rds";
 import * as resourcegroupstaggingapi from "@aws-sdk/client-resource-groups-tagging-api";
 import * as route53 from "@aws-sdk/client-route-53";
 import * as s3 from "@aws-sdk/client-s3";
+import * as s3control from "@aws-sdk/client-s3-control";
 import * as scheduler from "@aws-sdk/client-scheduler";
 import * as secretsmanager from "@aws-sdk/client-secrets-manager";
 import * as servicediscovery from "@aws-sdk/client-servicediscovery";
@@ -45,6 +47,7 @@ export const SDK_MODULES = {
   resourcegroupstaggingapi,
   route53,
   s3,
+  s3control,
   scheduler,
   secretsmanager,
   servicediscovery,
@@ -75,6 +78,7 @@ export const SDK_CLIENTS = {
   resourcegroupstaggingapi: resourcegroupstaggingapi.ResourceGroupsTaggingAPIClient,
   route53: route53.Route53Client,
   s3: s3.S3Client,
+  s3control: s3control.S3ControlClient,
   scheduler: scheduler.SchedulerClient,
   secretsmanager: secretsmanager.SecretsManagerClient,
   servicediscovery: servicediscovery.ServiceDiscoveryClient,
@@ -84,3 +88,22 @@ export const SDK_CLIENTS = {
   ssm: ssm.SSMClient,
   sts: sts.STSClient,
 };
+
+/**
+ * A configuration of a client whose requests go to the given port of this machine whatever name their host has. Clients of
+ * S3 Control prefix the host with the account, and no name is looked up here.
+ */
+export function toNamedHosts<Settings extends { readonly endpoint: string }>(settings: Settings) {
+  const lookup = (_: string, options: { readonly all?: boolean | undefined }, found: Found): void => {
+    if (options.all === true) found(null, [{ address: "127.0.0.1", family: 4 }]);
+    else found(null, "127.0.0.1", 4);
+  };
+  const requestHandler = { httpAgent: new Agent({ lookup }) };
+  return { ...settings, endpoint: settings.endpoint.replace("127.0.0.1", "localhost"), requestHandler };
+}
+
+type Found = (
+  error: null,
+  address: string | { readonly address: string; readonly family: number }[],
+  family?: number,
+) => void;

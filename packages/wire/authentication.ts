@@ -158,8 +158,10 @@ async function readVerified(
 ): Promise<Buffer> {
   const { exchange } = candidate;
   const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
+  // S3 Control, which signs as S3, does not escape its paths once more either. Source: its endpoint rules.
+  const pathIs = claim.service === "s3" ? "objectKey" : "normalized";
   const verify = (payloadHash: string) =>
-    verifySignature({ request: exchange, claim, secretAccessKey, payloadHash, pathIs: "normalized" });
+    verifySignature({ request: exchange, claim, secretAccessKey, payloadHash, pathIs });
   if (declared !== undefined) {
     if (!HASH.test(declared)) throw hashMismatch();
     verify(declared);

@@ -14,6 +14,7 @@ import type * as rds from "@aws-sdk/client-rds";
 import type * as tagging from "@aws-sdk/client-resource-groups-tagging-api";
 import type * as route53 from "@aws-sdk/client-route-53";
 import type * as s3 from "@aws-sdk/client-s3";
+import type * as s3Control from "@aws-sdk/client-s3-control";
 import type * as kms from "@aws-sdk/client-kms";
 import type * as scheduler from "@aws-sdk/client-scheduler";
 import type * as serviceQuotas from "@aws-sdk/client-service-quotas";
@@ -73,6 +74,7 @@ export type ErrorCode =
   | Modelled<typeof serviceDiscovery>
   | Modelled<typeof route53>
   | Modelled<typeof s3>
+  | Modelled<typeof s3Control>
   | Modelled<typeof kms>
   | Modelled<typeof secretsManager>
   | Modelled<typeof sns>

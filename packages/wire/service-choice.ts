@@ -41,6 +41,8 @@ export function chooseService<S extends { readonly descriptor: ServiceDescriptor
   const target = targetPrefixOf(exchange);
   const byTarget = target === undefined ? undefined : by((descriptor) => descriptor.targetPrefix === target);
   if (byTarget !== undefined) return byTarget;
+  if (claim !== undefined && isS3Control(exchange, claim))
+    return by((descriptor) => descriptor.id === "s3-control");
   if (claim !== undefined) return by((descriptor) => descriptor.signingName === claim.service);
   return chooseUnsigned(by, exchange);
 }
@@ -60,6 +62,20 @@ async function chooseUnsigned<S>(
   const host = exchange.headers["host"]?.split(".")[0];
   return (
     by((descriptor) => descriptor.signingName === host) ?? by((descriptor) => descriptor.isObjectStorage)
+  );
+}
+
+/**
+ * Whether a request is one of S3 Control, which shares its signing name with S3 and has hosts of its own on AWS. Here
+ * one endpoint serves both: the path and a header that only S3 Control's clients send, and sign, tell them apart. A
+ * presigned URL is always one of S3: none of S3 Control exists.
+ */
+function isS3Control({ rawPath, headers }: Exchange, { form, service }: Claim): boolean {
+  return (
+    service === "s3" &&
+    form === "header" &&
+    rawPath.startsWith("/v20180820/") &&
+    headers["x-amz-account-id"] !== undefined
   );
 }
 

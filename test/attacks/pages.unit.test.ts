@@ -60,6 +60,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "iam ListAccountAliases": "an account has one alias",
   "kms ListKeyPolicies": "a key has one policy",
   "iam ListServiceSpecificCredentials": "there are none",
+  "logs DescribeExportTasks": "nobody exports; apps/control-plane/log-exports.unit.test.ts",
   "logs DescribeQueries": "nobody has started a query",
   "logs GetQueryResults": "nobody has started a query",
   "logs GetLogEvents": "its tokens are those of both directions, and never end",

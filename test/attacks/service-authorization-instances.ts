@@ -30,15 +30,26 @@ ec2:DescribeVolumes
 ec2:DescribeVolumesModifications
 ec2:DetachVolume volume* instance
 ec2:DisableEbsEncryptionByDefault
+ec2:DisableImageBlockPublicAccess
+ec2:DisableSerialConsoleAccess
+ec2:DisableSnapshotBlockPublicAccess
 ec2:DisassociateIamInstanceProfile instance*
 ec2:EnableEbsEncryptionByDefault
+ec2:EnableImageBlockPublicAccess
+ec2:EnableSerialConsoleAccess
+ec2:EnableSnapshotBlockPublicAccess
 ec2:GetConsoleOutput instance*
 ec2:GetEbsDefaultKmsKeyId
 ec2:GetEbsEncryptionByDefault
+ec2:GetImageBlockPublicAccessState
+ec2:GetInstanceMetadataDefaults
+ec2:GetSerialConsoleAccessStatus
+ec2:GetSnapshotBlockPublicAccessState
 ec2:ImportKeyPair key-pair*
 ec2:ModifyEbsDefaultKmsKeyId
 ec2:ModifyInstanceAttribute instance* security-group volume
 ec2:ModifyInstanceCreditSpecification instance*
+ec2:ModifyInstanceMetadataDefaults
 ec2:ModifyInstanceMetadataOptions instance*
 ec2:ModifyVolume volume*
 ec2:MonitorInstances instance*

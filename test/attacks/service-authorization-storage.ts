@@ -10,6 +10,7 @@ s3:DeleteObjectTagging object
 s3:DeleteObjectVersion object
 s3:DeleteObjectVersionTagging object
 s3:GetAccelerateConfiguration bucket*
+s3:GetAccountPublicAccessBlock
 s3:GetAnalyticsConfiguration bucket*
 s3:GetBucketAcl bucket
 s3:GetBucketCORS bucket
@@ -47,7 +48,9 @@ s3:ListBucket bucket
 s3:ListBucketMultipartUploads bucket*
 s3:ListBucketVersions bucket
 s3:ListMultipartUploadParts object
+s3:ListTagsForResource bucket*
 s3:PutAccelerateConfiguration bucket*
+s3:PutAccountPublicAccessBlock
 s3:PutAnalyticsConfiguration bucket*
 s3:PutBucketAcl bucket*
 s3:PutBucketCORS bucket*
@@ -76,4 +79,5 @@ s3:PutObjectVersionAcl object
 s3:PutObjectVersionTagging object
 s3:PutReplicationConfiguration bucket*
 s3:TagResource bucket
+s3:UntagResource bucket*
 `;

@@ -85,6 +85,7 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     Tags: operation === "CreateEventBus" || operation === "PutRule" ? [{ Key: "a", Value: "b" }] : undefined,
   }),
   resourcegroupstaggingapi: () => ({ ResourceARNList: [arn("ecs", "cluster/c")], Key: "a" }),
+  s3control: () => ({ AccountId: CALLER.account, ResourceArn: "arn:aws:s3:::b" }),
   servicequotas: () => ({ ServiceCode: "vpc", QuotaCode: "L-0EA8095F" }),
   scheduler: (operation) => ({
     Name: "n",

@@ -3,6 +3,7 @@ import {
   GetResourcesCommand,
   ResourceGroupsTaggingAPIClient,
 } from "@aws-sdk/client-resource-groups-tagging-api";
+import { startNamedHostsProxy } from "@gantry/cli/named-hosts-proxy";
 import type { Kind } from "@gantry/state";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
@@ -10,22 +11,32 @@ import { startApiWithoutNodes } from "./api-without-nodes.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/modules");
 /** Resources that the provider cannot import. Source: their pages in the provider's documentation. */
-const NOT_IMPORTED: ReadonlySet<string> = new Set(["aws_kms_ciphertext"]);
+const NOT_IMPORTED: ReadonlySet<string> = new Set([
+  "aws_kms_ciphertext",
+  "aws_ec2_instance_metadata_defaults",
+  "aws_ec2_image_block_public_access",
+]);
 const SECOND = { generation: "2" };
 /** Kinds of what the configuration makes, of which a region has none by itself. */
 const KINDS: readonly Kind[] = [
   ...(["bucket", "queue", "topic", "topicSubscription", "secret", "parameter", "user", "role"] as const),
   ...(["networkInterface", "loadBalancer", "targetGroup", "fileSystem", "databaseSubnetGroup"] as const),
   ...(["databaseParameterGroup", "databaseOptionGroup"] as const),
+  "accountPublicAccess",
 ];
 
 describe.skipIf(!canRunTerraform())("Terraform, with the data sources that modules read", async () => {
   const { api, environment, close } = await startApiWithoutNodes();
-  const terraform = openTerraform(environment, {}, CONFIGURATION);
+  // As `gantry terraform`: the host of S3 Control begins with the account.
+  const proxy = await startNamedHostsProxy();
+  const control = `http://s3-control.localhost:${api.port}`;
+  const named = { AWS_ENDPOINT_URL_S3_CONTROL: control, HTTP_PROXY: proxy.url };
+  const terraform = openTerraform({ ...environment, ...named }, {}, CONFIGURATION);
   let resources: readonly StateResource[] = [];
   beforeAll(() => terraform.init());
   afterAll(() => {
     terraform.remove();
+    proxy.close();
     close();
   });
 

@@ -163,6 +163,7 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return `${text("id")}:${text("vpc")}`;
     case "aws_service_discovery_instance":
       return `${text("service_id")}/${text("instance_id")}`;
+    case "aws_default_route_table":
     case "aws_vpc_dhcp_options_association":
       return text("vpc_id");
     case "aws_ec2_managed_prefix_list_entry":

@@ -40,6 +40,7 @@ it("points the provider at the instance, whatever the caller's environment point
     TF_VAR_name: "kept",
     AWS_ENDPOINT_URL: "http://127.0.0.1:34500",
     AWS_ENDPOINT_URL_S3: "http://127.0.0.1:34500",
+    AWS_ENDPOINT_URL_S3_CONTROL: "http://s3-control.localhost:34500",
     AWS_ACCESS_KEY_ID: "AKIAROOT",
     AWS_SECRET_ACCESS_KEY: "secret",
   });

@@ -7,6 +7,7 @@ import * as sdk from "@aws-sdk/client-ec2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
 import { refusing } from "./api-error.ts";
+import { accountSecurityOperations } from "./account-security.ts";
 import { accountAttributeOperations } from "./account-attributes.ts";
 import { availabilityZoneOperations } from "./availability-zones.ts";
 import { blockPublicAccessOperations } from "./block-public-access.ts";
@@ -89,6 +90,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...volumeModificationOperations(deps),
     ...snapshotOperations(deps),
     ...ebsDefaultOperations(deps),
+    ...accountSecurityOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

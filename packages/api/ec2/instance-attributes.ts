@@ -3,10 +3,11 @@ import type { Ec2InstanceRecord, Transaction } from "@gantry/state";
 import { INSTANCE_SIZES, instanceSize } from "@gantry/state/instance-sizes";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { securityOf } from "./account-security.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, type FilterFields } from "./filters.ts";
-import { changedSettings, presentMetadataOptions } from "./instance-metadata-options.ts";
+import { changedSettings, presentMetadataOptions, checkTokens } from "./instance-metadata-options.ts";
 import { presentState, rootDeviceOf } from "./instance-parts.ts";
 import { findInstance, instancesNamed } from "./instances.ts";
 import { unknownType } from "./instance-types.ts";
@@ -186,6 +187,7 @@ function modifyMetadataOptions(
 ): ec2.ModifyInstanceMetadataOptionsResult {
   const next = store.transact((tx) => {
     const instance = findInstance(tx, context, input.InstanceId);
+    checkTokens(input, securityOf(tx, context));
     const metadataOptions = changedSettings(instance.metadataOptions, input);
     tx.put("ec2Instance", instance.id, { ...instance, metadataOptions });
     return metadataOptions;

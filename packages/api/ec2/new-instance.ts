@@ -17,6 +17,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
+import { securityOf } from "./account-security.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
 import { findImage } from "./images.ts";
@@ -94,7 +95,7 @@ function launch(
     ...{ clientToken: input.ClientToken, requestDigest: digest, imageId: image.id, instanceType },
     ...{ keyName: pair?.name, publicKey: pair?.publicKey, vpcId: subnet.vpcId, subnetId: subnet.id },
     ...{ availabilityZone: subnet.availabilityZone, hasPublicAddress: network.isPublic, userData },
-    metadataOptions: metadataSettings(input.MetadataOptions, image),
+    metadataOptions: metadataSettings(input.MetadataOptions, image, securityOf(tx, context)),
     disableApiTermination: input.DisableApiTermination ?? false,
     disableApiStop: input.DisableApiStop ?? false,
     settings: settingsOf(input),

@@ -39,6 +39,17 @@ export function volumePermissions() {
     GetEbsDefaultKmsKeyId: "*",
     ModifyEbsDefaultKmsKeyId: "*",
     ResetEbsDefaultKmsKeyId: "*",
+    GetSnapshotBlockPublicAccessState: "*",
+    EnableSnapshotBlockPublicAccess: "*",
+    DisableSnapshotBlockPublicAccess: "*",
+    GetImageBlockPublicAccessState: "*",
+    EnableImageBlockPublicAccess: "*",
+    DisableImageBlockPublicAccess: "*",
+    GetInstanceMetadataDefaults: "*",
+    ModifyInstanceMetadataDefaults: "*",
+    GetSerialConsoleAccessStatus: "*",
+    EnableSerialConsoleAccess: "*",
+    DisableSerialConsoleAccess: "*",
   } satisfies PermissionTable<typeof sdk>;
 }
 

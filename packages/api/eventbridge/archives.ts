@@ -5,6 +5,7 @@ import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import { findBus, notFound, pageOf, validation, type EventContentStore } from "./lookups.ts";
+import { withArchiveKey } from "./archive-keys.ts";
 import { readPattern } from "./rules.ts";
 
 /** Source: Amazon EventBridge User Guide, "Quotas". */
@@ -35,13 +36,14 @@ export function findArchive(reader: Reader, place: Place, name: string | undefin
 
 /**
  * Errors: ResourceAlreadyExistsException, ResourceNotFoundException for the bus, InvalidEventPatternException,
- * LimitExceededException.
+ * LimitExceededException, ValidationException for a key that cannot be used.
  */
 function createArchive(
-  { store, clock, ids }: ArchiveDeps,
+  deps: ArchiveDeps,
   input: sdk.CreateArchiveRequest,
   place: Place,
 ): sdk.CreateArchiveResponse {
+  const { store, clock, ids } = deps;
   const { ArchiveName: name = "", EventSourceArn: busArn = "", EventPattern: pattern } = input;
   if (!/^arn:[a-z-]+:events:[^:]*:\d*:event-bus\/.+$/.test(busArn))
     throw validation("Parameter EventSourceArn is not valid. Reason: Must contain an event bus ARN.");
@@ -65,20 +67,21 @@ function createArchive(
       contentGroup: `event-archive/${ids.uuid()}`,
       createdAt: clock.now(),
     };
-    tx.put("eventArchive", arn, record);
-    return record;
+    const kept = withArchiveKey(tx, deps, place, { archive: record, keyId: input.KmsKeyIdentifier });
+    tx.put("eventArchive", arn, kept);
+    return kept;
   });
   return presentState(archive);
 }
 
-/** What is not given stays. Errors: ResourceNotFoundException, InvalidEventPatternException. */
+/** What is not given stays. Errors: ResourceNotFoundException, InvalidEventPatternException, ValidationException. */
 function updateArchive(
-  { store }: ArchiveDeps,
+  deps: ArchiveDeps,
   input: sdk.UpdateArchiveRequest,
   place: Place,
 ): sdk.UpdateArchiveResponse {
   if (input.EventPattern !== undefined) readPattern(input.EventPattern);
-  const archive = store.transact((tx) => {
+  const archive = deps.store.transact((tx) => {
     const before = findArchive(tx, place, input.ArchiveName);
     const after: EventArchiveRecord = {
       ...before,
@@ -86,8 +89,9 @@ function updateArchive(
       pattern: input.EventPattern ?? before.pattern,
       retentionDays: input.RetentionDays ?? before.retentionDays,
     };
-    tx.put("eventArchive", before.arn, after);
-    return after;
+    const kept = withArchiveKey(tx, deps, place, { archive: after, keyId: input.KmsKeyIdentifier });
+    tx.put("eventArchive", before.arn, kept);
+    return kept;
   });
   return presentState(archive);
 }
@@ -128,6 +132,7 @@ function listArchives(
         ArchiveArn: _arn,
         Description: _text,
         EventPattern: _pattern,
+        KmsKeyIdentifier: _key,
         ...shown
       } = presentArchive(deps, archive);
       return shown;
@@ -140,10 +145,7 @@ function presentState({ arn, createdAt }: EventArchiveRecord): sdk.CreateArchive
   return { ArchiveArn: arn, State: "ENABLED", CreationTime: new Date(createdAt) };
 }
 
-function presentArchive(
-  { contents }: ArchiveDeps,
-  archive: EventArchiveRecord,
-): Omit<sdk.DescribeArchiveResponse, "KmsKeyIdentifier"> {
+function presentArchive({ contents }: ArchiveDeps, archive: EventArchiveRecord): sdk.DescribeArchiveResponse {
   const { count, bytes } = contents.sizeOf(archive.contentGroup);
   return {
     ...presentState(archive),
@@ -151,6 +153,7 @@ function presentArchive(
     EventSourceArn: archive.busArn,
     Description: archive.description,
     EventPattern: archive.pattern,
+    KmsKeyIdentifier: archive.kmsKeyId,
     RetentionDays: archive.retentionDays,
     SizeBytes: bytes,
     EventCount: count,

@@ -11,8 +11,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateEventBus: ["EventSourceName", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"],
   UpdateEventBus: ["KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"],
-  CreateArchive: ["KmsKeyIdentifier"],
-  UpdateArchive: ["KmsKeyIdentifier"],
   CreateConnection: ["AuthParameters.ConnectivityParameters", "InvocationConnectivityParameters"],
   UpdateConnection: ["AuthParameters.ConnectivityParameters", "InvocationConnectivityParameters"],
   PutRule: [["State", "ENABLED", "DISABLED"]],

@@ -33,7 +33,7 @@ const OBJECT_ACTIONS = {
  * The ACLs of a bucket, and of the object that a resource names, as a policy; undefined where they allow
  * nobody anything besides the owner. Without `objects` the version is not known yet, and a bucket's ARN
  * stands for every object in it: some version may have an ACL that allows any action. Public grants do not
- * count under IgnorePublicAcls.
+ * count where `ignoresPublic`.
  * Source: "Blocking public access to your Amazon S3 storage".
  */
 export function aclPolicy(
@@ -41,13 +41,17 @@ export function aclPolicy(
   {
     resource,
     version: versionOf,
-  }: { resource: string; version: () => string | readonly string[] | undefined },
+    ignoresPublic: isIgnored,
+  }: {
+    readonly resource: string;
+    readonly version: () => string | readonly string[] | undefined;
+    readonly ignoresPublic: boolean;
+  },
   objects: ObjectAcls | undefined,
 ): string | undefined {
   if (!hasAcls(bucket)) return undefined;
   const arn = `arn:aws:s3:::${bucket.name}`;
   const key = resource.slice(arn.length + 1);
-  const isIgnored = bucket.publicAccessBlock?.ignorePublicAcls === true;
   const version = versionOf();
   const meta =
     typeof version === "string"

@@ -1,6 +1,7 @@
 import { isPublic, type ConditionContext, type PolicyDocument, type Principal } from "@gantry/iam";
 import { arnPart } from "@gantry/kernel";
 import { ecrRegistryKey, type KmsGrantRecord, type Reader } from "@gantry/state";
+import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
 import { aclPolicy, type ObjectAcls } from "./acl-policy.ts";
 import type { ReadDocument } from "./document-cache.ts";
 
@@ -82,16 +83,16 @@ export function resourcePolicies(
     const bucket = store.get("bucket", bucketOf(resource));
     if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;
     const version = () => conditions?.()["s3:VersionId"];
-    const acl = aclPolicy(bucket, { resource, version }, conditions && objects);
+    const block = publicAccessBlockOf(store, bucket);
+    const asked = { resource, version, ignoresPublic: block.ignorePublicAcls };
+    const acl = aclPolicy(bucket, asked, conditions && objects);
     const granted = acl === undefined ? undefined : read(acl, "the access control list", {});
     if (bucket.policy === undefined) return granted;
     const document = read(bucket.policy, "the bucket's policy", bucket.policyPrincipals);
     // A public policy lets in nobody but the bucket's account. Source: PublicAccessBlockConfiguration,
     // RestrictPublicBuckets.
     const isRestricted =
-      principal.account !== bucket.account &&
-      bucket.publicAccessBlock?.restrictPublicBuckets === true &&
-      isPublic(document);
+      principal.account !== bucket.account && block.restrictPublicBuckets && isPublic(document);
     if (isRestricted || granted === undefined) return isRestricted ? granted : document;
     return { ...document, statements: [...document.statements, ...granted.statements] };
   };

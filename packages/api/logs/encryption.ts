@@ -5,6 +5,7 @@ import {
   CiphertextError,
   kmsKeyNamed,
   KeyUnusableError,
+  logGroupContext,
   newLogDataKey,
   type LogGroupRecord,
   type Reader,
@@ -95,7 +96,7 @@ export function withKey(
   const { dataKeys = [] } = group;
   if (dataKeys.length >= DATA_KEYS_MAX)
     throw new ApiError("LimitExceededException", "The log group has had too many KMS keys.");
-  const dataKey = newLogDataKey(vault, key, { arn: group.arn, keyId: ids.uuid() });
+  const dataKey = newLogDataKey(vault, key, { context: logGroupContext(group.arn), keyId: ids.uuid() });
   return { ...group, kmsKeyArn: key.arn, dataKeys: [...dataKeys, dataKey] };
 }
 

@@ -9,6 +9,7 @@ import { accountPolicyOperations } from "./account-policies.ts";
 import { refusing } from "./api-error.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { eventOperations } from "./events.ts";
+import { exportOperations } from "./exports.ts";
 import { groupOperations } from "./groups.ts";
 import { indexPolicyOperations } from "./index-policies.ts";
 import { insightsOperations } from "./insights.ts";
@@ -33,6 +34,7 @@ export function logsService(deps: LogsDeps): ServiceModule {
     ...indexPolicyOperations(deps),
     ...encryptionOperations(deps),
     ...insightsOperations(deps),
+    ...exportOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -22,6 +22,8 @@ const OF_ACCOUNT = {
   PutAccountPolicy: "*",
   DescribeAccountPolicies: "*",
   DeleteAccountPolicy: "*",
+  CancelExportTask: "*",
+  DescribeExportTasks: "*",
   PutQueryDefinition: "*",
   DescribeQueryDefinitions: "*",
   DeleteQueryDefinition: "*",
@@ -100,6 +102,7 @@ export function logsPermissions(store: Reader) {
     PutLogEvents: ofStream,
     GetLogEvents: ofStream,
     FilterLogEvents: ofGroup,
+    CreateExportTask: ofGroup,
     GetLogGroupFields: ofGroup,
     StartQuery: ofGroups,
   } satisfies PermissionTable<typeof sdk>;

@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { AclGrant } from "@gantry/content";
-import type { BucketRecord } from "@gantry/state";
+import type { BucketRecord, Reader } from "@gantry/state";
+import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
 import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
@@ -31,7 +32,24 @@ export interface AclInput {
  * MalformedACLError.
  */
 export function aclOf(
+  reader: Reader,
   bucket: Pick<BucketRecord, "account" | "ownership" | "publicAccessBlock" | "name">,
+  input: AclInput,
+  kind: "bucket" | "object",
+): readonly AclGrant[] | undefined {
+  const acl = givenAcl(bucket, input, kind);
+  if (publicAccessBlockOf(reader, bucket).blockPublicAcls && acl?.some(isPublicGrant) === true)
+    throw new ApiError(
+      "AccessDenied",
+      "Access Denied because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access.",
+      { status: 403 },
+    );
+  return acl;
+}
+
+/** As aclOf, whether or not public grants are blocked. */
+export function givenAcl(
+  bucket: Pick<BucketRecord, "account" | "ownership">,
   input: AclInput,
   kind: "bucket" | "object",
 ): readonly AclGrant[] | undefined {
@@ -43,12 +61,6 @@ export function aclOf(
       throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
     return undefined;
   }
-  if (bucket.publicAccessBlock?.blockPublicAcls === true && grants.some(isPublicGrant))
-    throw new ApiError(
-      "AccessDenied",
-      "Access Denied because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access.",
-      { status: 403 },
-    );
   return grants.length === 1 && !others && grants[0]?.permission === "FULL_CONTROL" ? undefined : grants;
 }
 

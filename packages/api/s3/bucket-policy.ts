@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { checkPolicyDocument, isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
+import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
 import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
@@ -44,7 +45,7 @@ function putBucketPolicy(
     throw new ApiError("MalformedPolicy", "Invalid principal in policy", { status: 400 });
   warnOfUnknownKeys(document, "bucket", log);
   changeBucket(deps, input, context, (bucket) => {
-    if (bucket.publicAccessBlock?.blockPublicPolicy === true && isPublic(document))
+    if (publicAccessBlockOf(store, bucket).blockPublicPolicy && isPublic(document))
       throw new ApiError(
         "AccessDenied",
         `User: ${context.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: ` +

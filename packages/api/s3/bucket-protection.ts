@@ -187,7 +187,7 @@ function putBucketAcl(
   context: RequestContext,
 ): OutputOf<s3.PutBucketAclCommandOutput> {
   return changeBucket(deps, input, context, (bucket) => {
-    const acl = aclOf(bucket, input, "bucket");
+    const acl = aclOf(deps.store, bucket, input, "bucket");
     return { ...withoutSettings(bucket, "acl"), ...(acl === undefined ? {} : { acl }) };
   });
 }

@@ -3,7 +3,7 @@ import type { BucketRecord, Reader } from "@gantry/state";
 import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 import { ApiError } from "./api-error.ts";
-import { aclOf, isPublicGrant } from "./acl.ts";
+import { givenAcl, isPublicGrant } from "./acl.ts";
 import { OWNERSHIPS } from "./bucket-protection.ts";
 import { findBucket, NO_CONTENT } from "./find-bucket.ts";
 import { malformedXml } from "./malformed-xml.ts";
@@ -46,7 +46,7 @@ function createBucket(
   checkNewBucket(name, input);
   const region = locationOf(input, context);
   const tagSet = tagSetOf(input.CreateBucketConfiguration?.Tags, BUCKET_TAGS_MAX);
-  const protection = protectionOf(name, input, context);
+  const protection = protectionOf(input, context);
   store.transact((tx) => {
     if (isOwned(tx, name, context)) return;
     tx.put("bucket", name, {
@@ -77,10 +77,9 @@ function checkNewBucket(name: string, input: s3.CreateBucketCommandInput): void 
 
 /**
  * The settings of a new bucket, whose public access block is on.
- * Errors: InvalidBucketAclWithObjectOwnership, InvalidBucketAclWithBlockPublicAccessError, and those of aclOf.
+ * Errors: InvalidBucketAclWithObjectOwnership, InvalidBucketAclWithBlockPublicAccessError, and those of givenAcl.
  */
 function protectionOf(
-  name: string,
   input: s3.CreateBucketCommandInput,
   { account }: RequestContext,
 ): Pick<BucketRecord, "publicAccessBlock" | "ownership" | "acl"> {
@@ -97,7 +96,7 @@ function protectionOf(
       "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
       { status: 400 },
     );
-  const acl = aclOf({ account, name, ownership, publicAccessBlock: undefined }, input, "bucket");
+  const acl = givenAcl({ account, ownership }, input, "bucket");
   if (acl?.some(isPublicGrant) === true)
     throw new ApiError(
       "InvalidBucketAclWithBlockPublicAccessError",

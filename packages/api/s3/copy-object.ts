@@ -33,7 +33,7 @@ async function copyObject(
   const key = checkKey(input.Key);
   const from = findSource(deps, input, context);
   const { source, sourceBucket } = from;
-  const acl = aclOf(bucket, input, "object");
+  const acl = aclOf(deps.store, bucket, input, "object");
   const sealing = sealingOf(deps, context, { bucket, key }, input);
   checkChange(input, { bucket, key }, from);
   checkCondition(input, objects.index.get(bucket.name, key));

@@ -55,7 +55,7 @@ function createMultipartUpload(
     ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
     ...(customerKeyMd5 === undefined ? {} : { customerKeyMd5 }),
     ...(kms === undefined ? {} : { kms }),
-    acl: aclOf(bucket, input, "object"),
+    acl: aclOf(store, bucket, input, "object"),
   };
   objects.index.uploads.start(upload);
   return {

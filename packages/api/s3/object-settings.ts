@@ -154,7 +154,7 @@ function putObjectAcl(
   context: RequestContext,
 ): OutputOf<s3.PutObjectAclCommandOutput> {
   const { bucket } = findVersion(deps, input, context);
-  const acl = aclOf(bucket, input, "object");
+  const acl = aclOf(deps.store, bucket, input, "object");
   changeVersion(deps, input, context, { type: "acl", apply: (meta) => ({ ...meta, acl }) });
   return {};
 }

@@ -37,7 +37,7 @@ async function putObject(
       status: 400,
       fields: { ProposedSize: input.ContentLength, MaxSizeAllowed: PUT_MAX_BYTES },
     });
-  const acl = aclOf(bucket, input, "object");
+  const acl = aclOf(deps.store, bucket, input, "object");
   const sealing = sealingOf(deps, context, { bucket, key }, input);
   const described = {
     headers: headersOf(input),

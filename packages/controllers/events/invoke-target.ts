@@ -1,6 +1,6 @@
 import { serviceActingFor, type Principal } from "@gantry/iam";
 import { isObject, messageOf, type Vault } from "@gantry/kernel";
-import { isArchiveArn, scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
+import { isArchiveArn, KeyUnusableError, scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
 import { isApiDestinationArn } from "@gantry/state/transactions/event-connections";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { servicePrincipal } from "../service-principal.ts";
@@ -150,7 +150,13 @@ function writeLog({ store, permissions, putLog }: InvokeDeps, delivery: EventDel
 /** Keeps an event in the archive. One whose archive was deleted meanwhile is kept nowhere. */
 function archive({ store, putLog }: InvokeDeps, { target, payload }: EventDeliveryRecord): Outcome {
   const record = store.get("eventArchive", target.arn);
-  if (record !== undefined) putLog(record.contentGroup, ARCHIVE_STREAM, payload);
+  try {
+    if (record !== undefined) putLog(record.contentGroup, ARCHIVE_STREAM, payload);
+  } catch (thrown) {
+    // The event is kept once the key can be used again, if that is in time.
+    if (thrown instanceof KeyUnusableError) return failed("NO_PERMISSIONS", thrown.message, true);
+    throw thrown;
+  }
   return DONE;
 }
 

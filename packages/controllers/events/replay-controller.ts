@@ -1,7 +1,9 @@
 import { isObject, type Reconciler } from "@gantry/kernel";
 import {
+  CiphertextError,
   deliverToTargets,
   DELIVERIES_MAX,
+  KeyUnusableError,
   matchesRule,
   type DeliveredEvent,
   type EventArchiveRecord,
@@ -79,7 +81,8 @@ function step(
   if (archive === undefined)
     return put({ state: "FAILED", stateReason: "The archive does not exist.", endedAt: now });
   if (tx.countBy("eventDelivery", "account", replay.account) >= WAITING_MAX) return BUSY_MS;
-  const events = deps.archivedEvents(archive.contentGroup, replay.after, BATCH);
+  const events = archivedEvents(deps, archive, replay);
+  if (typeof events === "string") return put({ state: "FAILED", stateReason: events, endedAt: now });
   const last = events.at(-1);
   if (last === undefined) return put({ state: "COMPLETED", endedAt: now });
   const lastEventAt = replayEvents(tx, deps, { replay, archive, events }, now) ?? replay.lastEventAt;
@@ -88,6 +91,20 @@ function step(
     after: { timestamp: last.timestamp, id: last.id },
     ...(lastEventAt === undefined ? {} : { lastEventAt }),
   });
+}
+
+/** The next events of a replay, or why they cannot be read. */
+function archivedEvents(
+  deps: ReplayControllerDeps,
+  archive: EventArchiveRecord,
+  replay: EventReplayRecord,
+): readonly ArchivedEvent[] | string {
+  try {
+    return deps.archivedEvents(archive.contentGroup, replay.after, BATCH);
+  } catch (thrown) {
+    if (thrown instanceof KeyUnusableError || thrown instanceof CiphertextError) return thrown.message;
+    throw thrown;
+  }
 }
 
 /** The time of the last event that was put; undefined where none is within the replay's time. */

@@ -155,6 +155,17 @@ export interface SnapshotRecord extends Placed {
   readonly tags: Tags;
 }
 
+/** Settings of an account in a region that concern all its instances, images and snapshots. Key: `ACCOUNT/REGION`. */
+export interface Ec2SecurityRecord extends Placed {
+  /** Options of new instances that their launch does not give; an absent one is that of the image. */
+  readonly metadataDefaults: Partial<InstanceMetadataSettings>;
+  /** Whether instances must take version 2 of the metadata service alone. */
+  readonly tokensEnforced: boolean;
+  readonly imageBlock: "block-new-sharing" | "unblocked";
+  readonly snapshotBlock: "block-all-sharing" | "block-new-sharing" | "unblocked";
+  readonly serialConsole: boolean;
+}
+
 /** The defaults of new volumes in an account's region. Key: `ACCOUNT/REGION`. */
 export interface EbsDefaultsRecord extends Placed {
   readonly encryptByDefault: boolean;

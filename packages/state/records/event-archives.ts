@@ -1,4 +1,5 @@
 import type { Placed } from "./common.ts";
+import type { LogDataKey } from "./logs.ts";
 
 /** An archive of a bus's events. The events are in the log store, under `contentGroup`. Key: the ARN. */
 export interface EventArchiveRecord extends Placed {
@@ -13,6 +14,11 @@ export interface EventArchiveRecord extends Placed {
   readonly retentionDays: number;
   /** The group of the log store; another one for an archive that is created again under the same name. */
   readonly contentGroup: string;
+  /** The KMS key that new events are encrypted with, as the caller named it, and by its ARN. */
+  readonly kmsKeyId?: string;
+  readonly kmsKeyArn?: string;
+  /** The data keys of the events, the one for new events last where the archive has a KMS key. */
+  readonly dataKeys?: readonly LogDataKey[];
   readonly createdAt: number;
 }
 

@@ -127,6 +127,26 @@ export interface LogQueryRecord extends Placed {
   readonly resultSize: number;
 }
 
+/** A task that copies events of a log group to a bucket. Key: `ACCOUNT/REGION/ID`. */
+export interface LogExportRecord extends Placed {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly groupArn: string;
+  readonly groupName: string;
+  /** Streams whose name begins so are copied; undefined: all. */
+  readonly streamPrefix: string | undefined;
+  /** The time of the events, from inclusive and until exclusive. */
+  readonly from: number;
+  readonly until: number;
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly status: "PENDING" | "RUNNING" | "COMPLETED" | "CANCELLED" | "FAILED";
+  /** Why it failed. */
+  readonly message?: string;
+  readonly createdAt: number;
+  readonly endedAt?: number;
+}
+
 export interface LogQueryStatistics {
   readonly recordsMatched: number;
   readonly recordsScanned: number;

@@ -80,6 +80,19 @@ export interface BucketNotification {
   readonly filter?: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** What public ACLs and policies may not do. Source: API_PublicAccessBlockConfiguration. */
+export interface PublicAccessBlock {
+  readonly blockPublicAcls: boolean;
+  readonly ignorePublicAcls: boolean;
+  readonly blockPublicPolicy: boolean;
+  readonly restrictPublicBuckets: boolean;
+}
+
+/** What counts for all buckets of an account. The key is the account. */
+export interface AccountPublicAccessRecord extends PublicAccessBlock {
+  readonly account: string;
+}
+
 export interface BucketRecord extends Placed {
   readonly name: string;
   readonly createdAt: number;
@@ -92,14 +105,7 @@ export interface BucketRecord extends Placed {
     /** The KMS key as it was given; undefined: the key of S3. */
     readonly kmsKeyId?: string | undefined;
   };
-  readonly publicAccessBlock:
-    | {
-        readonly blockPublicAcls: boolean;
-        readonly ignorePublicAcls: boolean;
-        readonly blockPublicPolicy: boolean;
-        readonly restrictPublicBuckets: boolean;
-      }
-    | undefined;
+  readonly publicAccessBlock: PublicAccessBlock | undefined;
   /** Undefined: as ObjectWriter, ACLs count. */
   readonly ownership: string | undefined;
   readonly versioning?: "Enabled" | "Suspended";

@@ -6,17 +6,17 @@ import { newVault } from "@gantry/kernel";
 import { afterAll, expect, it } from "vitest";
 import { SqliteStore } from "../sqlite-store.ts";
 import { KeyUnusableError, kmsDecrypt } from "./kms-keys.ts";
-import { openProtected, secretUse } from "./protected-values.ts";
+import { openProtected, parameterUse, secretUse } from "./protected-values.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-kms-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const ARN = "arn:aws:kms:eu-south-1:000000000000:key/k";
 const VALUE = "correct-horse-battery";
 
-/** Stores a key and a secret that it encrypts, prints a ciphertext once they are durable, and is killed. */
+/** Stores a key, and a secret and a parameter that it encrypts, prints a ciphertext once they are durable, and is killed. */
 const WRITER = `
   import { newVault } from "@gantry/kernel";
-  import { SqliteStore, kmsEncrypt, secretUse } from "@gantry/state";
+  import { SqliteStore, kmsEncrypt, parameterUse, secretUse } from "@gantry/state";
   const store = new SqliteStore(process.argv[1]);
   const vault = newVault(Buffer.alloc(32, 5));
   const place = { account: "000000000000", region: "eu-south-1" };
@@ -25,8 +25,14 @@ const WRITER = `
     manager: "CUSTOMER", enabled: true, policy: "{}", policyPrincipals: {}, tags: {}, createdAt: 0, materials: [material] };
   const { encryptionContext } = secretUse("secret", "1");
   const sealedValue = vault.seal(kmsEncrypt(vault, key, Buffer.from(${JSON.stringify(VALUE)}), encryptionContext).toString("base64"));
+  const parameter = { ...place, arn: "parameter", name: "/p", version: 1, tags: {} };
+  const sealedParameter = vault.seal(kmsEncrypt(vault, key, Buffer.from(${JSON.stringify(VALUE)}),
+    parameterUse("parameter").encryptionContext).toString("base64"));
   store.transact((tx) => {
     tx.put("kmsKey", key.arn, key);
+    tx.put("parameter", parameter.arn, parameter);
+    tx.put("parameterVersion", "parameter:1", { parameterArn: "parameter", version: 1, type: "SecureString", keyId: "k",
+      sealedValue: sealedParameter, kmsKeyArn: key.arn, tier: "Standard", dataType: "text", labels: [], modifiedAt: 0, modifiedBy: "" });
     tx.put("secretVersion", "secret/1", { secretArn: "secret", versionId: "1", stages: ["AWSCURRENT"], isBinary: false,
       sealedValue, kmsKeyArn: key.arn, createdAt: 0 });
   });
@@ -34,7 +40,7 @@ const WRITER = `
   process.stdout.write(kmsEncrypt(vault, key, Buffer.from("x"), {}).toString("base64"), () => process.kill(process.pid, "SIGKILL"));
 `;
 
-it("has keys and secrets after a kill, sealed in the file", () => {
+it("has keys, secrets and parameters after a kill, sealed in the file", () => {
   const path = join(folder, "state.db");
   const writer = spawnSync(process.execPath, ["--input-type=module", "-e", WRITER, path], {
     cwd: import.meta.dirname,
@@ -47,6 +53,11 @@ it("has keys and secrets after a kill, sealed in the file", () => {
   expect(kmsDecrypt(store, vault, blob, {}).plaintext.toString()).toBe("x");
   const version = store.get("secretVersion", "secret/1") ?? expect.fail("It was durable.");
   expect(openProtected(store, vault, version, secretUse("secret", "1"))).toBe(VALUE);
+  const parameter = store.get("parameterVersion", "parameter:1") ?? expect.fail("It was durable.");
+  const { sealedValue = expect.fail("It is sealed."), kmsKeyArn } = parameter;
+  expect(openProtected(store, vault, { sealedValue, kmsKeyArn }, parameterUse("parameter"))).toBe(VALUE);
+  expect(() => openProtected(store, vault, { sealedValue, kmsKeyArn }, parameterUse("other"))).toThrow();
+  expect(store.get("parameter", "parameter")?.version).toBe(1);
   // A value that is moved to another version's record does not open there.
   expect(() => openProtected(store, vault, version, secretUse("secret", "2"))).toThrow();
   store.transact((tx) => {

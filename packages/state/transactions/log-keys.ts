@@ -9,7 +9,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CACHED_MAX = 1_000;
 
-/** Encrypts the events of log groups that have a KMS key. */
+/** Encrypts the events of log groups and of archives that have a KMS key. */
 export interface LogCiphers {
   /** What encrypts new events of a group; undefined where the group has no key. Errors: KeyUnusableError. */
   sealer(group: string): { readonly keyId: string; readonly seal: (message: string) => string } | undefined;
@@ -17,22 +17,41 @@ export interface LogCiphers {
   open(group: string, keyId: string, sealed: string): string;
 }
 
-/** A new data key for the events of a group, encrypted by a KMS key. Errors: KeyUnusableError. */
+/** The encryption context of data keys. */
+export type DataKeyContext = Readonly<Record<string, string>>;
+
+/** A new data key for events, encrypted by a KMS key. Errors: KeyUnusableError. */
 export function newLogDataKey(
   vault: Vault,
   key: KmsKeyRecord,
-  group: { readonly arn: string; readonly keyId: string },
+  { context, keyId }: { readonly context: DataKeyContext; readonly keyId: string },
 ): LogDataKey {
-  const wrapped = kmsEncrypt(vault, key, randomBytes(KEY_BYTES), contextOf(group.arn));
-  return { id: group.keyId, kmsKeyArn: key.arn, sealedKey: vault.seal(wrapped.toString("base64")) };
+  const wrapped = kmsEncrypt(vault, key, randomBytes(KEY_BYTES), context);
+  return { id: keyId, kmsKeyArn: key.arn, sealedKey: vault.seal(wrapped.toString("base64")) };
 }
 
-/**
- * The encryption context of a group's data keys. Source: CloudWatch Logs User Guide, "Encrypt log data",
- * encryption context.
- */
-function contextOf(group: string): Readonly<Record<string, string>> {
+/** The context of a log group. Source: CloudWatch Logs User Guide, "Encrypt log data", encryption context. */
+export function logGroupContext(group: string): DataKeyContext {
   return { "aws:logs:arn": group };
+}
+
+/** The context of an archive. Source: EventBridge User Guide, "Encrypting EventBridge archives with AWS KMS keys". */
+export function archiveContext(busArn: string): DataKeyContext {
+  return { "aws:events:event-bus:arn": busArn };
+}
+
+interface KeyHolder {
+  readonly kmsKeyArn?: string;
+  readonly dataKeys?: readonly LogDataKey[];
+  readonly context: DataKeyContext;
+}
+
+/** The log group, or the archive, whose events are in a group of the log store. */
+function holderOf(reader: Reader, group: string): KeyHolder | undefined {
+  const logGroup = reader.get("logGroup", group);
+  if (logGroup !== undefined) return { ...logGroup, context: logGroupContext(group) };
+  const [archive] = reader.listBy("eventArchive", "content", group);
+  return archive && { ...archive, context: archiveContext(archive.busArn) };
 }
 
 /**
@@ -41,28 +60,30 @@ function contextOf(group: string): Readonly<Record<string, string>> {
  */
 export function logCiphers(reader: Reader, vault: Vault): LogCiphers {
   const opened = new Map<string, Buffer>();
-  const plainKey = (group: string, { sealedKey, kmsKeyArn }: LogDataKey): Buffer => {
+  const plainKey = (context: DataKeyContext, { sealedKey, kmsKeyArn }: LogDataKey): Buffer => {
     checkUsable(reader.get("kmsKey", kmsKeyArn), "ENCRYPT_DECRYPT");
     const known = opened.get(sealedKey);
     if (known !== undefined) return known;
     const wrapped = Buffer.from(vault.open(sealedKey), "base64");
-    const { plaintext } = kmsDecrypt(reader, vault, wrapped, contextOf(group));
+    const { plaintext } = kmsDecrypt(reader, vault, wrapped, context);
     if (opened.size >= CACHED_MAX) opened.clear();
     opened.set(sealedKey, plaintext);
     return plaintext;
   };
   return {
     sealer(group) {
-      const record = reader.get("logGroup", group);
-      const dataKey = record?.kmsKeyArn === undefined ? undefined : record.dataKeys?.at(-1);
-      if (dataKey === undefined) return undefined;
-      const key = plainKey(group, dataKey);
+      const holder = holderOf(reader, group);
+      const dataKey = holder?.kmsKeyArn === undefined ? undefined : holder.dataKeys?.at(-1);
+      if (holder === undefined || dataKey === undefined) return undefined;
+      const key = plainKey(holder.context, dataKey);
       return { keyId: dataKey.id, seal: (message) => sealed(key, message) };
     },
     open(group, keyId, text) {
-      const dataKey = reader.get("logGroup", group)?.dataKeys?.find(({ id }) => id === keyId);
-      if (dataKey === undefined) throw new CiphertextError("The log group has no such data key.");
-      return unsealed(plainKey(group, dataKey), text);
+      const holder = holderOf(reader, group);
+      const dataKey = holder?.dataKeys?.find(({ id }) => id === keyId);
+      if (holder === undefined || dataKey === undefined)
+        throw new CiphertextError("The log group has no such data key.");
+      return unsealed(plainKey(holder.context, dataKey), text);
     },
   };
 }

@@ -132,6 +132,7 @@ export const TYPES = {
   codeDeployArn: { types: ["application", "deploymentgroup"], conditionKey: undefined },
 
   bucket: { types: ["bucket"], conditionKey: undefined },
+  bucketArn: { types: ["bucket"], conditionKey: undefined },
   key: { types: ["object"], conditionKey: undefined },
   copySource: { types: ["object"], conditionKey: undefined },
 } as const satisfies Readonly<
@@ -325,6 +326,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
 
   [/^s3\.\w+\.Bucket$/, "bucket"],
   [/^s3\.\w+\.(?:Key|Delete\.Objects\[\]\.Key)$/, "key"],
+  [/^s3control\.\w+\.ResourceArn$/, "bucketArn"],
   [/^s3\.\w+\.CopySource$/, "copySource"],
   [/^s3\.PutBucketReplication\.ReplicationConfiguration\.Role$/, "passedRole"],
 ];

@@ -237,6 +237,7 @@ async function createBucket(send: Send): Promise<Made> {
   return {
     targets: [
       { kind: "bucket", arns: [arn, `${arn}/*`], family: "arn:aws:s3:::*", spellings: ["prod"] },
+      { kind: "bucketArn", arns: [arn], family: "arn:aws:s3:::*", spellings: [arn] },
       { kind: "key", ...object, spellings: ["a/b c"], within: { Bucket: "prod" } },
       {
         kind: "copySource",

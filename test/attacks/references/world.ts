@@ -1,5 +1,5 @@
 import type { Api } from "@gantry/testkit";
-import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
+import { SDK_CLIENTS, SDK_MODULES, toNamedHosts } from "@gantry/testkit/sdk-clients";
 import type { ServiceName } from "../loaded-services.ts";
 import { createBalancer } from "./world-balancer.ts";
 import { createCodeDeploy } from "./world-code-deploy.ts";
@@ -27,14 +27,17 @@ export function senderOf(config: ReturnType<Api["client"]>): Send {
   return (service, operation, input) => {
     // The clients differ in their commands only.
     const type = SDK_CLIENTS[service] as unknown as new (config: object) => Client;
-    const client = clients.get(service) ?? new type({ ...config, forcePathStyle: true });
+    const settings = service === "s3control" ? toNamedHosts(config) : config;
+    const client = clients.get(service) ?? new type({ ...settings, forcePathStyle: true });
     clients.set(service, client);
     const commands = SDK_MODULES[service] as unknown as Readonly<
       Record<string, new (input: object) => object>
     >; // Its commands by name.
     const command = commands[`${operation}Command`];
     if (command === undefined) throw new Error(`${service} has no ${operation}.`);
-    return client.send(new command(input));
+    // S3 Control's hosts begin with the account, so its clients send nothing without one.
+    const account = service === "s3control" ? { AccountId: "000000000000" } : {};
+    return client.send(new command({ ...account, ...input }));
   };
 }
 
@@ -85,6 +88,7 @@ export async function createWorld(send: Send): Promise<World> {
         TagKeys: ["a"],
         ResourceARNList: ["arn:aws:s3:::prod"],
       },
+      s3control: { Tags: [{ Key: "a", Value: "b" }], TagKeys: ["a"] },
       ...tasks.defaults,
       ...stores.defaults,
       ...identities.defaults,
