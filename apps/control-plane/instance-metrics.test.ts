@@ -93,6 +93,24 @@ describe("AWS/EC2", () => {
     ]);
   });
 
+  it("counts packets by five minutes, and what disks did where the node counts it", () => {
+    const counted = { rxPackets: 10, txPackets: 5, readBytes: 4_096, writeBytes: 8_192 };
+    const store = storeOf({ instances: { "i-1": DETAILED } });
+    const own = (more: Partial<UsageSample>) =>
+      measure(
+        store,
+        [0, 20_000, 40_000].map((from) => sample("i-1", 6 * MINUTE + from, 1, { ...counted, ...more })),
+      )
+        .filter(({ name }) => /^(?:Network|EBS)\w+ InstanceId i-1$/.test(name))
+        .map(({ name, at, sum }) => `${name.split(" ")[0]} ${at / MINUTE} ${sum}`);
+    const packets = ["NetworkPacketsIn 5 30", "NetworkPacketsOut 5 15"];
+    expect(own({})).toEqual(packets);
+    expect(own({ readOps: 1, writeOps: 2 })).toEqual([
+      ...packets,
+      ...["EBSReadBytes 6 12288", "EBSWriteBytes 6 24576", "EBSReadOps 6 3", "EBSWriteOps 6 6"],
+    ]);
+  });
+
   it("is at most 100 percent, and has nothing of what is no instance", () => {
     const store = storeOf({ instances: { "i-1": {} } });
     expect(measure(store, [sample("i-1", 0, 80)])).toMatchObject([{ max: 100 }]);

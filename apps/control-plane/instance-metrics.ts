@@ -1,7 +1,8 @@
 import type { ToControlPlane } from "@gantry/agent-protocol";
 import type { MetricPoint } from "@gantry/content";
-import { hostOf, type Ec2InstanceRecord, type Reader } from "@gantry/state";
+import type { Ec2InstanceRecord, Reader } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
+import { instanceChecks } from "@gantry/state/instance-status";
 import { MetricSet, once } from "./metric-set.ts";
 import { momentOf } from "./task-usage.ts";
 
@@ -11,8 +12,6 @@ const MINUTE_MS = 60_000;
 const BASIC_MS = 5 * MINUTE_MS;
 /** An instance is sampled three times a minute, so that each sample counts as a third. */
 const WEIGHT = 1 / 3;
-/** Status checks of an instance that starts are initializing, and have no result yet. */
-const STARTING_MS = 2 * MINUTE_MS;
 
 /**
  * AWS/EC2 metrics of a node's instances, by the instance and by its Auto Scaling group; with detailed monitoring
@@ -31,24 +30,32 @@ export function instanceMetrics(
     const seconds = (sample.until - sample.from) / 1_000;
     if (instance === undefined || seconds <= 0) continue;
     const isDetailed = hasDetailedMonitoring(instance);
-    const period = isDetailed ? MINUTE_MS : BASIC_MS;
-    const at = Math.floor(momentOf(sample) / period) * period;
+    const startOf = (period: number) => Math.floor(momentOf(sample) / period) * period;
+    const at = startOf(isDetailed ? MINUTE_MS : BASIC_MS);
     const dimensions = [
       ...ownDimensions(store, instance),
       ...(isDetailed ? [{ ImageId: instance.imageId }, { InstanceType: instance.instanceType }, {}] : []),
     ];
-    const add = (name: string, unit: string, value: number): void => {
+    const add = (name: string, unit: string, value: number, moment = at): void => {
       for (const each of dimensions)
-        set.add(instance, { name, unit }, each, { at, sample: once(value, WEIGHT) });
+        set.add(instance, { name, unit }, each, { at: moment, sample: once(value, WEIGHT) });
     };
     const { vcpus } = instanceSize(instance.instanceType);
     add("CPUUtilization", "Percent", Math.min(100, (sample.cpuSeconds / seconds / vcpus) * 100));
-    // A value is the bytes of a minute: three samples that weigh a third each add up to those of their minute.
-    for (const [name, bytes] of [
-      ["NetworkIn", sample.rxBytes],
-      ["NetworkOut", sample.txBytes],
+    // A value is that of a minute: three samples that weigh a third each add up to those of their minute.
+    for (const [name, unit, counted, moment] of [
+      ["NetworkIn", "Bytes", sample.rxBytes, at],
+      ["NetworkOut", "Bytes", sample.txBytes, at],
+      // Source: "CloudWatch metrics that are available for your instances": by five minutes alone.
+      ["NetworkPacketsIn", "Count", sample.rxPackets, startOf(BASIC_MS)],
+      ["NetworkPacketsOut", "Count", sample.txPackets, startOf(BASIC_MS)],
+      // Where operations are not counted, bytes are not either.
+      ["EBSReadBytes", "Bytes", sample.readOps === undefined ? undefined : sample.readBytes, at],
+      ["EBSWriteBytes", "Bytes", sample.writeOps === undefined ? undefined : sample.writeBytes, at],
+      ["EBSReadOps", "Count", sample.readOps, at],
+      ["EBSWriteOps", "Count", sample.writeOps, at],
     ] as const)
-      if (bytes !== undefined) add(name, "Bytes", (bytes / seconds) * MINUTE_S);
+      if (counted !== undefined) add(name, unit, (counted / seconds) * MINUTE_S, moment);
   }
   return set.points;
 }
@@ -62,10 +69,11 @@ export function instanceMetrics(
 export function statusCheckMetrics(store: Reader, at: number, realNow: number): readonly MetricPoint[] {
   const set = new MetricSet("AWS/EC2");
   for (const instance of store.list("ec2Instance")) {
-    const isStarting = !instance.reachable && realNow < instance.launchedAt + STARTING_MS;
-    if (instance.state !== "running" || instance.rebooting || isStarting) continue;
-    const isSystemLost = store.get("node", hostOf(store, instance))?.state === "DISCONNECTED";
-    const isInstanceLost = !instance.reachable;
+    const { instance: own, system } = instanceChecks(store, instance, realNow);
+    // Checks of an instance that starts have no result yet.
+    if (instance.rebooting || own.status === "not-applicable" || own.status === "initializing") continue;
+    const isSystemLost = system.status === "impaired";
+    const isInstanceLost = own.status === "impaired";
     const checks = {
       StatusCheckFailed: isSystemLost || isInstanceLost,
       StatusCheckFailed_Instance: isInstanceLost,

@@ -70,9 +70,13 @@ export interface UsageSample {
   /** Received and sent by the pod's interface; these and what follows are absent where they are unknown. */
   readonly rxBytes?: number;
   readonly txBytes?: number;
-  /** Read from and written to block devices. */
+  readonly rxPackets?: number;
+  readonly txPackets?: number;
+  /** Read from and written to block devices, and the operations that did so. */
   readonly readBytes?: number;
   readonly writeBytes?: number;
+  readonly readOps?: number;
+  readonly writeOps?: number;
   /** Of databases, at the end: connections of clients, and bytes of the data folder. */
   readonly connections?: number;
   readonly storedBytes?: number;

@@ -46,14 +46,17 @@ const PAM: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 const BOOT = `#!/bin/bash
-# Starts an instance: the host's keys and the user's key at the first start, the user data once, and then sshd.
+# Starts an instance: the host's keys and the user's key at the first start, the user data once, and then sshd. What is
+# done once is done once for each instance id, as cloud-init does it: a root file system can become another instance.
 # The platform mounts the key and the user data in /run/instance. What is written here is the instance's console.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
 export DEBIAN_FRONTEND=noninteractive
 given=/run/instance
-state=/var/lib/cloud/instance
+state=/var/lib/cloud/instances/$(cat "$given/instance-id" 2>/dev/null || echo unknown)
 echo "Linux $(uname -r), Debian $(cat /etc/debian_version), host $(hostname)"
 mkdir -p /run/sshd "$state"
+ln -sfn "$state" /var/lib/cloud/instance
+state=/var/lib/cloud/instance
 rm -f /run/sshd.pid
 # Programs trust the platform's authority as they trust public ones.
 if [ -e /opt/trust/bundle.pem ]; then cp /opt/trust/bundle.pem /etc/ssl/certs/ca-certificates.crt; fi
@@ -71,6 +74,13 @@ if [ ! -e "$state/ssh" ]; then
   fi
   touch "$state/ssh"
 fi
+# The commands of each start come before logins, which they may prepare.
+if [ -s "$given/every-start" ]; then
+  install -m 700 "$given/every-start" "$state/every-start"
+  (cd / && exec "$state/every-start") </dev/null > >(tee -a /var/log/cloud-init-output.log) 2>&1
+  status=$?
+  if [ "$status" != 0 ]; then echo "The commands of each start ended with the exit code $status"; fi
+fi
 # Logins are accepted while the user data runs, as on AWS.
 /usr/sbin/sshd -D -e &
 sshd=$!
@@ -82,8 +92,11 @@ if [ ! -e "$state/boot-finished" ]; then
   if [ -s "$given/user-data" ]; then
     install -m 700 "$given/user-data" "$state/user-data"
     echo "Running the user data"
-    (cd / && exec "$state/user-data") </dev/null
-    echo "The user data ended with the exit code $?"
+    # Programs that it leaves in the background keep the pipe open: the boot does not wait for them.
+    (cd / && exec "$state/user-data") </dev/null > >(tee -a /var/log/cloud-init-output.log) 2>&1
+    status=$?
+    echo "$status" > "$state/exit-code"
+    echo "The user data ended with the exit code $status"
   fi
   touch "$state/boot-finished"
 fi
@@ -92,6 +105,18 @@ wait "$sshd"
 status=$?
 wait "$sshd" 2>/dev/null
 exit "$status"
+`;
+
+/** What scripts on images with cloud-init call to wait for the user data. */
+const CLOUD_INIT = `#!/bin/dash
+# cloud-init status [--wait]: whether the user data has ended.
+state=/var/lib/cloud/instance
+if [ "$1" != status ]; then echo "cloud-init: only 'status [--wait]' is there" >&2; exit 2; fi
+while [ "$2" = --wait ] && [ ! -e "$state/boot-finished" ]; do sleep 0.2; done
+if [ ! -e "$state/boot-finished" ]; then echo "status: running"; exit 0; fi
+if [ "$(cat "$state/exit-code" 2>/dev/null || echo 0)" = 0 ]; then echo "status: done"; exit 0; fi
+echo "status: error"
+exit 1
 `;
 
 /** Passes while sshd runs. */
@@ -104,7 +129,8 @@ read -r pid < /run/sshd.pid && test -d "/proc/$pid"
  */
 const FINISH = [
   "chown root:shadow /etc/shadow && chmod 640 /etc/shadow && chmod 440 /etc/sudoers.d/login-users /etc/sudoers",
-  "chmod 4755 /usr/bin/sudo /usr/bin/su /usr/bin/passwd && chmod 755 /usr/local/sbin/instance-*",
+  "chmod 4755 /usr/bin/sudo /usr/bin/su /usr/bin/passwd",
+  "chmod 755 /usr/local/sbin/instance-* /usr/local/bin/cloud-init",
   ...Object.keys(LOGIN_USERS).map(
     (name) =>
       `mkdir -p /home/${name} && cp -a /etc/skel/. /home/${name}/ && chown -R ${name}:${name} /home/${name} && ` +
@@ -112,7 +138,7 @@ const FINISH = [
   ),
 ].join(" && ");
 
-export const MACHINE_TAG = "gantry/machine:2";
+export const MACHINE_TAG = "gantry/machine:3";
 
 /**
  * The system that EC2 instances run, whichever image they name: Debian with sshd, and the users that the
@@ -126,7 +152,7 @@ export const machineRecipe: ImageRecipe = {
     ...["base-files", "base-passwd", "bsdutils", "debianutils", "util-linux", "mount", "hostname", "procps"],
     ...["login", "passwd", "sudo", "libpam-modules", "libpam-runtime", "ncurses-base", "less"],
     ...["openssh-server", "openssh-client", "iproute2", "iputils-ping", "netcat-openbsd"],
-    ...["curl", "ca-certificates", "jq", "perl-base", "apt", "dpkg", "debian-archive-keyring"],
+    ...["curl", "ca-certificates", "jq", "tzdata", "perl-base", "apt", "dpkg", "debian-archive-keyring"],
     ...["mariadb-client-core", "postgresql-client-15", "busybox-static"],
   ],
   without: [],
@@ -146,6 +172,7 @@ export const machineRecipe: ImageRecipe = {
     "/etc/profile.d/trust.sh": "export AWS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt\n",
     "/usr/local/sbin/instance-boot": BOOT,
     "/usr/local/sbin/instance-check": CHECK,
+    "/usr/local/bin/cloud-init": CLOUD_INIT,
   },
   copies: {},
   links: {

@@ -49,6 +49,7 @@ ec2:ImportKeyPair key-pair*
 ec2:ModifyEbsDefaultKmsKeyId
 ec2:ModifyInstanceAttribute instance* security-group volume
 ec2:ModifyInstanceCreditSpecification instance*
+ec2:ModifyInstanceMaintenanceOptions instance*
 ec2:ModifyInstanceMetadataDefaults
 ec2:ModifyInstanceMetadataOptions instance*
 ec2:ModifyVolume volume*

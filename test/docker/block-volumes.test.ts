@@ -36,7 +36,7 @@ beforeAll(async () => {
     ]);
     const id = await run("docker", [
       ...["run", "-d", "--rm", "--entrypoint", "/usr/bin/busybox", ...rules.flat()],
-      ...["gantry/machine:2", "sleep", "600"],
+      ...["gantry/machine:3", "sleep", "600"],
     ]);
     containers.push(id.trim());
     pids.push(Number(await run("docker", ["inspect", "-f", "{{.State.Pid}}", id.trim()])));

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import {
   AttachVolumeCommand,
   AuthorizeSecurityGroupIngressCommand,
@@ -19,6 +20,7 @@ import {
   DescribeVolumesCommand,
   DetachVolumeCommand,
   EC2Client,
+  GetConsoleOutputCommand,
   ImportKeyPairCommand,
   RevokeSecurityGroupIngressCommand,
   RunInstancesCommand,
@@ -125,6 +127,33 @@ const attachmentOf = async (id: string) => (await volumeOf(id))?.Attachments?.[0
 const USER_DATA =
   '#!/bin/bash\necho "$(hostname) was set up" > /srv/user-data\necho A-SECRET-OF-THE-CONSOLE\n';
 
+/** A MIME message, compressed: cloud-config and a script. */
+const CLOUD_CONFIG = gzipSync(`Content-Type: multipart/mixed; boundary="B"
+MIME-Version: 1.0
+
+--B
+Content-Type: text/cloud-config
+
+#cloud-config
+hostname: stranger-1
+timezone: Europe/Zurich
+users: [default, { name: deploy, groups: admins, sudo: "ALL=(ALL) NOPASSWD:ALL" }]
+write_files: [{ path: /etc/motd, content: "written once", permissions: 0640, owner: deploy, defer: true }]
+bootcmd: ["echo a start >> /srv/starts"]
+runcmd: [cd /srv, [sh, -c, 'hostname > "$1"', x, "the host's name"]]
+final_message: every step is done
+--B
+Content-Type: text/x-include-url
+
+http://169.254.169.254/
+--B
+Content-Type: text/x-shellscript; name="s"
+
+#!/bin/sh
+sudo -u deploy sudo id -u
+--B--
+`);
+
 /** The talk's bastion beside its database, and an instance that the database's group does not name. */
 beforeAll(async () => {
   for (const key of ["own", "other"])
@@ -166,7 +195,7 @@ beforeAll(async () => {
     ...{ IamInstanceProfile: { Name: NAME }, UserData: Buffer.from(USER_DATA).toString("base64") },
     MetadataOptions: { HttpTokens: "required" },
   });
-  stranger = await launch(groups.stranger, {});
+  stranger = await launch(groups.stranger, { UserData: CLOUD_CONFIG.toString("base64") });
   for (const id of [bastion, stranger]) await reaches(id, "running");
   for (const id of [bastion, stranger]) await eventually(() => ssh(id, "true"));
 });
@@ -198,6 +227,21 @@ describe("a bastion", () => {
       "Access denied",
     );
     expect(await ssh(stranger, connect)).toBe("refused\n");
+  });
+
+  it("becomes what its cloud-config says, and its console names what was done and what was refused", async () => {
+    // The include is refused, so that the whole has failed.
+    const waits =
+      'cloud-init status --wait; date +%Z; stat -c "%U %a" /etc/motd; cat /srv/starts "/srv/the host\'s name"';
+    expect(await ssh(stranger, waits)).toMatch(/^status: error\nCES?T\ndeploy 640\na start\nstranger-1\n$/);
+    await eventually(async () => {
+      const { Output = "" } = await ec2.send(new GetConsoleOutputCommand({ InstanceId: stranger }));
+      const console = Buffer.from(Output, "base64").toString();
+      expect(console).toMatch(
+        /host stranger-1\n[^]*cloud-init: #include is refused[^]*running part-003\n0\n/,
+      );
+      expect(console).toContain("cloud-init: every step is done\nThe user data ended with the exit code 1\n");
+    });
   });
 
   it("reads its role's credentials with a token; nothing else reads them, from whatever address", async () => {

@@ -3,13 +3,22 @@ import type { EngineStats } from "../engine/engine.ts";
 
 const ROOT = "/sys/fs/cgroup";
 
+/** What was read from and written to block devices. */
+export interface StorageUsage {
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  /** Absent where operations are not counted. */
+  readonly readOps?: number;
+  readonly writeOps?: number;
+}
+
 /** The usage of a control group, or of a container as the engine reports it. */
 export interface GroupUsage {
   readonly cpuSeconds: number;
   /** Excludes the file cache that the kernel may drop, as Docker and ECS do. */
   readonly memoryBytes: number;
   /** By block devices; absent where they are not counted. */
-  readonly storage?: { readonly readBytes: number; readonly writeBytes: number };
+  readonly storage?: StorageUsage;
 }
 
 /**
@@ -46,16 +55,22 @@ async function unifiedUsage(group: string): Promise<GroupUsage | undefined> {
     memoryBytes: Math.max(0, Number(current) - (valueIn(memory, "inactive_file") ?? 0)),
     ...(io === undefined
       ? {}
-      : { storage: { readBytes: sumOf(io, /\brbytes=(\d+)/g), writeBytes: sumOf(io, /\bwbytes=(\d+)/g) } }),
+      : {
+          storage: {
+            ...{ readBytes: sumOf(io, /\brbytes=(\d+)/g), writeBytes: sumOf(io, /\bwbytes=(\d+)/g) },
+            ...operations(io, { read: /\brios=(\d+)/g, write: /\bwios=(\d+)/g }),
+          },
+        }),
   };
 }
 
 async function legacyUsage(group: string): Promise<GroupUsage | undefined> {
-  const [cpu, current, memory, io] = await Promise.all([
+  const [cpu, current, memory, io, counted] = await Promise.all([
     read(`${ROOT}/cpuacct${group}/cpuacct.usage`),
     read(`${ROOT}/memory${group}/memory.usage_in_bytes`),
     read(`${ROOT}/memory${group}/memory.stat`),
     read(`${ROOT}/blkio${group}/blkio.throttle.io_service_bytes_recursive`),
+    read(`${ROOT}/blkio${group}/blkio.throttle.io_serviced_recursive`),
   ]);
   if (cpu === undefined || current === undefined) return undefined;
   return {
@@ -63,8 +78,22 @@ async function legacyUsage(group: string): Promise<GroupUsage | undefined> {
     memoryBytes: Math.max(0, Number(current) - (valueIn(memory, "total_inactive_file") ?? 0)),
     ...(io === undefined
       ? {}
-      : { storage: { readBytes: sumOf(io, / Read (\d+)/g), writeBytes: sumOf(io, / Write (\d+)/g) } }),
+      : {
+          storage: {
+            ...{ readBytes: sumOf(io, / Read (\d+)/g), writeBytes: sumOf(io, / Write (\d+)/g) },
+            ...operations(counted, { read: / Read (\d+)/g, write: / Write (\d+)/g }),
+          },
+        }),
   };
+}
+
+/** None where the kernel counts no device: some list none, whatever is read and written. */
+function operations(
+  text: string | undefined,
+  { read, write }: { readonly read: RegExp; readonly write: RegExp },
+): Pick<StorageUsage, "readOps" | "writeOps"> {
+  if (text === undefined || !/^\d+:\d+ /m.test(text)) return {};
+  return { readOps: sumOf(text, read), writeOps: sumOf(text, write) };
 }
 
 /** The sum of the numbers that a pattern finds: a line for each device. */

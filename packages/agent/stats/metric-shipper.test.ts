@@ -60,8 +60,10 @@ it("counts bytes of the interface and the disks, but not across a new interface"
   const usage = (rxBytes: number, readBytes: number): Usage => ({
     cpuSeconds: 1,
     memoryBytes: 5,
-    network: { rxBytes, txBytes: 10 * rxBytes },
-    storage: { readBytes, writeBytes: 2 * readBytes },
+    network: { rxBytes, txBytes: 10 * rxBytes, rxPackets: rxBytes / 10, txPackets: rxBytes / 5 },
+    storage: {
+      ...{ readBytes, writeBytes: 2 * readBytes, readOps: readBytes / 100, writeOps: readBytes / 50 },
+    },
     connections: 3,
     storedBytes: 4_096,
   });

@@ -1,6 +1,7 @@
 import type { PodAssignment, ToControlPlane, TrafficSample, UsageSample } from "@gantry/agent-protocol";
 import { messageOf, realTimeOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import { containerSamples } from "./container-usage.ts";
+import type { StorageUsage } from "./control-groups.ts";
 import type { Usage } from "./usage-reader.ts";
 
 /** The ECS agent publishes every 20 s as well. */
@@ -139,12 +140,15 @@ function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSampl
       ? {
           rxBytes: network.rxBytes - before.network.rxBytes,
           txBytes: network.txBytes - before.network.txBytes,
+          rxPackets: network.rxPackets - before.network.rxPackets,
+          txPackets: network.txPackets - before.network.txPackets,
         }
       : {}),
     ...(storage && before.storage && storage.readBytes >= before.storage.readBytes
       ? {
           readBytes: storage.readBytes - before.storage.readBytes,
           writeBytes: storage.writeBytes - before.storage.writeBytes,
+          ...operations(storage, before.storage),
         }
       : {}),
     ...(connections === undefined ? {} : { connections }),
@@ -155,4 +159,13 @@ function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSampl
       ? {}
       : { containers: containerSamples(containers, before.containers ?? [], scale) }),
   };
+}
+
+function operations(
+  { readOps, writeOps }: StorageUsage,
+  before: StorageUsage,
+): Pick<UsageSample, "readOps" | "writeOps"> {
+  if (readOps === undefined || writeOps === undefined) return {};
+  if (before.readOps === undefined || before.writeOps === undefined || readOps < before.readOps) return {};
+  return { readOps: readOps - before.readOps, writeOps: writeOps - before.writeOps };
 }

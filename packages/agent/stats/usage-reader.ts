@@ -9,10 +9,17 @@ import { containerUsages, type ContainerUsage, type ContainerUsageDeps } from ".
 import { engineUsage, groupUsage, type GroupUsage } from "./control-groups.ts";
 import { folderBytes } from "./folder-bytes.ts";
 
+export interface NetworkUsage {
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly rxPackets: number;
+  readonly txPackets: number;
+}
+
 /** The usage of a pod. Counters begin when the pod's control group was created, or its containers started. */
 export interface Usage extends GroupUsage {
   /** By the pod's network interface; absent where its network namespace is gone. */
-  readonly network?: { readonly rxBytes: number; readonly txBytes: number };
+  readonly network?: NetworkUsage;
   /** Of databases: TCP connections that clients have open. */
   readonly connections?: number;
   /** Of databases: bytes of the data folder. */
@@ -44,7 +51,10 @@ export async function podUsage(pod: PodAssignment, deps: UsageDeps): Promise<Usa
   const sum = (name: string): number => interfaces.reduce((total, each) => total + (each[name] ?? 0), 0);
   return {
     ...usage,
-    network: { rxBytes: sum("rx_bytes"), txBytes: sum("tx_bytes") },
+    network: {
+      ...{ rxBytes: sum("rx_bytes"), txBytes: sum("tx_bytes") },
+      ...{ rxPackets: sum("rx_packets"), txPackets: sum("tx_packets") },
+    },
     ...(pod.role === "database" ? await databaseUsage(pod, pause.pid, deps.dataFolder) : {}),
     ...(await fileSystemUsage(pod, deps.sizes)),
     ...(await ephemeralUsage(pod, deps.ephemeral)),

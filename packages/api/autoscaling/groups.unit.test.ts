@@ -313,3 +313,34 @@ describe("a controller that is killed", () => {
     },
   );
 });
+
+describe("a group whose node is lost", () => {
+  it("replaces instances whose node is lost for two minutes, but not because the control plane was down", async () => {
+    const name = await create({ DesiredCapacity: 1, HealthCheckGracePeriod: 0 });
+    const [first = ""] = await idsOf(name);
+    report(first, { nodeId: "lost" });
+    const setNode = (state: "CONNECTED" | "DISCONNECTED") =>
+      world.store.transact((tx) =>
+        tx.put("node", "lost", {
+          ...{ id: "lost", hostname: "lost", cpu: 1, memoryMiB: 1, registeredAt: 0, agentPid: 1 },
+          ...{ state, lastContactAt: world.clock.now() },
+        }),
+      );
+    setNode("DISCONNECTED");
+    await settle(90_000);
+    setNode("CONNECTED");
+    await settle(90_000);
+    expect(await idsOf(name)).toEqual([first]);
+    // A control plane that starts after an hour waits for the nodes to connect.
+    await world.stop();
+    setNode("DISCONNECTED");
+    await world.clock.advance(3_600_000);
+    world.start();
+    await settle(90_000);
+    expect(await idsOf(name)).toEqual([first]);
+    await settle(180_000);
+    expect(await idsOf(name)).not.toContain(first);
+    expect(await idsOf(name)).toHaveLength(1);
+    world.store.transact((tx) => tx.delete("node", "lost"));
+  });
+});

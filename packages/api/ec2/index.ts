@@ -32,6 +32,7 @@ import { ec2Permissions } from "./permissions.ts";
 import { imageOperations } from "./images.ts";
 import { instanceAttributeOperations } from "./instance-attributes.ts";
 import { instanceStateOperations } from "./instance-states.ts";
+import { instanceStatusOperations } from "./instance-status.ts";
 import { instanceTypeOperations } from "./instance-types.ts";
 import { instanceOperations } from "./instances.ts";
 import { keyPairOperations } from "./key-pairs.ts";
@@ -83,6 +84,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...instanceOperations(deps),
     ...instanceStateOperations(deps),
     ...instanceAttributeOperations(deps),
+    ...instanceStatusOperations(deps),
     ...instanceProfileOperations(deps),
     ...instanceSettingOperations(deps),
     ...volumeOperations(deps),

@@ -7,22 +7,21 @@ import { securityOf } from "./account-security.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, type FilterFields } from "./filters.ts";
-import { changedSettings, presentMetadataOptions, checkTokens } from "./instance-metadata-options.ts";
-import { presentState, rootDeviceOf } from "./instance-parts.ts";
+import { changedSettings, checkTokens, presentMetadataOptions } from "./instance-metadata-options.ts";
+import { rootDeviceOf } from "./instance-parts.ts";
 import { findInstance, instancesNamed } from "./instances.ts";
 import { unknownType } from "./instance-types.ts";
 import { findSecurityGroup } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 import { checkedUserData } from "./new-instance.ts";
 
-/** Attributes, status and console of instances. Source: API_ModifyInstanceAttribute and following. */
+/** Attributes and console of instances. Source: API_ModifyInstanceAttribute and following. */
 export function instanceAttributeOperations(deps: Ec2Deps) {
   return {
     DescribeInstanceAttribute: (input, context) => describeAttribute(deps, input, context),
     ModifyInstanceAttribute: (input, context) => modifyAttribute(deps, input, context),
     ModifyInstanceMetadataOptions: (input, context) => modifyMetadataOptions(deps, input, context),
     DescribeInstanceCreditSpecifications: (input, context) => describeCredits(deps, input, context),
-    DescribeInstanceStatus: (input, context) => describeStatus(deps, input, context),
     GetConsoleOutput: (input, context) => getConsoleOutput(deps, input, context),
   } satisfies Implementation<typeof ec2>;
 }
@@ -217,50 +216,6 @@ function describeCredits(
 function creditsOf({ instanceType, settings }: Ec2InstanceRecord): string {
   const given: Partial<ec2.RunInstancesRequest> = settings;
   return given.CreditSpecification?.CpuCredits ?? (instanceType.startsWith("t2.") ? "standard" : "unlimited");
-}
-
-function describeStatus(
-  { store }: Ec2Deps,
-  input: ec2.DescribeInstanceStatusRequest,
-  context: RequestContext,
-): ec2.DescribeInstanceStatusResult {
-  const chosen = instancesNamed(store, context, input.InstanceIds);
-  const shown = chosen.filter(({ state }) => input.IncludeAllInstances === true || state === "running");
-  return { InstanceStatuses: applyFilters(shown, input.Filters, STATUS_FIELDS).map(presentStatus) };
-}
-
-function statusOf({ state, reachable }: Ec2InstanceRecord): "ok" | "initializing" | "not-applicable" {
-  if (state !== "running") return "not-applicable";
-  return reachable ? "ok" : "initializing";
-}
-
-const reachabilityOf = (instance: Ec2InstanceRecord) =>
-  instance.reachable ? ("passed" as const) : ("initializing" as const);
-
-const STATUS_FIELDS: FilterFields<Ec2InstanceRecord> = {
-  "availability-zone": (instance) => instance.availabilityZone,
-  "event.code": () => undefined,
-  "instance-state-code": (instance) => String(presentState(instance.state).Code),
-  "instance-state-name": (instance) => instance.state,
-  "instance-status.reachability": reachabilityOf,
-  "instance-status.status": statusOf,
-  "system-status.reachability": reachabilityOf,
-  "system-status.status": statusOf,
-};
-
-function presentStatus(instance: Ec2InstanceRecord): ec2.InstanceStatus {
-  const Status = statusOf(instance);
-  const summary: ec2.InstanceStatusSummary =
-    Status === "not-applicable"
-      ? { Status }
-      : { Status, Details: [{ Name: "reachability", Status: reachabilityOf(instance) }] };
-  return {
-    InstanceId: instance.id,
-    AvailabilityZone: instance.availabilityZone,
-    InstanceState: presentState(instance.state),
-    InstanceStatus: summary,
-    SystemStatus: summary,
-  };
 }
 
 function getConsoleOutput(

@@ -5,13 +5,14 @@ import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { findInstance } from "./instances.ts";
 
-/** Settings that are recorded: monitoring and CPU credits. Source: API_MonitorInstances and following. */
+/** Monitoring, CPU credits and maintenance. Source: API_MonitorInstances and following. */
 export function instanceSettingOperations(deps: Ec2Deps) {
   return {
     MonitorInstances: (input, context) => monitor(deps, context, { ids: input.InstanceIds, isEnabled: true }),
     UnmonitorInstances: (input, context) =>
       monitor(deps, context, { ids: input.InstanceIds, isEnabled: false }),
     ModifyInstanceCreditSpecification: (input, context) => modifyCredits(deps, input, context),
+    ModifyInstanceMaintenanceOptions: (input, context) => modifyMaintenance(deps, input, context),
   } satisfies Implementation<typeof ec2>;
 }
 
@@ -28,6 +29,32 @@ function monitor(
       return { InstanceId: id, Monitoring: { State: isEnabled ? "pending" : "disabling" } };
     }),
   }));
+}
+
+function modifyMaintenance(
+  { store }: Ec2Deps,
+  { InstanceId: id, AutoRecovery, RebootMigration }: ec2.ModifyInstanceMaintenanceOptionsRequest,
+  context: RequestContext,
+): ec2.ModifyInstanceMaintenanceOptionsResult {
+  const options = store.transact((tx) => {
+    const instance = findInstance(tx, context, id);
+    const before = instance.settings["MaintenanceOptions"] as ec2.InstanceMaintenanceOptions | undefined; // As given.
+    const MaintenanceOptions = {
+      ...before,
+      ...(AutoRecovery === undefined ? {} : { AutoRecovery }),
+      ...(RebootMigration === undefined ? {} : { RebootMigration }),
+    };
+    tx.put("ec2Instance", instance.id, {
+      ...instance,
+      settings: { ...instance.settings, MaintenanceOptions },
+    });
+    return MaintenanceOptions;
+  });
+  return {
+    InstanceId: id,
+    AutoRecovery: options.AutoRecovery ?? "default",
+    RebootMigration: options.RebootMigration ?? "default",
+  };
 }
 
 /** Each instance is changed, or its error is returned. */

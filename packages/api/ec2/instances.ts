@@ -129,10 +129,7 @@ function presentSettings(instance: Ec2InstanceRecord): Partial<ec2.Instance> {
     EbsOptimized: settings.EbsOptimized ?? false,
     EnclaveOptions: { Enabled: settings.EnclaveOptions?.Enabled ?? false },
     HibernationOptions: { Configured: settings.HibernationOptions?.Configured ?? false },
-    MaintenanceOptions: {
-      AutoRecovery: settings.MaintenanceOptions?.AutoRecovery ?? "default",
-      RebootMigration: "default",
-    },
+    MaintenanceOptions: maintenanceOf(instance),
     Monitoring: { State: settings.Monitoring?.Enabled === true ? "enabled" : "disabled" },
     Placement: {
       AvailabilityZone: instance.availabilityZone,
@@ -141,6 +138,14 @@ function presentSettings(instance: Ec2InstanceRecord): Partial<ec2.Instance> {
       PartitionNumber: settings.Placement?.PartitionNumber,
       GroupId: settings.Placement?.GroupId,
     },
+  };
+}
+
+function maintenanceOf({ settings }: Ec2InstanceRecord): ec2.InstanceMaintenanceOptions {
+  const given = settings["MaintenanceOptions"] as ec2.InstanceMaintenanceOptions | undefined; // As it was given.
+  return {
+    AutoRecovery: given?.AutoRecovery ?? "default",
+    RebootMigration: given?.RebootMigration ?? "default",
   };
 }
 

@@ -212,6 +212,82 @@ describe("an instance", () => {
     expect((await shown(id))?.StateReason?.Code).toBe("Client.UserInitiatedShutdown");
   });
 
+  it("fails its status checks once it does not answer, or its node does not", async () => {
+    const id = idOf(await launch());
+    const status = async (Filters?: ec2.Filter[]) =>
+      (
+        await client.send(new ec2.DescribeInstanceStatusCommand({ InstanceIds: [id], Filters }))
+      ).InstanceStatuses?.map(({ InstanceStatus: own, SystemStatus: system }) =>
+        [own, system].flatMap((each) => [each?.Status, each?.Details?.[0]?.Status]),
+      );
+    const restartedAt = api.store.get("ec2Instance", id)?.launchedAt;
+    const launchedAt = new Date("2020-01-01").getTime();
+    const since = new Date("2020-01-02");
+    report(id, { state: "running", reachable: false });
+    expect(await status()).toEqual([["initializing", "initializing", "initializing", "initializing"]]);
+    report(id, { launchedAt });
+    expect(await status()).toEqual([["impaired", "failed", "ok", "passed"]]);
+    report(id, { restartedAt });
+    expect(await status()).toEqual([["initializing", "initializing", "initializing", "initializing"]]);
+    report(id, { unreachableSince: since.getTime() });
+    const { InstanceStatuses } = await client.send(
+      new ec2.DescribeInstanceStatusCommand({ InstanceIds: [id] }),
+    );
+    expect(InstanceStatuses?.[0]?.InstanceStatus?.Details?.[0]?.ImpairedSince).toEqual(since);
+    expect(await status([{ Name: "instance-status.status", Values: ["impaired"] }])).toHaveLength(1);
+    expect(await status([{ Name: "system-status.reachability", Values: ["failed"] }])).toHaveLength(0);
+    report(id, { reachable: true, unreachableSince: undefined, nodeId: "lost" });
+    api.store.transact((tx) => {
+      const node = {
+        id: "lost",
+        hostname: "lost",
+        cpu: 1,
+        memoryMiB: 1,
+        registeredAt: 0,
+        agentPid: 1,
+      };
+      tx.put("node", "lost", { ...node, state: "DISCONNECTED", lastContactAt: since.getTime() });
+    });
+    expect(await status()).toEqual([["ok", "passed", "impaired", "failed"]]);
+    api.store.transact((tx) => tx.delete("node", "lost"));
+  });
+
+  it("takes reports of its status, which change nothing", async () => {
+    const id = idOf(await launch());
+    const StartTime = new Date();
+    const send = (input: Partial<ec2.ReportInstanceStatusCommandInput>) =>
+      client.send(
+        new ec2.ReportInstanceStatusCommand({
+          ...{ Instances: [id], Status: "impaired", ReasonCodes: ["unresponsive"], StartTime },
+          ...{ EndTime: StartTime, Description: "d", ...input },
+        }),
+      );
+    await expect(send({})).rejects.toMatchObject({ name: "IncorrectInstanceState" });
+    report(id, { state: "running", reachable: true });
+    for (const Status of Object.values(ec2.ReportStatusType))
+      await send({ Status, ReasonCodes: Object.values(ec2.ReportInstanceReasonCodes) });
+    await expect(send({ ReasonCodes: ["hungry" as "other"] })).rejects.toThrow("hungry");
+    await expect(send({ Instances: ["i-00000000"] })).rejects.toMatchObject({
+      name: "InvalidInstanceID.NotFound",
+    });
+    const status = new ec2.DescribeInstanceStatusCommand({ InstanceIds: [id] });
+    expect((await client.send(status)).InstanceStatuses?.[0]?.InstanceStatus?.Status).toBe("ok");
+  });
+
+  it("records its options of maintenance, one by one", async () => {
+    const InstanceId = idOf(await launch());
+    const modify = (input: object) =>
+      client.send(new ec2.ModifyInstanceMaintenanceOptionsCommand({ InstanceId, ...input }));
+    expect(await modify({ AutoRecovery: "disabled" })).toMatchObject({
+      ...{ InstanceId, AutoRecovery: "disabled", RebootMigration: "default" },
+    });
+    await modify({ RebootMigration: "disabled" });
+    const disabled = { AutoRecovery: "disabled", RebootMigration: "disabled" };
+    expect((await shown(InstanceId))?.MaintenanceOptions).toEqual(disabled);
+    await modify({ AutoRecovery: "default", RebootMigration: "default" });
+    expect((await shown(InstanceId))?.MaintenanceOptions?.RebootMigration).toBe("default");
+  });
+
   it("has attributes that change, some of them while it is stopped alone", async () => {
     const id = idOf(await launch({ DisableApiTermination: true, DisableApiStop: true }));
     report(id, { state: "running" });

@@ -22,6 +22,8 @@ const NO_MANAGED = "no instance is managed by an operator";
 const SHOWN = "shown as it is given";
 const NO_FORCE = "an instance has 10 s to stop, and is then killed";
 
+const NO_REPORT = "a report changes no status, as on AWS";
+
 export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
   DescribeImages: {
     IncludeDeprecated: "no image is deprecated",
@@ -37,6 +39,17 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
   TerminateInstances: { Force: NO_FORCE, SkipOsShutdown: NO_FORCE },
   ModifyInstanceAttribute: {
     "BlockDeviceMappings.Ebs.VolumeId": "a device is found by its name",
+  },
+  ModifyInstanceMaintenanceOptions: {
+    AutoRecovery: "an instance stays on its node, where its disk is",
+    RebootMigration: "there are no events of maintenance",
+  },
+  ReportInstanceStatus: {
+    Description: NO_REPORT,
+    EndTime: NO_REPORT,
+    StartTime: NO_REPORT,
+    Status: NO_REPORT,
+    ReasonCodes: NO_REPORT,
   },
   ...VOLUME_RECORDED,
   MonitorInstances: { MetricCategoryIds: "monitoring is recorded as a whole" },

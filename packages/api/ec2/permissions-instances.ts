@@ -50,6 +50,8 @@ export function instancePermissions(store: Reader) {
       ),
     DescribeInstanceAttribute: ofInstance,
     ModifyInstanceMetadataOptions: ofInstance,
+    ModifyInstanceMaintenanceOptions: ofInstance,
+    ReportInstanceStatus: (input, place) => each("instance", input.Instances, place),
     GetConsoleOutput: ofInstance,
     ModifyInstanceAttribute: (input, place) => [
       need("instance", input.InstanceId, place),

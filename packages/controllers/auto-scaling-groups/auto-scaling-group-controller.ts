@@ -21,6 +21,7 @@ import { stepInstance } from "./step-instance.ts";
  */
 export function autoScalingGroupController(deps: GroupDeps): Reconciler {
   const { store, clock } = deps;
+  const startedAt = clock.now();
   const groupOfInstance = (id: string | undefined): readonly string[] =>
     store.listBy("groupInstance", "instance", id).map(({ groupArn }) => groupArn);
   const targetOf = (record: { readonly targetArn: string } | undefined): readonly string[] =>
@@ -34,6 +35,8 @@ export function autoScalingGroupController(deps: GroupDeps): Reconciler {
       autoScalingGroup: (key) => [key],
       groupInstance: (key) => [key.slice(0, key.lastIndexOf("#"))],
       ec2Instance: groupOfInstance,
+      // The status checks of a node's instances fail with its session.
+      node: () => store.keys("autoScalingGroup"),
       target: (key) => groupOfInstance(store.get("target", key)?.instanceId),
       scalingPolicy: (key) => targetOf(store.get("scalingPolicy", key)),
       scheduledAction: (key) => targetOf(store.get("scheduledAction", key)),
@@ -49,7 +52,7 @@ export function autoScalingGroupController(deps: GroupDeps): Reconciler {
       if (store.get("autoScalingGroup", key) === undefined) return undefined;
       const nextAt = runGroupSchedule(deps, key);
       const repeat = await applyGroupPolicies(deps, key);
-      const steps = await stepAll(deps, key);
+      const steps = await stepAll(deps, key, startedAt);
       const planned = carryOut(deps, key);
       const group = store.get("autoScalingGroup", key);
       if (group !== undefined) {
@@ -63,12 +66,12 @@ export function autoScalingGroupController(deps: GroupDeps): Reconciler {
 }
 
 /** A failure with one instance does not hold back the others: it is reported once all have been looked at. */
-async function stepAll(deps: GroupDeps, groupArn: string): Promise<number | undefined> {
+async function stepAll(deps: GroupDeps, groupArn: string, startedAt: number): Promise<number | undefined> {
   const waits: (number | undefined)[] = [];
   const failures: unknown[] = [];
   for (const key of deps.store.keysBy("groupInstance", "group", groupArn))
     try {
-      waits.push(await stepInstance(deps, key));
+      waits.push(await stepInstance(deps, key, startedAt));
     } catch (thrown) {
       failures.push(thrown);
     }

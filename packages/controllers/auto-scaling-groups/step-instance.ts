@@ -1,8 +1,9 @@
-import type {
-  AutoScalingGroupRecord,
-  Ec2InstanceRecord,
-  GroupInstanceRecord,
-  Transaction,
+import {
+  hostOf,
+  type AutoScalingGroupRecord,
+  type Ec2InstanceRecord,
+  type GroupInstanceRecord,
+  type Transaction,
 } from "@gantry/state";
 import {
   beginGroupTermination,
@@ -28,9 +29,13 @@ interface At {
 /**
  * Brings one instance a step further: launches what is wanted, takes into service what runs, checks health, and
  * ends what is to end. Returns in how many ms to look again. Each step can be repeated: a crash between two of
- * them is harmless.
+ * them is harmless. `startedAt` is when the controller started: nodes connect after that.
  */
-export async function stepInstance(deps: GroupDeps, key: string): Promise<number | undefined> {
+export async function stepInstance(
+  deps: GroupDeps,
+  key: string,
+  startedAt: number,
+): Promise<number | undefined> {
   const { store } = deps;
   const instance = store.get("groupInstance", key);
   if (instance === undefined) return undefined;
@@ -51,7 +56,7 @@ export async function stepInstance(deps: GroupDeps, key: string): Promise<number
       case "Pending:Wait":
         return waitForHook(deps, { tx, group, now }, current);
       case "InService":
-        return checkHealth({ tx, group, now }, { current, machine });
+        return checkHealth({ tx, group, now }, { current, machine }, startedAt);
       case "Standby":
         deregisterInstance(tx, current, now);
         return undefined;
@@ -113,13 +118,22 @@ function resultOf(
 }
 
 /** Source: EC2 Auto Scaling User Guide, "Health checks for instances". */
-function checkHealth({ tx, group, now }: At, { current, machine }: Seen): number | undefined {
+function checkHealth(
+  { tx, group, now }: At,
+  { current, machine }: Seen,
+  startedAt: number,
+): number | undefined {
   registerInstance(tx, group, current, now);
   if (group.suspended["HealthCheck"] !== undefined || !current.isHealthy) return undefined;
   const { graceSeconds, checksBalancers } = group.settings;
   const graceMs = (current.inServiceSince ?? now) + graceSeconds * 1_000 - now;
   const isRunning = machine?.state === "running" || machine?.state === "pending";
-  const isReachable = machine?.reachable === true || machine?.rebooting === true;
+  // A control plane that was down has not lost the nodes that were up meanwhile.
+  const isNodeLost =
+    machine !== undefined &&
+    now - startedAt >= UNREACHABLE_MS &&
+    tx.get("node", hostOf(tx, machine))?.state === "DISCONNECTED";
+  const isReachable = !isNodeLost && (machine?.reachable === true || machine?.rebooting === true);
   const unreachableSince = isReachable ? undefined : (current.unreachableSince ?? now);
   const isImpaired = unreachableSince !== undefined && now - unreachableSince >= UNREACHABLE_MS;
   const isOut =

@@ -1,7 +1,7 @@
 import type { ContainerAssignment, InstanceMetadata, PodAssignment } from "@gantry/agent-protocol";
 import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader, SessionRecord } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
-import { renderUserData } from "../instance/user-data.ts";
+import { userDataPrograms } from "../instance/user-data/user-data.ts";
 import { blockDevicesOf } from "./ebs-assignment.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
@@ -20,7 +20,7 @@ export function instanceAssignment(
     key: `pod/${instance.id}`,
     role: "instance",
     desired: isToRun(instance) ? "RUNNING" : "STOPPED",
-    interface: interfaceAssignment(reader, eni),
+    interface: ownInterface(reader, eni, instance),
     cpuUnits: undefined,
     memoryMiB: undefined,
     containers: [systemContainer(deps, instance)],
@@ -87,11 +87,25 @@ function systemContainer(deps: AssignmentDeps, instance: Ec2InstanceRecord): Con
   };
 }
 
-/** What the instance's first start reads. */
-function instanceFiles({ publicKey, userData }: Ec2InstanceRecord): Readonly<Record<string, string>> {
+/** The interface, with the host name that the user data asks for. */
+function ownInterface(
+  reader: Reader,
+  eni: NetworkInterfaceRecord,
+  { userData }: Ec2InstanceRecord,
+): PodAssignment["interface"] {
+  const made = interfaceAssignment(reader, eni);
+  const hostname = userData === undefined ? undefined : userDataPrograms(userData).hostname;
+  return hostname === undefined ? made : { ...made, hostname };
+}
+
+/** What the instance reads at its starts. */
+function instanceFiles({ id, publicKey, userData }: Ec2InstanceRecord): Readonly<Record<string, string>> {
+  const programs = userData === undefined ? undefined : userDataPrograms(userData);
   return {
+    "instance-id": id,
     "authorized-keys": publicKey === undefined ? "" : `${publicKey}\n`,
-    "user-data": userData === undefined ? "" : renderUserData(Buffer.from(userData, "base64")),
+    "user-data": programs?.once ?? "",
+    "every-start": programs?.everyStart ?? "",
   };
 }
 

@@ -5,12 +5,12 @@ import { hostOf, type Ec2InstanceRecord, type Transaction } from "@gantry/state"
 /** Records what its node sees of an instance: it runs once its container does, and has stopped once that has. */
 export function recordInstance(
   tx: Transaction,
-  { nodeId, instanceId }: { readonly nodeId: string; readonly instanceId: string },
+  { nodeId, instanceId, now }: { readonly nodeId: string; readonly instanceId: string; readonly now: number },
   observation: PodObservation,
 ): void {
   const instance = tx.get("ec2Instance", instanceId);
   if (instance === undefined || hostOf(tx, instance) !== nodeId) return;
-  const next = observed(instance, observation);
+  const next = checked(instance, observed(instance, observation), now);
   if (JSON.stringify(next) !== JSON.stringify(instance)) tx.put("ec2Instance", instanceId, next);
   if (observation.attachedVolumes !== undefined)
     recordAttachedVolumes(tx, instanceId, observation.attachedVolumes);
@@ -37,6 +37,18 @@ function observed(instance: Ec2InstanceRecord, { phase, containers }: PodObserva
     case "terminated":
       return instance;
   }
+}
+
+/** Notes since when a check fails that has passed in this start, and when the instance was restarted. */
+function checked(before: Ec2InstanceRecord, next: Ec2InstanceRecord, now: number): Ec2InstanceRecord {
+  const hasRebooted = before.rebooting && !next.rebooting;
+  const fails = next.state === "running" && !next.rebooting && !hasRebooted && !next.reachable;
+  const since = before.reachable ? now : before.unreachableSince;
+  return {
+    ...next,
+    unreachableSince: fails ? since : undefined,
+    restartedAt: next.state === "running" ? (hasRebooted ? now : next.restartedAt) : undefined,
+  };
 }
 
 /** A stopped instance loses its public address, unless that is an elastic one. */

@@ -17,7 +17,8 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
   store.transact((tx) => {
     const [task] = tx.listBy("task", "id", id);
     if (task === undefined) {
-      if (id.startsWith("i-")) recordInstance(tx, { nodeId, instanceId: id }, observation);
+      if (id.startsWith("i-"))
+        recordInstance(tx, { nodeId, instanceId: id, now: realTimeOf(clock).clock.now() }, observation);
       else recordDatabase(tx, { nodeId, resourceId: id }, observation);
       return;
     }

@@ -63,6 +63,10 @@ export interface Ec2InstanceRecord extends Placed {
   readonly halted: boolean;
   /** ← the node's report: whether the instance passes its health check. */
   readonly reachable: boolean;
+  /** ← the node's report: since when an instance that passed its health check fails it (ms, real time). */
+  readonly unreachableSince?: number | undefined;
+  /** ← the node's report: when it was last rebooted (ms, real time). */
+  readonly restartedAt?: number | undefined;
   /** ← the instance controller: the access key id of the session of the profile's role. */
   readonly sessionId: string | undefined;
   /** When it was last started. */

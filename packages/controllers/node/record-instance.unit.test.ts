@@ -1,0 +1,44 @@
+import type { PodObservation } from "@gantry/agent-protocol";
+import type { Ec2InstanceRecord, Transaction } from "@gantry/state";
+import { expect, it } from "vitest";
+import { recordInstance } from "./record-instance.ts";
+
+/** What a node reports in turn, and what the record says about the instance's checks afterwards. */
+function world(state: string) {
+  let record = { id: "i-1", nodeId: "n1", state, reachable: false, rebooting: false } as Ec2InstanceRecord; // What is read.
+  const tx = {
+    get: () => record,
+    list: () => [],
+    put: (_kind: string, _key: string, next: Ec2InstanceRecord) => (record = next),
+  } as unknown as Transaction; // What is called.
+  return {
+    change: (change: Partial<Ec2InstanceRecord>) => (record = { ...record, ...change }),
+    report: (now: number, phase: PodObservation["phase"], health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN") => {
+      const observation = { key: "pod/i-1", phase, containers: [{ health }] } as unknown as PodObservation; // As above.
+      recordInstance(tx, { nodeId: "n1", instanceId: "i-1", now }, observation);
+      const { unreachableSince, restartedAt, reachable } = record;
+      return { state: record.state, reachable, unreachableSince, restartedAt };
+    },
+  };
+}
+
+it("notes since when an instance fails the check that it has passed, and forgets it with a restart", () => {
+  const { report, change } = world("pending");
+  const starting = {
+    state: "running",
+    reachable: false,
+    unreachableSince: undefined,
+    restartedAt: undefined,
+  };
+  expect(report(1, "running", "UNKNOWN")).toEqual(starting);
+  expect(report(2, "running", "UNHEALTHY")).toEqual(starting);
+  expect(report(3, "running", "HEALTHY")).toEqual({ ...starting, reachable: true });
+  expect(report(4, "running", "UNHEALTHY")).toEqual({ ...starting, unreachableSince: 4 });
+  expect(report(5, "running", "UNHEALTHY")).toEqual({ ...starting, unreachableSince: 4 });
+  change({ rebooting: true });
+  expect(report(6, "stopped", "UNKNOWN")).toEqual({ ...starting, restartedAt: 6 });
+  expect(report(7, "running", "UNKNOWN")).toEqual({ ...starting, restartedAt: 6 });
+  expect(report(8, "running", "HEALTHY")).toEqual({ ...starting, reachable: true, restartedAt: 6 });
+  change({ state: "stopping" });
+  expect(report(9, "stopped", "UNKNOWN")).toEqual({ ...starting, state: "stopped" });
+});
