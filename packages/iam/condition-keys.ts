@@ -160,8 +160,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance RestoreDBInstanceFromDBSnapshot",
     "rds:PubliclyAccessible": "CreateDBInstance RestoreDBInstanceFromDBSnapshot",
     "rds:req-tag/":
-      "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
-      "CreateDBSnapshot CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
+      "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance " +
+      "CreateDBInstanceReadReplica CreateDBParameterGroup CreateDBSnapshot " +
+      "CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
       "RestoreDBInstanceFromDBSnapshot",
     "rds:DatabaseClass": "*",
     "rds:DatabaseEngine": "*",

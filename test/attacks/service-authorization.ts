@@ -267,6 +267,7 @@ rds:CopyDBParameterGroup pg*
 rds:CopyDBSnapshot snapshot*
 rds:CopyOptionGroup og*
 rds:CreateDBInstance cluster db* og pg subgrp
+rds:CreateDBInstanceReadReplica db* og* pg* subgrp*
 rds:CreateDBParameterGroup pg*
 rds:CreateDBSnapshot db* snapshot*
 rds:CreateDBSubnetGroup subgrp*
@@ -301,6 +302,7 @@ rds:ModifyDBSnapshotAttribute snapshot*
 rds:ModifyDBSubnetGroup subgrp*
 rds:ModifyEventSubscription es*
 rds:ModifyOptionGroup og*
+rds:PromoteReadReplica db*
 rds:RebootDBInstance db*
 rds:RemoveSourceIdentifierFromSubscription es*
 rds:RemoveTagsFromResource cluster db es og pg snapshot subgrp

@@ -185,11 +185,20 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
       GATEWAY,
       MANAGED_SECRETS,
+      `${TRANSACTIONS}replicas.ts`, // Called by the API.
     ],
   },
   "databaseInstance.sealedPassword": {
     pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,
     writers: ["packages/api/rds/", MANAGED_SECRETS],
+  },
+  "databaseInstance.replicaOf": {
+    pattern: /\breplicaOf: (?:request|\{ arn)|\breplicaOf: _,/,
+    writers: ["packages/api/rds/", `${TRANSACTIONS}replicas.ts`],
+  },
+  "databaseInstance.replicating": {
+    pattern: /"databaseInstance", [\w.]+, \{ [^}]*\breplicating\b/,
+    writers: [GATEWAY],
   },
   "databaseSnapshot.completedAt": {
     pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,

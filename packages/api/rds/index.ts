@@ -23,6 +23,7 @@ import { optionGroupOperations } from "./option-groups.ts";
 import { parameterGroupOperations } from "./parameter-groups.ts";
 import { parameterOperations } from "./parameters.ts";
 import { rdsPermissions } from "./permissions.ts";
+import { replicaOperations } from "./replicas.ts";
 import { restartOperations } from "./restarts.ts";
 import { restoreOperations } from "./restore.ts";
 import { snapshotSharingOperations } from "./snapshot-sharing.ts";
@@ -45,6 +46,7 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     ...snapshotOperations(deps),
     ...snapshotSharingOperations(deps),
     ...restoreOperations(deps),
+    ...replicaOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {

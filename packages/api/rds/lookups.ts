@@ -144,7 +144,7 @@ export function taggedOf(reader: Reader, place: Place, arn: string | undefined) 
   const instance = within(reader.get("databaseInstance", arn), place);
   if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance, key: arn };
   const snapshot = within(reader.listBy("databaseSnapshot", "arn", arn)[0], place);
-  if (snapshot !== undefined)
+  if (snapshot !== undefined && snapshot.type !== "replica")
     return { kind: "databaseSnapshot" as const, record: snapshot, key: snapshotKeyOf(snapshot) };
   const parameters = within(reader.get("databaseParameterGroup", arn), place);
   if (parameters !== undefined)

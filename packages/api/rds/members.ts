@@ -43,6 +43,18 @@ const SETTINGS = {
 
 const { PreferredMaintenanceWindow: _, PromotionTier: __, MaxAllocatedStorage: ___, ...RESTORED } = SETTINGS;
 
+const {
+  BackupRetentionPeriod: ____,
+  PreferredBackupWindow: _____,
+  EngineLifecycleSupport: ______,
+  LicenseModel: _______,
+  MaxAllocatedStorage: ________,
+  PreferredMaintenanceWindow: _________,
+  PromotionTier: __________,
+  ...REPLICA_SETTINGS
+} = SETTINGS;
+const REPLICATED = { ...REPLICA_SETTINGS, MaxAllocatedStorage: STORAGE };
+
 const DESCRIBED = "describes the parameter, as DescribeDBParameters does";
 const PARAMETER = {
   "Parameters.Description": DESCRIBED,
@@ -67,6 +79,11 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     CertificateRotationRestart: "certificates are renewed while the server runs",
   },
   RestoreDBInstanceFromDBSnapshot: RESTORED,
+  CreateDBInstanceReadReplica: {
+    ...REPLICATED,
+    UpgradeStorageConfig: STORAGE,
+  },
+  PromoteReadReplica: { PreferredBackupWindow: BACKUPS },
   CopyDBSnapshot: { CopyOptionGroup: "the options have no effect" },
   ModifyDBParameterGroup: PARAMETER,
   ModifyOptionGroup: {
@@ -133,6 +150,35 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "NcharCharacterSetName",
     "Timezone",
   ],
+  CreateDBInstanceReadReplica: [
+    "AdditionalStorageVolumes",
+    ["BackupTarget", "region"],
+    "CustomIamInstanceProfile",
+    "DBCapacityReservationIdentifier",
+    ["DatabaseInsightsMode", "standard"],
+    "DedicatedLogVolume",
+    "Domain",
+    "DomainAuthSecretArn",
+    "DomainDnsIps",
+    "DomainFqdn",
+    "DomainIAMRoleName",
+    "DomainOu",
+    "EnableCloudwatchLogsExports",
+    "EnableCustomerOwnedIp",
+    "EnableIAMDatabaseAuthentication",
+    "EnablePerformanceInsights",
+    "MonitoringInterval",
+    "MonitoringRoleArn",
+    "PerformanceInsightsKMSKeyId",
+    "PerformanceInsightsRetentionPeriod",
+    "PreSignedUrl",
+    "ProcessorFeatures",
+    "ReplicaMode",
+    "SourceDBClusterIdentifier",
+    "TagSpecifications",
+    "UseDefaultProcessorFeatures",
+  ],
+  PromoteReadReplica: ["TagSpecifications"],
   ModifyDBInstance: [
     ...REFUSED_OF_BOTH,
     ["AutomationMode", "full"],

@@ -84,6 +84,28 @@ export function putSnapshot(
   return snapshot;
 }
 
+/**
+ * Records that the files of an instance are wanted which a read replica begins with. It has no name, and is removed
+ * once the replica is available.
+ */
+export function putSeed(
+  tx: Transaction,
+  deps: ApiDeps,
+  instance: DatabaseInstanceRecord,
+): DatabaseSnapshotRecord {
+  const { account, region, nodeId, storageEncrypted, kmsKeyArn, arn, identifier, resourceId } = instance;
+  const id = `snapshot-${deps.ids.hex(17)}`;
+  const now = deps.clock.now();
+  const seed: DatabaseSnapshotRecord = {
+    ...{ id, arn: id, identifier: id, account, region, nodeId, storageEncrypted, kmsKeyArn },
+    ...{ ...contentOf(instance), type: "replica", source: resourceId },
+    instance: { arn, identifier, resourceId, createdAt: instance.createdAt },
+    ...{ sharedWith: [], startedAt: now, originalAt: now, tags: {} },
+  };
+  tx.put("databaseSnapshot", snapshotKeyOf(seed), seed);
+  return seed;
+}
+
 /** What a snapshot keeps of its instance. */
 function contentOf(instance: DatabaseInstanceRecord) {
   const { engine, engineVersion, instanceClass, allocatedStorageGiB, databaseName } = instance;

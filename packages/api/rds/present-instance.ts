@@ -5,6 +5,7 @@ import { licenseOf } from "./engines.ts";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
+import { presentReplication } from "./replication.ts";
 import { shownStatus } from "./storage-key.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
@@ -64,6 +65,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",
     TagList: instanceTags(record),
+    ...presentReplication(record, reader),
     ...record.settings,
   };
 }

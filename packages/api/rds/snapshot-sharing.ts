@@ -37,7 +37,8 @@ export function findSharedSnapshot(
 ): DatabaseSnapshotRecord {
   const own = snapshotArnOf(place, given);
   const [record] = [own, given ?? ""].flatMap((arn) => reader.listBy("databaseSnapshot", "arn", arn));
-  if (record === undefined || record.region !== place.region) throw noSnapshot(given);
+  if (record === undefined || record.type === "replica" || record.region !== place.region)
+    throw noSnapshot(given);
   if (!isIn(record, place) && !isSharedWith(record, place.account)) throw noSnapshot(given);
   return record;
 }

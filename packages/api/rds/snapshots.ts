@@ -130,6 +130,7 @@ function visibleTo(
   const wantsShared = type === "shared" || (type === undefined && shared === true);
   const wantsPublic = type === "public" || (type === undefined && open === true);
   return store.list("databaseSnapshot").filter((each) => {
+    if (each.type === "replica") return false;
     if (isIn(each, place)) return type === undefined || type === each.type;
     if (each.region !== place.region) return false;
     if (wantsPublic && each.sharedWith.includes("all")) return true;
