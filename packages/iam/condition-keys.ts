@@ -163,7 +163,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
       "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance " +
       "CreateDBInstanceReadReplica CreateDBParameterGroup CreateDBSnapshot " +
       "CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
-      "RestoreDBInstanceFromDBSnapshot",
+      "RestoreDBInstanceFromDBSnapshot RestoreDBInstanceToPointInTime",
     "rds:DatabaseClass": "*",
     "rds:DatabaseEngine": "*",
     "rds:DatabaseName": "*",

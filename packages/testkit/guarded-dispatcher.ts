@@ -133,6 +133,10 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     kinds: ["kmsAlias", "kmsKey", "databaseSnapshot"],
     reason: "As PutObject; a replica begins with files of its source that have no ARN.",
   },
+  RestoreDBInstanceToPointInTime: {
+    kinds: ["kmsAlias", "kmsKey", "databaseSnapshot"],
+    reason: "As CreateDBInstanceReadReplica.",
+  },
   CopyDBSnapshot: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
   RestoreDBInstanceFromDBSnapshot: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
   DeleteDBInstance: {

@@ -282,6 +282,7 @@ rds:DeleteOptionGroup og*
 rds:DescribeCertificates
 rds:DescribeDBClusters cluster
 rds:DescribeDBEngineVersions
+rds:DescribeDBInstanceAutomatedBackups auto-backup db
 rds:DescribeDBInstances db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
@@ -308,6 +309,7 @@ rds:RemoveSourceIdentifierFromSubscription es*
 rds:RemoveTagsFromResource cluster db es og pg snapshot subgrp
 rds:ResetDBParameterGroup pg*
 rds:RestoreDBInstanceFromDBSnapshot db* og* pg* snapshot subgrp*
+rds:RestoreDBInstanceToPointInTime auto-backup db* og* pg* subgrp*
 rds:StartDBInstance db*
 rds:StopDBInstance db* snapshot
 sts:AssumeRole role*

@@ -183,6 +183,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [
       "packages/api/rds/",
       `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
+      `${CONTROLLERS}database/automated-backup-controller.ts`, // Writes the latest restorable time.
       GATEWAY,
       MANAGED_SECRETS,
       `${TRANSACTIONS}replicas.ts`, // Called by the API.
@@ -199,6 +200,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   "databaseInstance.replicating": {
     pattern: /"databaseInstance", [\w.]+, \{ [^}]*\breplicating\b/,
     writers: [GATEWAY],
+  },
+  "databaseInstance.restorableAt": {
+    pattern: /\brestorableAt: platform\b|\bputAutomatedSnapshot\(tx/,
+    writers: [`${CONTROLLERS}database/automated-backup-controller.ts`],
   },
   "databaseSnapshot.completedAt": {
     pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,

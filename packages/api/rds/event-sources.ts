@@ -118,7 +118,10 @@ function ofReplication(before: DatabaseInstanceRecord, after: DatabaseInstanceRe
 
 function restored({ restoredFrom, replicaOf }: DatabaseInstanceRecord, reader: Reader): readonly Happening[] {
   if (restoredFrom === undefined || replicaOf !== undefined) return [];
-  const name = reader.listBy("databaseSnapshot", "id", restoredFrom)[0]?.identifier ?? restoredFrom;
+  const [snapshot] = reader.listBy("databaseSnapshot", "id", restoredFrom);
+  if (snapshot?.type === "replica")
+    return [["0019", "restoration", `Restored from DB instance ${snapshot.instance.identifier}.`]];
+  const name = snapshot?.identifier ?? restoredFrom;
   return [["0043", "restoration", `Restored from snapshot ${name}.`]];
 }
 

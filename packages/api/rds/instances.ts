@@ -10,6 +10,7 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
+import { automatedSnapshotsOf, removeAutomated } from "@gantry/state/transactions/automated-snapshots";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -162,6 +163,8 @@ function deleteDBInstance(
       });
     removeSecret(tx, found.managedSecretArn);
     promoteReplicasOf(tx, found);
+    if (input.DeleteAutomatedBackups !== false)
+      removeAutomated(tx, automatedSnapshotsOf(tx, found.resourceId));
     const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
     tx.put("databaseInstance", next.arn, next);
     return next;

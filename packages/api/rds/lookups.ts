@@ -9,6 +9,7 @@ import type {
   Reader,
 } from "@gantry/state";
 import { isParameterFamily } from "@gantry/state/database-parameters/catalog";
+import { snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
@@ -111,11 +112,6 @@ export function findSnapshot(
   const [record] = reader.listBy("databaseSnapshot", "arn", snapshotArnOf(place, given));
   if (record === undefined || within(record, place) === undefined) throw noSnapshot(given);
   return record;
-}
-
-/** The key of a snapshot's record. */
-export function snapshotKeyOf({ arn, id }: Pick<DatabaseSnapshotRecord, "arn" | "id">): string {
-  return `${arn}#${id}`;
 }
 
 export function noSnapshot(given: string | undefined): ApiError {

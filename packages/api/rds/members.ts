@@ -18,7 +18,6 @@ export const RECORDED_SETTINGS = [
 ] as const;
 
 const STORAGE = "storage is that of the node";
-const BACKUPS = "no automated backups are taken";
 const MAINTENANCE = "the version changes with the image";
 const ZONE = "one server runs in one zone";
 const SETTINGS = {
@@ -28,8 +27,6 @@ const SETTINGS = {
   Iops: STORAGE,
   StorageThroughput: STORAGE,
   MaxAllocatedStorage: STORAGE,
-  BackupRetentionPeriod: BACKUPS,
-  PreferredBackupWindow: BACKUPS,
   PreferredMaintenanceWindow: MAINTENANCE,
   AutoMinorVersionUpgrade: MAINTENANCE,
   EngineLifecycleSupport: MAINTENANCE,
@@ -44,17 +41,12 @@ const SETTINGS = {
 const { PreferredMaintenanceWindow: _, PromotionTier: __, MaxAllocatedStorage: ___, ...RESTORED } = SETTINGS;
 
 const {
-  BackupRetentionPeriod: ____,
-  PreferredBackupWindow: _____,
-  EngineLifecycleSupport: ______,
-  LicenseModel: _______,
-  MaxAllocatedStorage: ________,
-  PreferredMaintenanceWindow: _________,
-  PromotionTier: __________,
+  EngineLifecycleSupport: ____,
+  LicenseModel: _____,
+  PreferredMaintenanceWindow: ______,
+  PromotionTier: _______,
   ...REPLICA_SETTINGS
 } = SETTINGS;
-const REPLICATED = { ...REPLICA_SETTINGS, MaxAllocatedStorage: STORAGE };
-
 const DESCRIBED = "describes the parameter, as DescribeDBParameters does";
 const PARAMETER = {
   "Parameters.Description": DESCRIBED,
@@ -79,11 +71,8 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     CertificateRotationRestart: "certificates are renewed while the server runs",
   },
   RestoreDBInstanceFromDBSnapshot: RESTORED,
-  CreateDBInstanceReadReplica: {
-    ...REPLICATED,
-    UpgradeStorageConfig: STORAGE,
-  },
-  PromoteReadReplica: { PreferredBackupWindow: BACKUPS },
+  CreateDBInstanceReadReplica: { ...REPLICA_SETTINGS, UpgradeStorageConfig: STORAGE },
+  RestoreDBInstanceToPointInTime: { ...RESTORED, MaxAllocatedStorage: STORAGE },
   CopyDBSnapshot: { CopyOptionGroup: "the options have no effect" },
   ModifyDBParameterGroup: PARAMETER,
   ModifyOptionGroup: {
@@ -103,7 +92,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     IncludeShared: NO_CLUSTERS,
   },
   ResetDBParameterGroup: { ...PARAMETER, "Parameters.ParameterValue": "the parameter gets its default" },
-  DeleteDBInstance: { DeleteAutomatedBackups: BACKUPS },
   DescribeDBEngineVersions: {
     ListSupportedCharacterSets: "character sets are not listed",
     ListSupportedTimezones: "time zones are not listed",
@@ -224,6 +212,30 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "TdeCredentialPassword",
     "UseDefaultProcessorFeatures",
     ["BackupTarget", "region"],
+  ],
+  RestoreDBInstanceToPointInTime: [
+    "AdditionalStorageVolumes",
+    ["BackupTarget", "region"],
+    "CustomIamInstanceProfile",
+    "DBCapacityReservationIdentifier",
+    "DBName",
+    "DedicatedLogVolume",
+    "Domain",
+    "DomainAuthSecretArn",
+    "DomainDnsIps",
+    "DomainFqdn",
+    "DomainIAMRoleName",
+    "DomainOu",
+    "EnableCloudwatchLogsExports",
+    "EnableCustomerOwnedIp",
+    "EnableIAMDatabaseAuthentication",
+    "ProcessorFeatures",
+    "RestoreTime",
+    "SourceDBInstanceAutomatedBackupsArn",
+    "TagSpecifications",
+    "TdeCredentialArn",
+    "TdeCredentialPassword",
+    "UseDefaultProcessorFeatures",
   ],
   ModifyOptionGroup: [
     "OptionsToInclude.Port",

@@ -5,9 +5,10 @@ import type {
   Tags,
   Transaction,
 } from "@gantry/state";
+import { contentOf, snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
-import { snapshotArnOf, snapshotKeyOf } from "./lookups.ts";
+import { snapshotArnOf } from "./lookups.ts";
 
 /** Source: Amazon RDS User Guide, "Quotas in Amazon RDS": manual snapshots. */
 const MANUAL_MAX = 100;
@@ -104,16 +105,4 @@ export function putSeed(
   };
   tx.put("databaseSnapshot", snapshotKeyOf(seed), seed);
   return seed;
-}
-
-/** What a snapshot keeps of its instance. */
-function contentOf(instance: DatabaseInstanceRecord) {
-  const { engine, engineVersion, instanceClass, allocatedStorageGiB, databaseName } = instance;
-  const { masterUsername, sealedPassword, port, vpcId, availabilityZone, settings, optionGroupName } =
-    instance;
-  return {
-    ...{ engine, engineVersion, instanceClass, allocatedStorageGiB, databaseName },
-    ...{ masterUsername, sealedPassword, port, vpcId, availabilityZone, optionGroupName },
-    ...(settings === undefined ? {} : { settings }),
-  };
 }

@@ -106,6 +106,8 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly replicaOf?: { readonly arn: string; readonly resourceId: string } | undefined;
   /** ← the node's report: whether the replica receives and applies the changes of its source. */
   readonly replicating?: boolean | undefined;
+  /** ← the automated-backup controller: the latest time that it can be restored to, by the platform's clock. */
+  readonly restorableAt?: number | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
 }
@@ -153,6 +155,8 @@ export interface DatabaseSnapshotRecord extends Placed, SnapshotContent {
   /** Accounts that may restore and copy it, and `all`. */
   readonly sharedWith: readonly string[];
   readonly startedAt: number;
+  /** Of automated snapshots: the begin of the backup window that it is of, by the platform's clock. */
+  readonly windowAt?: number;
   /** When the moment was of which it, or the snapshot that it is a copy of, has the files. */
   readonly originalAt: number;
   /** ← the node's report: the files are there, with these bytes. */
