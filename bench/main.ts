@@ -24,6 +24,7 @@ import { metrics } from "./metrics.ts";
 import { objects } from "./objects.ts";
 import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { registry } from "./registry.ts";
+import { replica } from "./replica.ts";
 import { runTask } from "./run-task.ts";
 import { sqs } from "./sqs.ts";
 import { start } from "./start.ts";
@@ -40,6 +41,7 @@ const QUESTIONS: readonly Question[] = [
   kms,
   taskSecrets,
   sqs,
+  replica,
   dns,
   instances,
   start,

@@ -38,6 +38,7 @@ export function databaseMetrics(
       (sample.cpuSeconds / seconds / processorsOf(database.instanceClass)) * 100,
     );
     add("DatabaseConnections", "Count", sample.connections);
+    if (database.replicaOf !== undefined) add("ReplicaLag", "Seconds", sample.replicaLagSeconds);
     if (sample.storedBytes !== undefined)
       add("FreeStorageSpace", "Bytes", Math.max(0, database.allocatedStorageGiB * GIB - sample.storedBytes));
     add("NetworkReceiveThroughput", "Bytes/Second", rate(sample.rxBytes));

@@ -7,6 +7,7 @@ import { sendFromTopic } from "@gantry/api/sqs/from-topic";
 import {
   NodeGateway,
   alarmController,
+  automatedBackupController,
   autoScalingController,
   autoScalingGroupController,
   certificateValidationController,
@@ -128,6 +129,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     clientTokenController(realDeps),
     expiryController({ ...realDeps, vault }),
     parameterPolicyController(realDeps),
+    automatedBackupController(deps),
     rotationController({ ...realDeps, vault, callFunction: callHook }),
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),

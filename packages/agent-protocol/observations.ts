@@ -80,6 +80,8 @@ export interface UsageSample {
   /** Of databases, at the end: connections of clients, and bytes of the data folder. */
   readonly connections?: number;
   readonly storedBytes?: number;
+  /** Of read replicas, at the end: how far they are behind their source; -1 where they do not replicate. */
+  readonly replicaLagSeconds?: number;
   /**
    * The file systems that the pod mounts. The bytes of each are measured every 15 minutes, and said by one
    * of its pods.

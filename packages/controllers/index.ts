@@ -7,6 +7,7 @@ export * from "./certificates/certificate-validation-controller.ts";
 export * from "./controller-deps.ts";
 export * from "./alarm/alarm-controller.ts";
 export * from "./auto-scaling/auto-scaling-controller.ts";
+export * from "./database/automated-backup-controller.ts";
 export * from "./database/database-certificate-controller.ts";
 export * from "./discovery/discovery-controller.ts";
 export * from "./auto-scaling-groups/auto-scaling-group-controller.ts";

@@ -160,9 +160,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance RestoreDBInstanceFromDBSnapshot",
     "rds:PubliclyAccessible": "CreateDBInstance RestoreDBInstanceFromDBSnapshot",
     "rds:req-tag/":
-      "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance CreateDBParameterGroup " +
-      "CreateDBSnapshot CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
-      "RestoreDBInstanceFromDBSnapshot",
+      "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance " +
+      "CreateDBInstanceReadReplica CreateDBParameterGroup CreateDBSnapshot " +
+      "CreateDBSubnetGroup CreateEventSubscription CreateOptionGroup RemoveTagsFromResource " +
+      "RestoreDBInstanceFromDBSnapshot RestoreDBInstanceToPointInTime",
     "rds:DatabaseClass": "*",
     "rds:DatabaseEngine": "*",
     "rds:DatabaseName": "*",

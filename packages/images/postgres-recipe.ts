@@ -1,3 +1,4 @@
+import { POSTGRES_REPLICATION } from "./postgres-replication.ts";
 import { BASE_FILES, NOTHING, type ImageRecipe } from "./recipes.ts";
 
 const BINARIES = "/usr/lib/postgresql/15/bin";
@@ -22,7 +23,10 @@ shared_preload_libraries = 'pg_stat_statements'
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
+max_wal_senders = 20
+max_replication_slots = 20
 include_if_exists = '/run/gantry/group.conf'
+include_if_exists = '/run/gantry/source.conf'
 `;
 
 /** The container's root is the platform's user of the server. */
@@ -47,8 +51,10 @@ take_all() {
   take certificate-key server.key
   take access access.conf
   take settings group.conf
+  take_source
 }
 is_ready() { pg_isready -q -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin; }
+. /usr/local/lib/gantry-database-replication
 `;
 
 const START = `#!/bin/sh
@@ -60,7 +66,8 @@ umask 077
 mkdir -p "$own" /run/postgresql
 chmod 755 "$own"
 chown ${USER}:${USER} /run/postgresql
-rm -f "$own/started" "$data/postmaster.pid"
+rm -f "$own/started" "$own/replication.applied" "$data/postmaster.pid"
+if is_replica; then copy_source; fi
 if [ ! -e "$data/.gantry-ready" ]; then
   rm -rf "$data"/*
   cp -a /usr/share/gantry/postgres-template/. "$data/"
@@ -69,6 +76,7 @@ if [ ! -e "$data/.gantry-ready" ]; then
   chmod 700 "$data"
 fi
 take_all
+begin_as_replica
 
 check() { ${AS_SERVER} postgres -C port -D "$data" -c config_file="$1" >/dev/null 2>&1; }
 # A setting that the server refuses stops no other.
@@ -106,13 +114,18 @@ if ! answers; then
   answers || exit 1
 fi
 
+if ! is_replica && ! end_replication; then
+  kill -INT "$server"
+  wait "$server" || true
+  exit 1
+fi
 # Settings of the group that would stop these statements, or log them, do not hold for them.
 PGOPTIONS='-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local'
 PGOPTIONS="$PGOPTIONS -c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
 PASSWORD_VERIFIER=$(cat "$given/password-verifier")
 if [ -e "$data/.gantry-created" ]; then FIRST=0; else FIRST=1; fi
 export PGOPTIONS PASSWORD_VERIFIER FIRST
-if ! psql -X -q -v ON_ERROR_STOP=1 -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin \\
+if ! is_replica && ! psql -X -q -v ON_ERROR_STOP=1 -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin \\
   -f /usr/local/lib/gantry-database.sql >/dev/null; then
   kill -INT "$server"
   wait "$server" || true
@@ -153,6 +166,8 @@ umask 077
 take_all
 if [ -n "$changed" ]; then kill -HUP "$(cat "$own/server.pid")"; fi
 is_ready
+apply_replication
+tell_replica
 `;
 
 /**
@@ -201,7 +216,7 @@ rm -f /usr/share/gantry/template.sql
 /** The real server behind RDS's postgres: PostgreSQL 15, Debian's. */
 export const postgresRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/postgres:1",
+  tag: "gantry/postgres:2",
   upstream: undefined,
   packages: [
     "postgresql-15",
@@ -227,6 +242,7 @@ export const postgresRecipe: ImageRecipe = {
     "/usr/share/gantry/postgres-users.conf": USERS,
     "/usr/share/gantry/template.sql": TEMPLATE,
     "/usr/local/lib/gantry-database-files": FILES,
+    "/usr/local/lib/gantry-database-replication": POSTGRES_REPLICATION,
     "/usr/local/lib/gantry-database.sql": INITIAL,
     "/usr/local/bin/gantry-database": START,
     "/usr/local/bin/gantry-database-check": CHECK,

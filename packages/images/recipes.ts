@@ -1,6 +1,7 @@
 import { findPackageJSON } from "node:module";
 import { dirname, extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { REPLICATION_CHECK, REPLICATION_START } from "./mariadb-replication.ts";
 
 /** How an image is made without a registry: Debian packages unpacked, files added, the container's settings. */
 export interface ImageRecipe {
@@ -186,13 +187,15 @@ if [ ! -e /var/lib/mysql/.gantry-ready ]; then
   chown -R 101:101 /var/lib/mysql
   touch /var/lib/mysql/.gantry-ready
 fi
-rm -f /tmp/applied.sql
-printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY PASSWORD '$(cat /run/secrets/password-hash)';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
+rm -f /tmp/applied.sql /tmp/replication.applied
+printf '%s\\n' "SET SESSION sql_log_bin = 0;" "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY PASSWORD '$(cat /run/secrets/password-hash)';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
 if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
+if [ -e /run/secrets/replica ]; then echo "REVOKE READ_ONLY ADMIN, REPLICATION SLAVE ADMIN ON *.* FROM '$MASTER_USER'@'%';" >> /tmp/init.sql; fi
 if [ -e /run/secrets/settings ]; then cat /run/secrets/settings >> /tmp/init.sql; fi
 chown 101 /tmp/init.sql
 set -- --init-file=/tmp/init.sql --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4
 if [ -e /run/secrets/options ]; then while read -r option; do set -- "$@" "$option"; done < /run/secrets/options; fi
+. /usr/local/lib/gantry-replication-start
 exec /usr/sbin/mariadbd "$@" --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 --skip-name-resolve
 `;
 
@@ -208,13 +211,14 @@ if [ -e /run/secrets/settings ]; then
     mv /tmp/wanted.sql /tmp/applied.sql
   fi
 fi
-run -e "select 1"
+run -e "select 1" || exit 1
+. /usr/local/lib/gantry-replication-check
 `;
 
 /** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
 export const databaseRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/mariadb:5",
+  tag: "gantry/mariadb:6",
   upstream: undefined,
   packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
   without: ["openssl", "debconf", "perl-base", "perl"],
@@ -222,6 +226,8 @@ export const databaseRecipe: ImageRecipe = {
     ...BASE_FILES,
     "/usr/local/bin/gantry-database": DATABASE_START,
     "/usr/local/bin/gantry-database-check": DATABASE_CHECK,
+    "/usr/local/lib/gantry-replication-start": REPLICATION_START,
+    "/usr/local/lib/gantry-replication-check": REPLICATION_CHECK,
   },
   folders: [...NOTHING.folders, "/run/mysqld", "/run/secrets", "/var/lib/mysql", "/usr/share/gantry"],
   changes: [

@@ -126,12 +126,23 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   },
   ResetDBParameterGroup: { kinds: ["databaseInstance"], reason: "As ModifyDBParameterGroup." },
   CreateDBInstance: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
-  ModifyDBInstance: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
+  ModifyDBInstance: {
+    kinds: ["kmsAlias", "kmsKey", "databaseInstance"],
+    reason: "As PutObject; read replicas get the password of their source.",
+  },
+  CreateDBInstanceReadReplica: {
+    kinds: ["kmsAlias", "kmsKey", "databaseSnapshot"],
+    reason: "As PutObject; a replica begins with files of its source that have no ARN.",
+  },
+  RestoreDBInstanceToPointInTime: {
+    kinds: ["kmsAlias", "kmsKey", "databaseSnapshot"],
+    reason: "As CreateDBInstanceReadReplica.",
+  },
   CopyDBSnapshot: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
   RestoreDBInstanceFromDBSnapshot: { kinds: ["kmsAlias", "kmsKey"], reason: "As PutObject." },
   DeleteDBInstance: {
-    kinds: ["databaseSnapshot", "secret"],
-    reason: "AWS authorizes on the instance; the secret that RDS owns goes with it.",
+    kinds: ["databaseSnapshot", "secret", "databaseInstance"],
+    reason: "AWS authorizes on the instance; its secret goes with it, and its read replicas are promoted.",
   },
   RotateSecret: {
     kinds: ["databaseInstance"],

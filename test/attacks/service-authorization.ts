@@ -267,6 +267,7 @@ rds:CopyDBParameterGroup pg*
 rds:CopyDBSnapshot snapshot*
 rds:CopyOptionGroup og*
 rds:CreateDBInstance cluster db* og pg subgrp
+rds:CreateDBInstanceReadReplica db* og* pg* subgrp*
 rds:CreateDBParameterGroup pg*
 rds:CreateDBSnapshot db* snapshot*
 rds:CreateDBSubnetGroup subgrp*
@@ -281,6 +282,7 @@ rds:DeleteOptionGroup og*
 rds:DescribeCertificates
 rds:DescribeDBClusters cluster
 rds:DescribeDBEngineVersions
+rds:DescribeDBInstanceAutomatedBackups auto-backup db
 rds:DescribeDBInstances db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
@@ -301,11 +303,13 @@ rds:ModifyDBSnapshotAttribute snapshot*
 rds:ModifyDBSubnetGroup subgrp*
 rds:ModifyEventSubscription es*
 rds:ModifyOptionGroup og*
+rds:PromoteReadReplica db*
 rds:RebootDBInstance db*
 rds:RemoveSourceIdentifierFromSubscription es*
 rds:RemoveTagsFromResource cluster db es og pg snapshot subgrp
 rds:ResetDBParameterGroup pg*
 rds:RestoreDBInstanceFromDBSnapshot db* og* pg* snapshot subgrp*
+rds:RestoreDBInstanceToPointInTime auto-backup db* og* pg* subgrp*
 rds:StartDBInstance db*
 rds:StopDBInstance db* snapshot
 sts:AssumeRole role*

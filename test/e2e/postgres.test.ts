@@ -17,16 +17,19 @@ import {
 } from "@aws-sdk/client-ecs";
 import {
   CreateDBInstanceCommand,
+  CreateDBInstanceReadReplicaCommand,
   CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
   DeleteDBParameterGroupCommand,
   DescribeDBInstancesCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
+  PromoteReadReplicaCommand,
   RDSClient,
   RebootDBInstanceCommand,
   type ApplyMethod,
 } from "@aws-sdk/client-rds";
+import { postgresRecipe } from "@gantry/images";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, run } from "./helpers.ts";
@@ -46,10 +49,13 @@ let host = "";
 let client = "";
 let taskArn = "";
 
-const instanceOf = async () =>
-  (await rds.send(new DescribeDBInstancesCommand(named))).DBInstances?.[0] ?? expect.fail();
-const becomes = (status: string) =>
-  eventually(async () => expect((await instanceOf()).DBInstanceStatus).toBe(status));
+const instanceOf = async (DBInstanceIdentifier = NAME) =>
+  (await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier }))).DBInstances?.[0] ??
+  expect.fail();
+const becomes = (status: string, name = NAME) =>
+  eventually(async () => expect((await instanceOf(name)).DBInstanceStatus).toBe(status));
+const goes = (name = NAME) =>
+  eventually(() => expect(instanceOf(name)).rejects.toMatchObject({ name: "DBInstanceNotFoundFault" }));
 
 /** Set parameters of the group. */
 const setParameters = (values: Readonly<Record<string, string>>, ApplyMethod: ApplyMethod) =>
@@ -69,10 +75,11 @@ async function psql(
     user = OWNER.user,
     password = OWNER.password,
     database = DATABASE,
+    server = host,
     mode = "verify-full sslrootcert=/opt/trust/bundle.pem",
   } = {},
 ): Promise<string> {
-  const target = `host=${host} port=5432 user=${user} dbname=${database} connect_timeout=5 sslmode=${mode}`;
+  const target = `host=${server} port=5432 user=${user} dbname=${database} connect_timeout=5 sslmode=${mode}`;
   const options = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
   writeFileSync(passwordFile, password, { mode: 0o600 });
   const given = [client, READ_PASSWORD, "psql", target, ...options, "-c", sql];
@@ -97,7 +104,7 @@ async function startClient(groupId: string): Promise<void> {
       },
       containerDefinitions: [
         // sleep does not end with SIGTERM.
-        { name: "psql", image: "gantry/postgres:1", entryPoint: ["sleep", "100000"], stopTimeout: 2 },
+        { name: "psql", image: postgresRecipe.tag, entryPoint: ["sleep", "100000"], stopTimeout: 2 },
       ],
     }),
   );
@@ -151,7 +158,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await ecs.send(new StopTaskCommand({ cluster: "fileshare", task: taskArn }));
   await rds.send(new DeleteDBInstanceCommand({ ...named, SkipFinalSnapshot: true }));
-  await eventually(() => expect(instanceOf()).rejects.toMatchObject({ name: "DBInstanceNotFoundFault" }));
+  await goes();
   await rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: NAME }));
   rmSync(dirname(passwordFile), { recursive: true });
   await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId: group })));
@@ -227,5 +234,29 @@ describe("an instance of PostgreSQL", () => {
     await becomes("available");
     expect(await psql("SHOW shared_buffers", other)).toBe("256MB");
     expect(await psql("SELECT n FROM kept", other)).toBe("1");
+  });
+
+  it("is followed by a read replica, which takes no writes before it is promoted", async () => {
+    const replica = `${NAME}-replica`;
+    const other = { password: "another-password" };
+    await psql("CREATE TABLE orders (n int); INSERT INTO orders VALUES (1)", other);
+    const names = { DBInstanceIdentifier: replica, SourceDBInstanceIdentifier: NAME };
+    await rds.send(new CreateDBInstanceReadReplicaCommand(names));
+    await becomes("available", replica);
+    const at = { ...other, server: (await instanceOf(replica)).Endpoint?.Address ?? "" };
+    expect((await instanceOf()).ReadReplicaDBInstanceIdentifiers).toEqual([replica]);
+    await psql("INSERT INTO orders VALUES (2)", other);
+    await eventually(async () => expect(await psql("SELECT sum(n) FROM orders", at)).toBe("3"));
+    await expect(psql("INSERT INTO orders VALUES (4)", at)).rejects.toThrow("read-only transaction");
+    await expect(psql("SELECT 1", { ...at, user: "rdsrepladmin" })).rejects.toThrow("failed");
+    await rds.send(new PromoteReadReplicaCommand({ DBInstanceIdentifier: replica }));
+    await becomes("available", replica);
+    await psql("INSERT INTO orders VALUES (4)", at);
+    expect(await psql("SELECT sum(n) FROM orders", at)).toBe("7");
+    expect(await psql("SELECT sum(n) FROM orders", other)).toBe("3");
+    const { ReadReplicaDBInstanceIdentifiers = [] } = await instanceOf();
+    expect(ReadReplicaDBInstanceIdentifiers).toEqual([]);
+    await rds.send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: replica, SkipFinalSnapshot: true }));
+    await goes(replica);
   });
 });

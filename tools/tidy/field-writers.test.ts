@@ -183,13 +183,27 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [
       "packages/api/rds/",
       `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
+      `${CONTROLLERS}database/automated-backup-controller.ts`, // Writes the latest restorable time.
       GATEWAY,
       MANAGED_SECRETS,
+      `${TRANSACTIONS}replicas.ts`, // Called by the API.
     ],
   },
   "databaseInstance.sealedPassword": {
     pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,
     writers: ["packages/api/rds/", MANAGED_SECRETS],
+  },
+  "databaseInstance.replicaOf": {
+    pattern: /\breplicaOf: (?:request|\{ arn)|\breplicaOf: _,/,
+    writers: ["packages/api/rds/", `${TRANSACTIONS}replicas.ts`],
+  },
+  "databaseInstance.replicating": {
+    pattern: /"databaseInstance", [\w.]+, \{ [^}]*\breplicating\b/,
+    writers: [GATEWAY],
+  },
+  "databaseInstance.restorableAt": {
+    pattern: /\brestorableAt: platform\b|\bputAutomatedSnapshot\(tx/,
+    writers: [`${CONTROLLERS}database/automated-backup-controller.ts`],
   },
   "databaseSnapshot.completedAt": {
     pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,

@@ -131,6 +131,7 @@ export class MetricShipper {
 function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSample, "pod" | "from" | "until"> {
   const before = earlier.usage;
   const { network, storage, connections, storedBytes, fileSystems, ephemeralBytes, containers } = usage;
+  const { replicaLagSeconds } = usage;
   // The usage in real time is scaled to the time that passed on the platform's clock.
   const scale = realAt > earlier.realAt ? (at - earlier.at) / (realAt - earlier.realAt) : 1;
   return {
@@ -153,6 +154,7 @@ function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSampl
       : {}),
     ...(connections === undefined ? {} : { connections }),
     ...(storedBytes === undefined ? {} : { storedBytes }),
+    ...(replicaLagSeconds === undefined ? {} : { replicaLagSeconds }),
     ...(fileSystems === undefined ? {} : { fileSystems }),
     ...(ephemeralBytes === undefined ? {} : { ephemeralBytes }),
     ...(containers === undefined

@@ -8,6 +8,7 @@ import type { FileSystemSizes } from "./file-system-sizes.ts";
 import { containerUsages, type ContainerUsage, type ContainerUsageDeps } from "./container-usage.ts";
 import { engineUsage, groupUsage, type GroupUsage } from "./control-groups.ts";
 import { folderBytes } from "./folder-bytes.ts";
+import { replicaLag } from "./replica-lag.ts";
 
 export interface NetworkUsage {
   readonly rxBytes: number;
@@ -24,6 +25,8 @@ export interface Usage extends GroupUsage {
   readonly connections?: number;
   /** Of databases: bytes of the data folder. */
   readonly storedBytes?: number;
+  /** Of read replicas: how far they are behind their source; -1 where they do not replicate. */
+  readonly replicaLagSeconds?: number;
   /** The file systems that the pod mounts, with their bytes where they were measured now. */
   readonly fileSystems?: readonly { readonly id: string; readonly storedBytes?: number }[];
   /** Bytes of the task's ephemeral storage that are in use, where the assignment asks for it. */
@@ -87,13 +90,19 @@ async function databaseUsage(
   pod: PodAssignment,
   pid: number,
   dataFolder: string,
-): Promise<Pick<Usage, "connections" | "storedBytes">> {
+): Promise<Pick<Usage, "connections" | "storedBytes" | "replicaLagSeconds">> {
   const data = pod.volumes.find(({ type }) => type === "folder");
-  const [connections, storedBytes] = await Promise.all([
+  const folder = data?.type === "folder" ? join(dataFolder, data.path) : undefined;
+  const [connections, storedBytes, replicaLagSeconds] = await Promise.all([
     acceptedConnections(pid),
-    data?.type === "folder" ? folderBytes(join(dataFolder, data.path)) : undefined,
+    folder === undefined ? undefined : folderBytes(folder),
+    folder === undefined ? undefined : replicaLag(folder),
   ]);
-  return { connections, ...(storedBytes === undefined ? {} : { storedBytes }) };
+  return {
+    connections,
+    ...(storedBytes === undefined ? {} : { storedBytes }),
+    ...(replicaLagSeconds === undefined ? {} : { replicaLagSeconds }),
+  };
 }
 
 async function computeUsage(

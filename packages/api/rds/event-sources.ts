@@ -81,6 +81,7 @@ function ofInstance({ before, after }: Change<"databaseInstance">, reader: Reade
     happenings.push(["0014", "configuration change", "Finished applying modification to DB instance class."]);
   if (before.allocatedStorageGiB !== after.allocatedStorageGiB)
     happenings.push(["0017", "configuration change", "Finished applying modification to allocated storage."]);
+  if (before.replicating !== after.replicating) happenings.push(...ofReplication(before, after));
   if (before.parameterGroupName !== after.parameterGroupName)
     happenings.push(["0092", "configuration change", "Finished updating DB parameter group."]);
   return happenings;
@@ -107,14 +108,26 @@ function ofStatus(
   }
 }
 
-function restored({ restoredFrom }: DatabaseInstanceRecord, reader: Reader): readonly Happening[] {
-  if (restoredFrom === undefined) return [];
-  const name = reader.listBy("databaseSnapshot", "id", restoredFrom)[0]?.identifier ?? restoredFrom;
+function ofReplication(before: DatabaseInstanceRecord, after: DatabaseInstanceRecord): readonly Happening[] {
+  if (after.replicating === false)
+    return [["0045", "read replica", "Replication on the read replica was interrupted."]];
+  return before.replicating === false
+    ? [["0046", "read replica", "Replication for the Read Replica resumed."]]
+    : [];
+}
+
+function restored({ restoredFrom, replicaOf }: DatabaseInstanceRecord, reader: Reader): readonly Happening[] {
+  if (restoredFrom === undefined || replicaOf !== undefined) return [];
+  const [snapshot] = reader.listBy("databaseSnapshot", "id", restoredFrom);
+  if (snapshot?.type === "replica")
+    return [["0019", "restoration", `Restored from DB instance ${snapshot.instance.identifier}.`]];
+  const name = snapshot?.identifier ?? restoredFrom;
   return [["0043", "restoration", `Restored from snapshot ${name}.`]];
 }
 
 function ofSnapshot({ before, after }: Change<"databaseSnapshot">): readonly Happening[] {
   const { type } = after ?? before ?? { type: "manual" };
+  if (type === "replica") return [];
   const word = type === "manual" ? "manual" : "automated";
   if (before === undefined)
     return [[word === "manual" ? "0040" : "0090", "creation", `Creating ${word} snapshot.`]];

@@ -12,6 +12,7 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import type { Ec2Deps } from "../ec2/ec2-deps.ts";
 import { defaultVpcMaker } from "../ec2/new-vpc.ts";
 import { ApiError, refusing } from "./api-error.ts";
+import { automatedBackupOperations } from "./automated-backups.ts";
 import { databaseEventSources } from "./event-sources.ts";
 import { eventSubscriptionOperations } from "./event-subscriptions.ts";
 import { eventOperations } from "./events.ts";
@@ -23,6 +24,8 @@ import { optionGroupOperations } from "./option-groups.ts";
 import { parameterGroupOperations } from "./parameter-groups.ts";
 import { parameterOperations } from "./parameters.ts";
 import { rdsPermissions } from "./permissions.ts";
+import { pointInTimeOperations } from "./point-in-time.ts";
+import { replicaOperations } from "./replicas.ts";
 import { restartOperations } from "./restarts.ts";
 import { restoreOperations } from "./restore.ts";
 import { snapshotSharingOperations } from "./snapshot-sharing.ts";
@@ -45,6 +48,9 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     ...snapshotOperations(deps),
     ...snapshotSharingOperations(deps),
     ...restoreOperations(deps),
+    ...replicaOperations(deps),
+    ...automatedBackupOperations(deps),
+    ...pointInTimeOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {

@@ -10,6 +10,7 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
+import { automatedSnapshotsOf, removeAutomated } from "@gantry/state/transactions/automated-snapshots";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -34,6 +35,7 @@ import {
 import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
+import { checkReplicaChange, passPassword, promoteReplicasOf, startedForBackups } from "./replication.ts";
 import { storageEncryption, type StorageEncryption } from "./storage-key.ts";
 import { defaultSubnetGroup } from "./subnet-groups.ts";
 
@@ -48,6 +50,9 @@ export function instanceOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
+/** Source: API_CreateDBInstance, BackupRetentionPeriod. */
+const BACKUP_DAYS = 1;
+
 function createDBInstance(
   deps: ApiDeps,
   input: sdk.CreateDBInstanceMessage,
@@ -58,7 +63,8 @@ function createDBInstance(
   const secret = chosenSecret(deps, input, context);
   const encryption = storageEncryption(deps, input, context);
   const record = store.transact((tx) => {
-    const created = createInstance(tx, deps, context, { input, secret, encryption });
+    const given = { ...input, BackupRetentionPeriod: input.BackupRetentionPeriod ?? BACKUP_DAYS };
+    const created = createInstance(tx, deps, context, { input: given, secret, encryption });
     createSecretOf(tx, deps, created, secret);
     return created;
   });
@@ -93,6 +99,7 @@ function modifyDBInstance(
   const record = store.transact((tx) => {
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     checkSettings(input, found.engine);
+    checkReplicaChange(found, input);
     if (input.VpcSecurityGroupIds !== undefined)
       checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
@@ -111,9 +118,11 @@ function modifyDBInstance(
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
+      ...startedForBackups(found, input),
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
+    passPassword(tx, found, next);
     return applySecretChange(tx, deps, next, { input, secret });
   });
   return { DBInstance: presentInstance(record, store) };
@@ -142,12 +151,20 @@ function deleteDBInstance(
         "InvalidParameterCombination",
         "Cannot delete protected DB Instance, please disable deletion protection and try again.",
       );
+    if (found.replicaOf !== undefined && input.FinalDBSnapshotIdentifier !== undefined)
+      throw new ApiError(
+        "InvalidParameterCombination",
+        "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance",
+      );
     // Its files stay until the snapshot has been copied from them.
     if (input.SkipFinalSnapshot !== true)
       putSnapshot(tx, deps, found, {
         ...{ member: "FinalDBSnapshotIdentifier", identifier: input.FinalDBSnapshotIdentifier, tags: {} },
       });
     removeSecret(tx, found.managedSecretArn);
+    promoteReplicasOf(tx, found);
+    if (input.DeleteAutomatedBackups !== false)
+      removeAutomated(tx, automatedSnapshotsOf(tx, found.resourceId));
     const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
     tx.put("databaseInstance", next.arn, next);
     return next;
@@ -174,11 +191,14 @@ function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filte
 }
 
 /** The settings of a request that are recorded as they are given. */
-function settingsOf(
-  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
+export function settingsOf(
+  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage | sdk.PromoteReadReplicaMessage,
 ): Readonly<Record<string, string | number | boolean>> {
   return Object.fromEntries(
-    RECORDED_SETTINGS.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]])),
+    RECORDED_SETTINGS.flatMap((name) => {
+      const value = (input as sdk.CreateDBInstanceMessage)[name]; // The others have fewer members.
+      return value === undefined ? [] : [[name, value]];
+    }),
   );
 }
 
@@ -192,7 +212,7 @@ const STORAGE_MIN_GIB: Readonly<Record<string, number>> = {
 const STORAGE_MAX_GIB = 65_536;
 
 /** Checks the settings that can be checked without other records. Source: API_CreateDBInstance. */
-function checkSettings(
+export function checkSettings(
   input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
   engine: string,
 ): void {
@@ -238,6 +258,7 @@ interface NewInstance {
   /** Of an instance that begins with the files of a snapshot: the node that has them, and the snapshot's id. */
   readonly nodeId?: string | undefined;
   readonly restoredFrom?: string;
+  readonly replicaOf?: DatabaseInstanceRecord["replicaOf"];
 }
 
 /**
@@ -289,6 +310,7 @@ export function createInstance(
     publiclyAccessible: input.PubliclyAccessible ?? false,
     ...request.encryption,
     ...(request.restoredFrom === undefined ? {} : { restoredFrom: request.restoredFrom }),
+    ...(request.replicaOf === undefined ? {} : { replicaOf: request.replicaOf }),
     deletionProtection: input.DeletionProtection ?? false,
     deleting: false,
     settings: settingsOf(input),

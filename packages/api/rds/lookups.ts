@@ -9,6 +9,7 @@ import type {
   Reader,
 } from "@gantry/state";
 import { isParameterFamily } from "@gantry/state/database-parameters/catalog";
+import { snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
@@ -113,11 +114,6 @@ export function findSnapshot(
   return record;
 }
 
-/** The key of a snapshot's record. */
-export function snapshotKeyOf({ arn, id }: Pick<DatabaseSnapshotRecord, "arn" | "id">): string {
-  return `${arn}#${id}`;
-}
-
 export function noSnapshot(given: string | undefined): ApiError {
   return new ApiError("DBSnapshotNotFound", `DBSnapshot not found: ${given}`);
 }
@@ -144,7 +140,7 @@ export function taggedOf(reader: Reader, place: Place, arn: string | undefined) 
   const instance = within(reader.get("databaseInstance", arn), place);
   if (instance !== undefined) return { kind: "databaseInstance" as const, record: instance, key: arn };
   const snapshot = within(reader.listBy("databaseSnapshot", "arn", arn)[0], place);
-  if (snapshot !== undefined)
+  if (snapshot !== undefined && snapshot.type !== "replica")
     return { kind: "databaseSnapshot" as const, record: snapshot, key: snapshotKeyOf(snapshot) };
   const parameters = within(reader.get("databaseParameterGroup", arn), place);
   if (parameters !== undefined)

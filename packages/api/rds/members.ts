@@ -18,7 +18,6 @@ export const RECORDED_SETTINGS = [
 ] as const;
 
 const STORAGE = "storage is that of the node";
-const BACKUPS = "no automated backups are taken";
 const MAINTENANCE = "the version changes with the image";
 const ZONE = "one server runs in one zone";
 const SETTINGS = {
@@ -28,8 +27,6 @@ const SETTINGS = {
   Iops: STORAGE,
   StorageThroughput: STORAGE,
   MaxAllocatedStorage: STORAGE,
-  BackupRetentionPeriod: BACKUPS,
-  PreferredBackupWindow: BACKUPS,
   PreferredMaintenanceWindow: MAINTENANCE,
   AutoMinorVersionUpgrade: MAINTENANCE,
   EngineLifecycleSupport: MAINTENANCE,
@@ -43,6 +40,13 @@ const SETTINGS = {
 
 const { PreferredMaintenanceWindow: _, PromotionTier: __, MaxAllocatedStorage: ___, ...RESTORED } = SETTINGS;
 
+const {
+  EngineLifecycleSupport: ____,
+  LicenseModel: _____,
+  PreferredMaintenanceWindow: ______,
+  PromotionTier: _______,
+  ...REPLICA_SETTINGS
+} = SETTINGS;
 const DESCRIBED = "describes the parameter, as DescribeDBParameters does";
 const PARAMETER = {
   "Parameters.Description": DESCRIBED,
@@ -67,6 +71,8 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     CertificateRotationRestart: "certificates are renewed while the server runs",
   },
   RestoreDBInstanceFromDBSnapshot: RESTORED,
+  CreateDBInstanceReadReplica: { ...REPLICA_SETTINGS, UpgradeStorageConfig: STORAGE },
+  RestoreDBInstanceToPointInTime: { ...RESTORED, MaxAllocatedStorage: STORAGE },
   CopyDBSnapshot: { CopyOptionGroup: "the options have no effect" },
   ModifyDBParameterGroup: PARAMETER,
   ModifyOptionGroup: {
@@ -86,7 +92,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     IncludeShared: NO_CLUSTERS,
   },
   ResetDBParameterGroup: { ...PARAMETER, "Parameters.ParameterValue": "the parameter gets its default" },
-  DeleteDBInstance: { DeleteAutomatedBackups: BACKUPS },
   DescribeDBEngineVersions: {
     ListSupportedCharacterSets: "character sets are not listed",
     ListSupportedTimezones: "time zones are not listed",
@@ -133,6 +138,35 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "NcharCharacterSetName",
     "Timezone",
   ],
+  CreateDBInstanceReadReplica: [
+    "AdditionalStorageVolumes",
+    ["BackupTarget", "region"],
+    "CustomIamInstanceProfile",
+    "DBCapacityReservationIdentifier",
+    ["DatabaseInsightsMode", "standard"],
+    "DedicatedLogVolume",
+    "Domain",
+    "DomainAuthSecretArn",
+    "DomainDnsIps",
+    "DomainFqdn",
+    "DomainIAMRoleName",
+    "DomainOu",
+    "EnableCloudwatchLogsExports",
+    "EnableCustomerOwnedIp",
+    "EnableIAMDatabaseAuthentication",
+    "EnablePerformanceInsights",
+    "MonitoringInterval",
+    "MonitoringRoleArn",
+    "PerformanceInsightsKMSKeyId",
+    "PerformanceInsightsRetentionPeriod",
+    "PreSignedUrl",
+    "ProcessorFeatures",
+    "ReplicaMode",
+    "SourceDBClusterIdentifier",
+    "TagSpecifications",
+    "UseDefaultProcessorFeatures",
+  ],
+  PromoteReadReplica: ["TagSpecifications"],
   ModifyDBInstance: [
     ...REFUSED_OF_BOTH,
     ["AutomationMode", "full"],
@@ -178,6 +212,30 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "TdeCredentialPassword",
     "UseDefaultProcessorFeatures",
     ["BackupTarget", "region"],
+  ],
+  RestoreDBInstanceToPointInTime: [
+    "AdditionalStorageVolumes",
+    ["BackupTarget", "region"],
+    "CustomIamInstanceProfile",
+    "DBCapacityReservationIdentifier",
+    "DBName",
+    "DedicatedLogVolume",
+    "Domain",
+    "DomainAuthSecretArn",
+    "DomainDnsIps",
+    "DomainFqdn",
+    "DomainIAMRoleName",
+    "DomainOu",
+    "EnableCloudwatchLogsExports",
+    "EnableCustomerOwnedIp",
+    "EnableIAMDatabaseAuthentication",
+    "ProcessorFeatures",
+    "RestoreTime",
+    "SourceDBInstanceAutomatedBackupsArn",
+    "TagSpecifications",
+    "TdeCredentialArn",
+    "TdeCredentialPassword",
+    "UseDefaultProcessorFeatures",
   ],
   ModifyOptionGroup: [
     "OptionsToInclude.Port",

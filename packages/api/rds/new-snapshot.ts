@@ -5,9 +5,10 @@ import type {
   Tags,
   Transaction,
 } from "@gantry/state";
+import { contentOf, snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
-import { snapshotArnOf, snapshotKeyOf } from "./lookups.ts";
+import { snapshotArnOf } from "./lookups.ts";
 
 /** Source: Amazon RDS User Guide, "Quotas in Amazon RDS": manual snapshots. */
 const MANUAL_MAX = 100;
@@ -84,14 +85,24 @@ export function putSnapshot(
   return snapshot;
 }
 
-/** What a snapshot keeps of its instance. */
-function contentOf(instance: DatabaseInstanceRecord) {
-  const { engine, engineVersion, instanceClass, allocatedStorageGiB, databaseName } = instance;
-  const { masterUsername, sealedPassword, port, vpcId, availabilityZone, settings, optionGroupName } =
-    instance;
-  return {
-    ...{ engine, engineVersion, instanceClass, allocatedStorageGiB, databaseName },
-    ...{ masterUsername, sealedPassword, port, vpcId, availabilityZone, optionGroupName },
-    ...(settings === undefined ? {} : { settings }),
+/**
+ * Records that the files of an instance are wanted which a read replica begins with. It has no name, and is removed
+ * once the replica is available.
+ */
+export function putSeed(
+  tx: Transaction,
+  deps: ApiDeps,
+  instance: DatabaseInstanceRecord,
+): DatabaseSnapshotRecord {
+  const { account, region, nodeId, storageEncrypted, kmsKeyArn, arn, identifier, resourceId } = instance;
+  const id = `snapshot-${deps.ids.hex(17)}`;
+  const now = deps.clock.now();
+  const seed: DatabaseSnapshotRecord = {
+    ...{ id, arn: id, identifier: id, account, region, nodeId, storageEncrypted, kmsKeyArn },
+    ...{ ...contentOf(instance), type: "replica", source: resourceId },
+    instance: { arn, identifier, resourceId, createdAt: instance.createdAt },
+    ...{ sharedWith: [], startedAt: now, originalAt: now, tags: {} },
   };
+  tx.put("databaseSnapshot", snapshotKeyOf(seed), seed);
+  return seed;
 }

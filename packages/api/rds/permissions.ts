@@ -46,6 +46,8 @@ export function rdsPermissions(store: Reader) {
 
     ...GROUPS,
     ...SNAPSHOTS,
+    ...REPLICAS,
+    ...pointInTime(store),
     ...EVENTS,
 
     DescribeOrderableDBInstanceOptions: "*",
@@ -118,6 +120,49 @@ const SNAPSHOTS = {
     ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
   ],
 } satisfies PermissionTable<typeof sdk>;
+
+const REPLICAS = {
+  CreateDBInstanceReadReplica: (input, place) => [
+    ...ofInstance(input, place),
+    ...on(instanceArnOf(place, input.SourceDBInstanceIdentifier)),
+    ...(input.DBSubnetGroupName === undefined ? [] : on(subnetGroupArnOf(place, input.DBSubnetGroupName))),
+    ...namedGroup(input, place),
+    ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
+  ],
+  PromoteReadReplica: ofInstance,
+  DescribeDBInstanceAutomatedBackups: (input, place) => [
+    ...(input.DBInstanceIdentifier === undefined ? [] : ofInstance(input, place)),
+    ...on(input.DBInstanceAutomatedBackupsArn ?? formatArn("rds", place, "auto-backup:*")),
+  ],
+} satisfies PermissionTable<typeof sdk>;
+
+function pointInTime(store: Reader) {
+  /** The instance that is restored: its name or its resource id names it. */
+  const sourceOf = (
+    { SourceDBInstanceIdentifier: name, SourceDbiResourceId: id }: sdk.RestoreDBInstanceToPointInTimeMessage,
+    place: Caller,
+  ) => {
+    const { account, region } = place;
+    return id === undefined
+      ? store.get("databaseInstance", instanceArnOf(place, name))
+      : store
+          .list("databaseInstance")
+          .find((each) => each.resourceId === id && each.account === account && each.region === region);
+  };
+  return {
+    RestoreDBInstanceToPointInTime: (input, place) => {
+      const target = instanceArnOf(place, input.TargetDBInstanceIdentifier);
+      const source = sourceOf(input, place);
+      return [
+        ...on(target),
+        ...on(source?.arn ?? instanceArnOf(place, input.SourceDBInstanceIdentifier ?? "*")),
+        ...on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? source?.subnetGroupName ?? "default")),
+        ...namedGroup(input, place),
+        ...tagging(input.Tags, target),
+      ];
+    },
+  } satisfies PermissionTable<typeof sdk>;
+}
 
 const EVENTS = {
   DescribeEvents: "*",

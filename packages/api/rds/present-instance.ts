@@ -5,6 +5,7 @@ import { licenseOf } from "./engines.ts";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
+import { presentReplication } from "./replication.ts";
 import { shownStatus } from "./storage-key.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
@@ -54,7 +55,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     MasterUserSecret: presentMasterSecret(record, reader),
     DeletionProtection: record.deletionProtection,
     CACertificateIdentifier: "rds-ca-rsa2048-g1",
-    PreferredBackupWindow: "03:00-03:30",
+    PreferredBackupWindow: backupWindowOf(record),
     PreferredMaintenanceWindow: "mon:04:00-mon:04:30",
     AutoMinorVersionUpgrade: true,
     CopyTagsToSnapshot: false,
@@ -64,8 +65,15 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",
     TagList: instanceTags(record),
+    ...presentReplication(record, reader),
+    LatestRestorableTime: record.restorableAt === undefined ? undefined : new Date(record.restorableAt),
     ...record.settings,
   };
+}
+
+/** When automated snapshots are taken, in UTC. */
+export function backupWindowOf({ settings }: Pick<DatabaseInstanceRecord, "settings">): string {
+  return String(settings?.["PreferredBackupWindow"] ?? "03:00-03:30");
 }
 
 /** Whether the server runs with its parameter group as that is now. */

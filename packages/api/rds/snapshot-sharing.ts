@@ -1,10 +1,11 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { DatabaseSnapshotRecord, Reader } from "@gantry/state";
+import { snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
-import { findSnapshot, noSnapshot, snapshotArnOf, snapshotKeyOf } from "./lookups.ts";
+import { findSnapshot, noSnapshot, snapshotArnOf } from "./lookups.ts";
 
 /** Source: Amazon RDS User Guide, "Sharing a DB snapshot". */
 const ACCOUNTS_MAX = 20;
@@ -37,7 +38,8 @@ export function findSharedSnapshot(
 ): DatabaseSnapshotRecord {
   const own = snapshotArnOf(place, given);
   const [record] = [own, given ?? ""].flatMap((arn) => reader.listBy("databaseSnapshot", "arn", arn));
-  if (record === undefined || record.region !== place.region) throw noSnapshot(given);
+  if (record === undefined || record.type === "replica" || record.region !== place.region)
+    throw noSnapshot(given);
   if (!isIn(record, place) && !isSharedWith(record, place.account)) throw noSnapshot(given);
   return record;
 }

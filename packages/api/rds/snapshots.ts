@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { DatabaseSnapshotRecord, Reader } from "@gantry/state";
+import { isSnapshotUsed, snapshotKeyOf } from "@gantry/state/transactions/automated-snapshots";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
@@ -8,7 +9,7 @@ import { ApiError } from "./api-error.ts";
 import { optionGroupNameOf } from "./engine-versions.ts";
 import { licenseOf } from "./engines.ts";
 import { newOptionGroup } from "./instance-groups.ts";
-import { findInstance, findSnapshot, noSnapshot, snapshotArnOf, snapshotKeyOf } from "./lookups.ts";
+import { findInstance, findSnapshot, noSnapshot, snapshotArnOf } from "./lookups.ts";
 import { newSnapshotName, putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { findSharedSnapshot, isSharedWith } from "./snapshot-sharing.ts";
@@ -130,6 +131,7 @@ function visibleTo(
   const wantsShared = type === "shared" || (type === undefined && shared === true);
   const wantsPublic = type === "public" || (type === undefined && open === true);
   return store.list("databaseSnapshot").filter((each) => {
+    if (each.type === "replica") return false;
     if (isIn(each, place)) return type === undefined || type === each.type;
     if (each.region !== place.region) return false;
     if (wantsPublic && each.sharedWith.includes("all")) return true;
@@ -154,10 +156,7 @@ function deleteDBSnapshot(
     checkAvailable(snapshot);
     if (snapshot.type === "automated")
       throw new ApiError("InvalidDBSnapshotState", "Only manual snapshots may be deleted.");
-    const isRestored = tx
-      .list("databaseInstance")
-      .some(({ restoredFrom, status }) => restoredFrom === snapshot.id && status === "creating");
-    if (isRestored || tx.countBy("databaseSnapshot", "pending", snapshot.id) > 0)
+    if (isSnapshotUsed(tx, snapshot))
       throw new ApiError(
         "InvalidDBSnapshotState",
         `The snapshot ${snapshot.identifier} is being restored or copied: delete it afterwards.`,

@@ -11,6 +11,7 @@ import {
 } from "@gantry/state";
 import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
+import { replicationSubjects } from "./database-replication.ts";
 import { databaseSnapshotFiles, snapshotAssignmentKey, snapshotSubjects } from "./database-snapshots.ts";
 import { snapshotFile, volumeFile } from "./ebs-assignment.ts";
 import { instanceAssignment } from "./instance-assignment.ts";
@@ -126,7 +127,7 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
         .filter((database) => database.kmsKeyArn === change.key)
         .map((database) => `database/${database.arn}`),
     );
-  if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
+  if (change.kind === "databaseInstance") keys.push(...replicationSubjects(reader, change.key));
   if (change.kind === "ec2Instance") {
     const vpcId = reader.get("ec2Instance", change.key)?.vpcId;
     keys.push(`instance/${change.key}`, ...(vpcId === undefined ? [] : [`vpc/${vpcId}`]));

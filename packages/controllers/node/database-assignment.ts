@@ -2,6 +2,7 @@ import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@g
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
 import { databaseServer, type DatabaseServer } from "./database-server.ts";
+import { isSeedPending } from "./database-replication.ts";
 import { isCopied } from "./database-snapshots.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
@@ -13,8 +14,8 @@ export function databaseAssignment(
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
   if (eni === undefined || (database.stopped && !isCopied(reader, database))) return undefined;
-  const server = databaseServer(deps, database);
-  if (server === undefined) return undefined;
+  const server = databaseServer(reader, deps, database);
+  if (server === undefined || isSeedPending(reader, database)) return undefined;
   const path = `rds/${database.resourceId}`;
   const { restoredFrom, status } = database;
   return {
@@ -61,7 +62,8 @@ function databaseContainer(
     user: undefined,
     environment: [
       `MASTER_USER=${database.masterUsername}`,
-      `DATABASE_NAME=${database.databaseName ?? ""}`,
+      // A replica has the databases of its source.
+      `DATABASE_NAME=${database.replicaOf === undefined ? (database.databaseName ?? "") : ""}`,
       `PORT=${database.port}`,
     ],
     cpuShares: 1024,
@@ -92,7 +94,11 @@ function databaseContainer(
     capabilitiesDrop: [],
     ulimits: [],
     sysctls: {},
-    labels: { [REVISION_LABEL]: deps.secretId(`database/${server.passwordHash}/${database.restarts ?? 0}`) },
+    labels: {
+      [REVISION_LABEL]: deps.secretId(
+        `database/${server.passwordHash}/${database.restarts ?? 0}${server.startOptions}`,
+      ),
+    },
     logs: undefined,
     arn: database.arn,
   };

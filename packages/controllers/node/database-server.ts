@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { DatabaseInstanceRecord } from "@gantry/state";
+import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
 import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
 import { renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import { mariadbReplication, postgresReplication } from "./database-replication.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { scramVerifier } from "./scram-verifier.ts";
 
@@ -15,45 +16,63 @@ export interface DatabaseServer {
   readonly files: Readonly<Record<string, string>>;
   /** What the server checks passwords with: with another one it starts anew. */
   readonly passwordHash: string;
+  /** Options that it starts anew with when they change. */
+  readonly startOptions: string;
 }
 
 /** The server of an instance; undefined while something is missing that it needs to start. */
 export function databaseServer(
+  reader: Reader,
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
 ): DatabaseServer | undefined {
-  return database.engine === "postgres" ? postgresServer(deps, database) : mariadbServer(deps, database);
+  return database.engine === "postgres"
+    ? postgresServer(reader, deps, database)
+    : mariadbServer(reader, deps, database);
 }
 
-function mariadbServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer {
+function mariadbServer(
+  reader: Reader,
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+): DatabaseServer {
   const { engine, engineVersion, parameters } = database;
   const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
   const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   const files = renderParameters(family, parameters?.values ?? {}, databaseSize(database));
+  const replication = mariadbReplication(reader, deps, database);
   return {
     image: deps.databaseImage,
     dataFolder: "/var/lib/mysql",
-    files: { "password-hash": passwordHash, ...files },
+    files: { "password-hash": passwordHash, ...files, ...replication.files },
     passwordHash,
+    startOptions: replication.options,
   };
 }
 
-function postgresServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer | undefined {
+function postgresServer(
+  reader: Reader,
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+): DatabaseServer | undefined {
   const { certificate, parameters } = database;
   if (certificate === undefined && !database.deleting) return undefined;
   const passwordHash = verifierOf(deps, database);
   const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
+  const replication = postgresReplication(reader, deps, database);
   const pem = [certificate?.certificatePem, certificate?.chainPem].map((each) => `${each?.trim() ?? ""}\n`);
   const key = certificate === undefined ? "" : deps.vault.open(certificate.sealedKey);
   return {
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
-      ...{ "password-verifier": passwordHash, settings, access },
+      ...{ "password-verifier": passwordHash, settings, access: `${replication.access}${access}` },
+      ...replication.files,
       certificate: pem.join(""),
       "certificate-key": key,
     },
     passwordHash,
+    startOptions: "",
   };
 }
 

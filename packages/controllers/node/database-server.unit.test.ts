@@ -1,4 +1,4 @@
-import type { DatabaseInstanceRecord } from "@gantry/state";
+import { MemoryStore, type DatabaseInstanceRecord } from "@gantry/state";
 import { expect, it } from "vitest";
 import { databaseServer } from "./database-server.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
@@ -28,26 +28,29 @@ it("keeps of a password what a server verifies it with", () => {
 });
 
 it("gives a server of PostgreSQL its files, and never the password", () => {
-  const server = databaseServer(deps, database());
+  const server = databaseServer(new MemoryStore(), deps, database());
   expect(server).toMatchObject({ image: "gantry/postgres", dataFolder: "/var/lib/postgresql/data" });
   expect(server?.files).toEqual({
     "password-verifier": server?.passwordHash,
     settings: "",
+    replication: expect.stringContaining("pg_drop_replication_slot"),
     access: expect.stringContaining("hostssl all all all scram-sha-256\n"),
     certificate: "CERTIFICATE\nCHAIN\n",
     "certificate-key": "KEY\n",
   });
   expect(JSON.stringify(server)).not.toContain("secret");
-  expect(databaseServer(deps, database())?.passwordHash).toBe(server?.passwordHash);
+  expect(databaseServer(new MemoryStore(), deps, database())?.passwordHash).toBe(server?.passwordHash);
   const others = [database({ sealedPassword: "other" }), database({ resourceId: "db-B" })];
   for (const other of others)
-    expect(databaseServer(deps, other)?.passwordHash).not.toBe(server?.passwordHash);
+    expect(databaseServer(new MemoryStore(), deps, other)?.passwordHash).not.toBe(server?.passwordHash);
 });
 
 it("starts none before it has its certificate, and lets one go without", () => {
-  expect(databaseServer(deps, database({ certificate: undefined }))).toBeUndefined();
-  expect(databaseServer(deps, database({ certificate: undefined, deleting: true }))).toBeDefined();
-  expect(databaseServer(deps, database({ certificate: undefined, engine: "mysql" }))?.image).toBe(
-    "gantry/mariadb",
-  );
+  expect(databaseServer(new MemoryStore(), deps, database({ certificate: undefined }))).toBeUndefined();
+  expect(
+    databaseServer(new MemoryStore(), deps, database({ certificate: undefined, deleting: true })),
+  ).toBeDefined();
+  expect(
+    databaseServer(new MemoryStore(), deps, database({ certificate: undefined, engine: "mysql" }))?.image,
+  ).toBe("gantry/mariadb");
 });

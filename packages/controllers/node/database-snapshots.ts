@@ -1,5 +1,6 @@
 import type { DatabaseSnapshotAssignment } from "@gantry/agent-protocol";
 import { hostOf, type Reader, type Transaction } from "@gantry/state";
+import { replicasOf } from "@gantry/state/transactions/replicas";
 
 /** The files of a snapshot on its node; undefined on other nodes. */
 export function databaseSnapshotFiles(
@@ -24,7 +25,12 @@ export function snapshotAssignmentKey(key: string): string {
 export function snapshotSubjects(reader: Reader, key: string): readonly string[] {
   const snapshot = reader.get("databaseSnapshot", key);
   const database = reader.get("databaseInstance", snapshot?.instance.arn);
-  return [`databaseSnapshot/${key}`, ...(database === undefined ? [] : [`database/${database.arn}`])];
+  // A replica waits for what it begins with.
+  const replicas = snapshot?.type === "replica" && database !== undefined ? replicasOf(reader, database) : [];
+  return [
+    `databaseSnapshot/${key}`,
+    ...(database === undefined ? [] : [database, ...replicas]).map(({ arn }) => `database/${arn}`),
+  ];
 }
 
 /** Whether the files of a database are still to be copied: they are not removed before. */

@@ -17,6 +17,7 @@ import { subjectOf } from "./message-subject.ts";
 import { ownMetrics } from "./own-metrics.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { recordConsole } from "./record-console.ts";
+import { recordReplication } from "./database-replication.ts";
 import { recordEngine } from "./record-engine.ts";
 import { recordZone } from "./zone-assignment.ts";
 import { recordContact, recordContactLost } from "./record-node.ts";
@@ -198,6 +199,7 @@ export class NodeGateway {
         this.#takeLines(session, message);
         return;
       case "metrics":
+        recordReplication(store, nodeId, message.usage);
         this.#confirm(session, this.#deps.takeMetrics(nodeId, ownMetrics(store, nodeId, message)), {
           answer: { type: "metricsTaken", session: message.session, sequence: message.sequence },
           failure: "Metrics could not be taken",

@@ -1,5 +1,6 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { hostOf, type DatabaseInstanceRecord, type Transaction } from "@gantry/state";
+import { removeSeed } from "./database-replication.ts";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
 
 /** Records the state of a database server on its node: available once its master user can log in. */
@@ -11,7 +12,9 @@ export function recordDatabase(
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
   if (database === undefined || hostOf(tx, database) !== nodeId) return;
   const next = observed(database, observation, isStorageReadable(tx, database));
-  if (JSON.stringify(next) !== JSON.stringify(database)) tx.put("databaseInstance", database.arn, next);
+  if (JSON.stringify(next) === JSON.stringify(database)) return;
+  tx.put("databaseInstance", database.arn, next);
+  if (database.status === "creating" && next.status === "available") removeSeed(tx, next);
 }
 
 function observed(

@@ -3,6 +3,7 @@ import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
 import { realTimeOf, type RealTime } from "@gantry/kernel";
 import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
+import { removeSeed } from "./database-replication.ts";
 import { recordDatabase } from "./record-database.ts";
 import { recordInstance, recordInstanceRemoved } from "./record-instance.ts";
 import { foldObservation } from "../task/fold-observation.ts";
@@ -76,6 +77,7 @@ export function recordRemoved({ store, clock }: ControllerDeps, nodeId: string, 
     if (database !== undefined && hostOf(tx, database) === nodeId) {
       tx.delete("networkInterface", database.networkInterfaceId);
       tx.delete("databaseInstance", database.arn);
+      removeSeed(tx, database);
     }
   });
 }

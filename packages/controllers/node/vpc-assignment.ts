@@ -10,6 +10,7 @@ import {
   type VpcRecord,
 } from "@gantry/state";
 
+import { replicationGroups } from "./database-replication.ts";
 import { namesIn } from "./vpc-names.ts";
 import { blocksOfRoute, peeringsOf, peerRoutesOf } from "./peering-assignment.ts";
 
@@ -25,13 +26,12 @@ export function vpcAssignment(
   if (enis.length === 0) return undefined;
   const tables = reader.list("routeTable").filter((table) => table.vpcId === vpc.id);
   const groups = reader.list("securityGroup").filter((group) => group.vpcId === vpc.id);
+  const replication = replicationGroups(reader, vpc.id);
   return {
     kind: "vpc",
     key: `vpc/${vpc.id}`,
     vpcId: vpc.id,
-    index: vpc.index,
-    cidr: vpc.cidr,
-    region: vpc.region,
+    ...{ index: vpc.index, cidr: vpc.cidr, region: vpc.region },
     subnets: reader
       .list("subnet")
       .filter((subnet) => subnet.vpcId === vpc.id)
@@ -53,7 +53,7 @@ export function vpcAssignment(
       id: eni.id,
       ip: eni.privateIp,
       mac: eni.mac,
-      groups: isOpen(eni) ? [OPEN_GROUP.id] : eni.securityGroups,
+      groups: groupsOf(eni, replication),
       publicIp: isBlocked(reader, reader.get("subnet", eni.subnetId), "in") ? undefined : eni.publicIp,
       local: eni.owner.type === "loadBalancer",
       ...(eni.type === "vpc_endpoint" ? { endpoint: true } : {}),
@@ -64,7 +64,7 @@ export function vpcAssignment(
         id: group.id,
         rules: group.rules.flatMap((rule) => rulesOf(reader, vpc, rule)),
       })),
-      ...(enis.some(isOpen) ? [OPEN_GROUP] : []),
+      ...[...(enis.some(isOpen) ? [OPEN_GROUP] : []), ...replication.groups],
     ],
     ...(reader.list("vpcEndpoint").some((each) => each.vpcId === vpc.id) ? { hasEndpoints: true } : {}),
     ...peeringsOf(reader, vpc),
@@ -109,6 +109,13 @@ function flowLogsOf(
  */
 function isOpen(eni: NetworkInterfaceRecord): boolean {
   return eni.owner.type === "loadBalancer" && eni.securityGroups.length === 0;
+}
+
+function groupsOf(
+  eni: NetworkInterfaceRecord,
+  replication: ReturnType<typeof replicationGroups>,
+): readonly string[] {
+  return isOpen(eni) ? [OPEN_GROUP.id] : [...eni.securityGroups, ...(replication.groupsOf.get(eni.id) ?? [])];
 }
 
 const EVERYTHING = { protocol: "-1", fromPort: 0, toPort: 65_535, cidr: "0.0.0.0/0", groupId: undefined };

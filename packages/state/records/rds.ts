@@ -102,6 +102,12 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly optionGroupName?: string | undefined;
   /** The id of the snapshot whose files it begins with. It is needed until the instance is available. */
   readonly restoredFrom?: string;
+  /** The instance that it is a read replica of; absent: none. */
+  readonly replicaOf?: { readonly arn: string; readonly resourceId: string } | undefined;
+  /** ← the node's report: whether the replica receives and applies the changes of its source. */
+  readonly replicating?: boolean | undefined;
+  /** ← the automated-backup controller: the latest time that it can be restored to, by the platform's clock. */
+  readonly restorableAt?: number | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
 }
@@ -130,7 +136,8 @@ export interface DatabaseSnapshotRecord extends Placed, SnapshotContent {
   readonly arn: string;
   /** `mine`, or `rds:INSTANCE-DATE` for one that RDS takes by itself. */
   readonly identifier: string;
-  readonly type: "manual" | "automated";
+  /** `replica`: what a read replica begins with. It is shown to nobody, and goes when the replica is available. */
+  readonly type: "manual" | "automated" | "replica";
   /** The node that has the files: that of the instance. */
   readonly nodeId: string | undefined;
   /** The resource id of the instance, or the id of the snapshot, that the files are copied from. */
@@ -148,6 +155,8 @@ export interface DatabaseSnapshotRecord extends Placed, SnapshotContent {
   /** Accounts that may restore and copy it, and `all`. */
   readonly sharedWith: readonly string[];
   readonly startedAt: number;
+  /** Of automated snapshots: the begin of the backup window that it is of, by the platform's clock. */
+  readonly windowAt?: number;
   /** When the moment was of which it, or the snapshot that it is a copy of, has the files. */
   readonly originalAt: number;
   /** ← the node's report: the files are there, with these bytes. */
