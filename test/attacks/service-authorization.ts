@@ -282,6 +282,7 @@ rds:DescribeCertificates
 rds:DescribeDBClusters cluster
 rds:DescribeDBEngineVersions
 rds:DescribeDBInstances db
+rds:DescribeDBLogFiles db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
 rds:DescribeDBSnapshotAttributes snapshot*
@@ -294,6 +295,7 @@ rds:DescribeEvents
 rds:DescribeOptionGroupOptions
 rds:DescribeOptionGroups og
 rds:DescribeOrderableDBInstanceOptions
+rds:DownloadDBLogFilePortion db
 rds:ListTagsForResource cluster db es og pg snapshot subgrp
 rds:ModifyDBInstance db* og pg subgrp
 rds:ModifyDBParameterGroup pg*

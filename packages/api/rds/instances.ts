@@ -19,6 +19,7 @@ import { ApiError } from "./api-error.ts";
 import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } from "./engine-versions.ts";
 import { checkDatabaseName, checkMasterUsername, defaultPortOf, licenseOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
+import { changedLogExports, firstLogExports } from "./log-exports.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
 import { toIdentifier } from "./names.ts";
@@ -111,6 +112,7 @@ function modifyDBInstance(
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
+      ...changedLogExports(found, input.CloudwatchLogsExportConfiguration),
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
@@ -272,6 +274,7 @@ export function createInstance(
     ...{ engine, engineVersion },
     ...newOptionGroup(tx, { ...place, engine, engineVersion }, input.OptionGroupName),
     ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
+    ...firstLogExports({ engine, engineVersion }, input.EnableCloudwatchLogsExports),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,

@@ -25,15 +25,20 @@ export function databaseServer(
   return database.engine === "postgres" ? postgresServer(deps, database) : mariadbServer(deps, database);
 }
 
-function mariadbServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer {
-  const { engine, engineVersion, parameters } = database;
+/** A server that began before servers of its engine had certificates runs on without one. */
+function mariadbServer(deps: AssignmentDeps, database: DatabaseInstanceRecord): DatabaseServer | undefined {
+  const { engine, engineVersion, parameters, certificate } = database;
+  if (certificate === undefined && database.status === "creating" && !database.deleting) return undefined;
   const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
   const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   const files = renderParameters(family, parameters?.values ?? {}, databaseSize(database));
   return {
     image: deps.databaseImage,
     dataFolder: "/var/lib/mysql",
-    files: { "password-hash": passwordHash, ...files },
+    files: {
+      ...{ "password-hash": passwordHash, ...files },
+      ...(certificate === undefined ? {} : certificateFiles(deps, certificate)),
+    },
     passwordHash,
   };
 }
@@ -43,18 +48,25 @@ function postgresServer(deps: AssignmentDeps, database: DatabaseInstanceRecord):
   if (certificate === undefined && !database.deleting) return undefined;
   const passwordHash = verifierOf(deps, database);
   const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
-  const pem = [certificate?.certificatePem, certificate?.chainPem].map((each) => `${each?.trim() ?? ""}\n`);
-  const key = certificate === undefined ? "" : deps.vault.open(certificate.sealedKey);
   return {
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
       ...{ "password-verifier": passwordHash, settings, access },
-      certificate: pem.join(""),
-      "certificate-key": key,
+      ...(certificate === undefined
+        ? { certificate: "", "certificate-key": "" }
+        : certificateFiles(deps, certificate)),
     },
     passwordHash,
   };
+}
+
+function certificateFiles(
+  { vault }: AssignmentDeps,
+  { certificatePem, chainPem, sealedKey }: NonNullable<DatabaseInstanceRecord["certificate"]>,
+): { readonly certificate: string; readonly "certificate-key": string } {
+  const pem = [certificatePem, chainPem].map((each) => `${each.trim()}\n`);
+  return { certificate: pem.join(""), "certificate-key": vault.open(sealedKey) };
 }
 
 /** Verifiers that were computed: one takes milliseconds, and assignments are made again with every change. */
