@@ -15,6 +15,7 @@ import {
   codeDeployController,
   codeDeployHookController,
   databaseCertificateController,
+  databaseLogController,
   codeDeployTriggerController,
   deploymentReportController,
   discoveryController,
@@ -62,6 +63,7 @@ import type { Api } from "./api.ts";
 import { balancerLogFiles } from "./balancer-log-files.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
 import { containerLogs } from "./container-logs.ts";
+import { databaseLogs } from "./database-logs.ts";
 import { eventControllers } from "./event-controllers.ts";
 import { flowLogDelivery } from "./flow-log-delivery.ts";
 import { objectReader } from "./object-reader.ts";
@@ -206,6 +208,7 @@ function logReconcilers(instance: Instance): readonly Reconciler[] {
       ...deps,
       expireLogs: (group, before) => logs.expire(group, before),
     }),
+    databaseLogController({ ...deps, files: logs }),
   ];
 }
 
@@ -265,7 +268,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       // It is this machine's resolver: other nodes' hosts have their own.
       ...(nodeId === localNodeId(settings.instance) ? { hostResolver: hostResolverOf(settings) } : {}),
     }),
-    takeLogs: containerLogs({ ...realDeps, logs: instance.logs, permissions: api.policy, account }),
+    takeLogs: linesOfNodes(instance, api),
     takeMetrics: metricIntake({ store, metrics }),
     takeBalancerLog: balancerLogFiles({ ...realDeps, objects: instance.objects }),
     takeFlows: flowLogDelivery({
@@ -280,6 +283,15 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       await provideImage(recipe, imageOptions);
     },
   });
+}
+
+/** Takes the lines that nodes ship: of tasks and of database servers. */
+function linesOfNodes({ store, machineClock: clock, log, logs, settings }: Instance, { policy }: Api) {
+  const { account } = settings;
+  const ofTask = containerLogs({ store, clock, log, logs, permissions: policy, account });
+  const ofDatabase = databaseLogs({ store, clock, log, logs });
+  return (message: Parameters<typeof ofTask>[0], nodeId: string): string | undefined =>
+    (message.destination.databaseId === undefined ? ofTask : ofDatabase)(message, nodeId);
 }
 
 function imageDeps({ settings, store, vault, machineClock: clock }: Instance, api: Api) {

@@ -91,6 +91,8 @@ export interface ContainerAssignment {
 export interface LogDestination {
   /** The instance whose console the lines are; group and stream are then empty. Absent: they are a log group's. */
   readonly instanceId?: string;
+  /** The resource id of the database whose log files the lines are of; group and stream are then empty. */
+  readonly databaseId?: string;
   readonly region: string;
   readonly group: string;
   readonly stream: string;

@@ -264,6 +264,27 @@ export class LogStore {
     return { count: row.count, bytes: row.bytes };
   }
 
+  /** The names of groups that begin with a text and have streams. */
+  groups(prefix: string): readonly string[] {
+    return this.#database
+      .prepare(
+        "SELECT DISTINCT log_group AS name FROM stream WHERE substr(log_group, 1, ?) = ? ORDER BY name",
+      )
+      .all(prefix.length, prefix)
+      .map((row) => String(row["name"]));
+  }
+
+  /** The bytes of each stream of a group, with a line break after each event. */
+  streamBytes(group: string): ReadonlyMap<string, number> {
+    const rows = this.#database
+      .prepare(
+        "SELECT stream, sum(length(CAST(message AS BLOB)) + 1) AS bytes FROM event WHERE log_group = ? " +
+          "GROUP BY stream",
+      )
+      .all(group);
+    return new Map(rows.map((row) => [String(row["stream"]), Number(row["bytes"])]));
+  }
+
   /** Removes events older than `before`, as retention requires. */
   expire(group: string, before: number): void {
     this.#database.prepare("DELETE FROM event WHERE log_group = ? AND timestamp < ?").run(group, before);

@@ -1,6 +1,7 @@
 import { findPackageJSON } from "node:module";
 import { dirname, extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { MARIADB_FILES, MARIADB_LOGS, MARIADB_RENEW, MARIADB_TLS } from "./mariadb-files.ts";
 import { REPLICATION_CHECK, REPLICATION_START } from "./mariadb-replication.ts";
 
 /** How an image is made without a registry: Debian packages unpacked, files added, the container's settings. */
@@ -195,6 +196,8 @@ if [ -e /run/secrets/settings ]; then cat /run/secrets/settings >> /tmp/init.sql
 chown 101 /tmp/init.sql
 set -- --init-file=/tmp/init.sql --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4
 if [ -e /run/secrets/options ]; then while read -r option; do set -- "$@" "$option"; done < /run/secrets/options; fi
+. /usr/local/lib/gantry-database-tls
+. /usr/local/lib/gantry-database-logs
 . /usr/local/lib/gantry-replication-start
 exec /usr/sbin/mariadbd "$@" --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 --skip-name-resolve
 `;
@@ -202,7 +205,7 @@ exec /usr/sbin/mariadbd "$@" --user=mysql --datadir=/var/lib/mysql --socket=/run
 const DATABASE_CHECK = `#!/bin/sh
 # Applies the settings of the parameter group where they have changed, and says whether the server answers. Its root user
 # needs no password here. A setting that the server refuses stops no other.
-run() { /usr/bin/mariadb --no-defaults --socket=/run/mysqld/mysqld.sock -u root "$@"; }
+run() { /usr/bin/mariadb --no-defaults --skip-ssl --socket=/run/mysqld/mysqld.sock -u root "$@"; }
 if [ -e /run/secrets/settings ]; then
   cat /run/secrets/settings > /tmp/wanted.sql
   if [ "$(cat /tmp/wanted.sql)" != "$(cat /tmp/applied.sql 2>/dev/null)" ]; then
@@ -211,14 +214,14 @@ if [ -e /run/secrets/settings ]; then
     mv /tmp/wanted.sql /tmp/applied.sql
   fi
 fi
-run -e "select 1" || exit 1
+${MARIADB_RENEW}run -e "select 1" || exit 1
 . /usr/local/lib/gantry-replication-check
 `;
 
 /** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
 export const databaseRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/mariadb:6",
+  tag: "gantry/mariadb:8",
   upstream: undefined,
   packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
   without: ["openssl", "debconf", "perl-base", "perl"],
@@ -228,8 +231,18 @@ export const databaseRecipe: ImageRecipe = {
     "/usr/local/bin/gantry-database-check": DATABASE_CHECK,
     "/usr/local/lib/gantry-replication-start": REPLICATION_START,
     "/usr/local/lib/gantry-replication-check": REPLICATION_CHECK,
+    "/usr/local/lib/gantry-database-files": MARIADB_FILES,
+    "/usr/local/lib/gantry-database-logs": MARIADB_LOGS,
+    "/usr/local/lib/gantry-database-tls": MARIADB_TLS,
   },
-  folders: [...NOTHING.folders, "/run/mysqld", "/run/secrets", "/var/lib/mysql", "/usr/share/gantry"],
+  folders: [
+    ...NOTHING.folders,
+    "/run/mysqld",
+    "/run/secrets",
+    "/run/gantry",
+    "/var/lib/mysql",
+    "/usr/share/gantry",
+  ],
   changes: [
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
     'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]',

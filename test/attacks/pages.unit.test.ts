@@ -72,6 +72,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   "rds DescribeOptionGroupOptions": "there are fewer than the least page",
   "rds DescribeCertificates": "there are fewer than the least page",
   "rds DescribeDBClusters": "there are no clusters",
+  "rds DescribeDBLogFiles": "no server writes; packages/api/rds/log-files.unit.test.ts",
   "rds DescribeDBSnapshots": "no instance is available; packages/api/rds/snapshots.unit.test.ts",
   "rds DescribeEventSubscriptions": "an account has at most as many as the least page",
   "rds DescribeEvents": "too little happens; packages/api/rds/events.unit.test.ts",

@@ -284,6 +284,7 @@ rds:DescribeDBClusters cluster
 rds:DescribeDBEngineVersions
 rds:DescribeDBInstanceAutomatedBackups auto-backup db
 rds:DescribeDBInstances db
+rds:DescribeDBLogFiles db
 rds:DescribeDBParameterGroups pg
 rds:DescribeDBParameters pg*
 rds:DescribeDBSnapshotAttributes snapshot*
@@ -296,6 +297,7 @@ rds:DescribeEvents
 rds:DescribeOptionGroupOptions
 rds:DescribeOptionGroups og
 rds:DescribeOrderableDBInstanceOptions
+rds:DownloadDBLogFilePortion db
 rds:ListTagsForResource cluster db es og pg snapshot subgrp
 rds:ModifyDBInstance db* og pg subgrp
 rds:ModifyDBParameterGroup pg*

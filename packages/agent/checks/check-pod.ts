@@ -55,9 +55,11 @@ const interfaceChecks = object<InterfaceAssignment>({
 });
 
 const INSTANCE_ID = matching(/^i-[0-9a-f]{8,40}$/, "the id of an instance");
+const DATABASE_ID = matching(/^db-[A-Z0-9]{1,40}$/, "the resource id of a database");
 
 const logDestination = object<LogDestination>({
   instanceId: optional(INSTANCE_ID),
+  databaseId: optional(DATABASE_ID),
   region: matching(/^[a-z][a-z0-9-]{0,63}$/, "a region"),
   group: text,
   stream: text,

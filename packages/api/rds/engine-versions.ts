@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { DatabaseInstanceRecord } from "@gantry/state";
+import { LOG_TYPES } from "@gantry/state/transactions/database-logs";
 import { ApiError } from "./api-error.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 
@@ -167,8 +168,8 @@ function present(engine: Engine, version: string) {
     DBEngineDescription: DESCRIPTIONS[engine],
     DBEngineVersionDescription: `${engine} ${version}, served by ${RUNNING_VERSIONS[engine]}`,
     ValidUpgradeTarget: [],
-    ExportableLogTypes: [],
-    SupportsLogExportsToCloudwatchLogs: false,
+    ExportableLogTypes: [...LOG_TYPES[engine]],
+    SupportsLogExportsToCloudwatchLogs: true,
     SupportsReadReplica: false,
     SupportsGlobalDatabases: false,
     SupportsParallelQuery: false,

@@ -17,6 +17,7 @@ import { databaseEventSources } from "./event-sources.ts";
 import { eventSubscriptionOperations } from "./event-subscriptions.ts";
 import { eventOperations } from "./events.ts";
 import { instanceOperations } from "./instances.ts";
+import { logFileOperations, type LogFileDeps } from "./log-files.ts";
 import { noSnapshot, taggedOf } from "./lookups.ts";
 import { REFUSED } from "./members.ts";
 import { offeringOperations } from "./offerings.ts";
@@ -33,7 +34,7 @@ import { snapshotOperations } from "./snapshots.ts";
 import { subnetGroupOperations } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
-export function rdsService(deps: Ec2Deps): ServiceModule {
+export function rdsService(deps: Ec2Deps & LogFileDeps): ServiceModule {
   const makeDefaultVpc = defaultVpcMaker(deps);
   const operations = {
     ...instanceOperations(deps),
@@ -51,6 +52,7 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     ...replicaOperations(deps),
     ...automatedBackupOperations(deps),
     ...pointInTimeOperations(deps),
+    ...logFileOperations(deps),
     ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {

@@ -20,6 +20,7 @@ import { ApiError } from "./api-error.ts";
 import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } from "./engine-versions.ts";
 import { checkDatabaseName, checkMasterUsername, defaultPortOf, licenseOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
+import { changedLogExports, firstLogExports } from "./log-exports.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { RECORDED_SETTINGS } from "./members.ts";
 import { toIdentifier } from "./names.ts";
@@ -119,6 +120,7 @@ function modifyDBInstance(
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
       ...startedForBackups(found, input),
+      ...changedLogExports(found, input.CloudwatchLogsExportConfiguration),
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
@@ -293,6 +295,7 @@ export function createInstance(
     ...{ engine, engineVersion },
     ...newOptionGroup(tx, { ...place, engine, engineVersion }, input.OptionGroupName),
     ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
+    ...firstLogExports({ engine, engineVersion }, input.EnableCloudwatchLogsExports),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,

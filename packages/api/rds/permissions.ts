@@ -34,6 +34,8 @@ export function rdsPermissions(store: Reader) {
       ...(input.DBSnapshotIdentifier === undefined ? [] : ofSnapshot(input, place)),
     ],
     StartDBInstance: ofInstance,
+    DescribeDBLogFiles: ofInstance,
+    DownloadDBLogFilePortion: ofInstance,
     DescribeDBEngineVersions: "*",
 
     CreateDBSubnetGroup: (input, place) => [

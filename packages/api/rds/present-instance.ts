@@ -59,6 +59,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     PreferredMaintenanceWindow: "mon:04:00-mon:04:30",
     AutoMinorVersionUpgrade: true,
     CopyTagsToSnapshot: false,
+    EnabledCloudwatchLogsExports: record.logExports === undefined ? undefined : [...record.logExports],
     MonitoringInterval: 0,
     IAMDatabaseAuthenticationEnabled: false,
     PerformanceInsightsEnabled: false,

@@ -13,7 +13,7 @@ export interface DatabaseCertificateDeps extends ControllerDeps {
 }
 
 /**
- * Gives each server of PostgreSQL a certificate of the platform's authority for the name of its endpoint. The server is
+ * Gives each server a certificate of the platform's authority for the name of its endpoint. The server is
  * not started before it has one, and reads the next one while it runs.
  */
 export function databaseCertificateController(deps: DatabaseCertificateDeps): Reconciler {
@@ -50,8 +50,8 @@ export function databaseCertificateController(deps: DatabaseCertificateDeps): Re
   };
 }
 
-function hasTls({ engine, deleting }: DatabaseInstanceRecord): boolean {
-  return engine === "postgres" && !deleting;
+function hasTls({ deleting }: DatabaseInstanceRecord): boolean {
+  return !deleting;
 }
 
 /** A key that was sealed with a vault key which is gone is lost: the certificate is issued again. */

@@ -1,10 +1,13 @@
 import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@gantry/agent-protocol";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { CONTINUED_LINE } from "@gantry/state/transactions/database-logs";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
 import { databaseServer, type DatabaseServer } from "./database-server.ts";
 import { isSeedPending } from "./database-replication.ts";
 import { isCopied } from "./database-snapshots.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
+
+const LOG_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
 export function databaseAssignment(
@@ -99,7 +102,10 @@ function databaseContainer(
         `database/${server.passwordHash}/${database.restarts ?? 0}${server.startOptions}`,
       ),
     },
-    logs: undefined,
+    logs: {
+      ...{ databaseId: database.resourceId, region: database.region, group: "", stream: "" },
+      ...{ multilinePattern: CONTINUED_LINE, nonBlocking: false, bufferMaxBytes: LOG_BUFFER_BYTES },
+    },
     arn: database.arn,
   };
 }

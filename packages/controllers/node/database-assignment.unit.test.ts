@@ -47,6 +47,7 @@ beforeEach(() => {
     tx.put("networkInterface", "eni-1", eni as unknown as NetworkInterfaceRecord); // As above.
     tx.put("databaseInstance", "arn", {
       ...{ arn: "arn", resourceId: "db-A", nodeId: "node-1", engine: "mysql", engineVersion: "8.0.40" },
+      certificate: { certificatePem: "CERTIFICATE", chainPem: "CHAIN", sealedKey: "KEY", notAfter: 1 },
       ...{ instanceClass: "db.t3.micro", allocatedStorageGiB: 20, port: 3_306, networkInterfaceId: "eni-1" },
       ...{
         sealedPassword: "secret",

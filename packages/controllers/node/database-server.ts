@@ -31,12 +31,14 @@ export function databaseServer(
     : mariadbServer(reader, deps, database);
 }
 
+/** A server that began before servers of its engine had certificates runs on without one. */
 function mariadbServer(
   reader: Reader,
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
-): DatabaseServer {
-  const { engine, engineVersion, parameters } = database;
+): DatabaseServer | undefined {
+  const { engine, engineVersion, parameters, certificate } = database;
+  if (certificate === undefined && database.status === "creating" && !database.deleting) return undefined;
   const family = `${engine}${engineVersion.split(".").slice(0, 2).join(".")}`;
   const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   const files = renderParameters(family, parameters?.values ?? {}, databaseSize(database));
@@ -44,7 +46,10 @@ function mariadbServer(
   return {
     image: deps.databaseImage,
     dataFolder: "/var/lib/mysql",
-    files: { "password-hash": passwordHash, ...files, ...replication.files },
+    files: {
+      ...{ "password-hash": passwordHash, ...files, ...replication.files },
+      ...(certificate === undefined ? {} : certificateFiles(deps, certificate)),
+    },
     passwordHash,
     startOptions: replication.options,
   };
@@ -60,20 +65,27 @@ function postgresServer(
   const passwordHash = verifierOf(deps, database);
   const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
   const replication = postgresReplication(reader, deps, database);
-  const pem = [certificate?.certificatePem, certificate?.chainPem].map((each) => `${each?.trim() ?? ""}\n`);
-  const key = certificate === undefined ? "" : deps.vault.open(certificate.sealedKey);
   return {
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
       ...{ "password-verifier": passwordHash, settings, access: `${replication.access}${access}` },
       ...replication.files,
-      certificate: pem.join(""),
-      "certificate-key": key,
+      ...(certificate === undefined
+        ? { certificate: "", "certificate-key": "" }
+        : certificateFiles(deps, certificate)),
     },
     passwordHash,
     startOptions: "",
   };
+}
+
+function certificateFiles(
+  { vault }: AssignmentDeps,
+  { certificatePem, chainPem, sealedKey }: NonNullable<DatabaseInstanceRecord["certificate"]>,
+): { readonly certificate: string; readonly "certificate-key": string } {
+  const pem = [certificatePem, chainPem].map((each) => `${each.trim()}\n`);
+  return { certificate: pem.join(""), "certificate-key": vault.open(sealedKey) };
 }
 
 /** Verifiers that were computed: one takes milliseconds, and assignments are made again with every change. */

@@ -36,6 +36,7 @@ beforeEach(() => {
     tx.put("networkInterface", "eni-1", { ...eni, owner: { key: DATABASE } } as never);
     tx.put("databaseInstance", "arn", {
       ...{ arn: "arn", resourceId: DATABASE, nodeId: "node-1", engine: "mysql", engineVersion: "8.0.40" },
+      certificate: { certificatePem: "CERTIFICATE", chainPem: "CHAIN", sealedKey: "KEY", notAfter: 1 },
       ...{ instanceClass: "db.t3.micro", allocatedStorageGiB: 20, port: 3_306, networkInterfaceId: "eni-1" },
       ...{ sealedPassword: "secret", masterUsername: "admin", deleting: false, stopped: false },
       status: "available",

@@ -67,8 +67,7 @@ type Parameters = ReadonlyMap<string, DatabaseParameter>;
 let mariadb: Parameters | undefined;
 let mysql: Parameters | undefined;
 
-/** The server has no certificate: with these it would let nobody in. */
-const SERVED_WITHOUT_TLS = `
+const TLS_PARAMETERS = `
 require_secure_transport dynamic boolean 0 0,1
 tls_version static list TLSv1.2,TLSv1.3 TLSv1.2,TLSv1.3
 `;
@@ -76,7 +75,7 @@ tls_version static list TLSv1.2,TLSv1.3 TLSv1.2,TLSv1.3
 /** The parameters of a family by name, in the order of their names. The tables are parsed when first needed. */
 export function parametersOf(family: ParameterFamily): Parameters {
   if (family.startsWith("postgres")) return postgresParameters();
-  mariadb ??= tableOf([...parse(MARIADB_PARAMETERS, true), ...FURTHER, ...parse(SERVED_WITHOUT_TLS, false)]);
+  mariadb ??= tableOf([...parse(MARIADB_PARAMETERS, true), ...FURTHER, ...parse(TLS_PARAMETERS, true)]);
   if (family.startsWith("mariadb")) return mariadb;
   mysql ??= mysqlTable(mariadb);
   return mysql;

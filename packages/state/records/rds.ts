@@ -84,7 +84,7 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly status: DatabaseStatus;
   /** ← the node's report: the container of the server that was available last. */
   readonly serverId?: string | undefined;
-  /** ← the database-certificate controller: the server's certificate for its endpoint's name; PostgreSQL alone. */
+  /** ← the database-certificate controller: the server's certificate for its endpoint's name. */
   readonly certificate?: OwnCertificateRecord | undefined;
   /** How often the server was asked to start anew. */
   readonly restarts?: number;
@@ -98,6 +98,8 @@ export interface DatabaseInstanceRecord extends Placed {
     readonly groupName: string;
     readonly values: Readonly<Record<string, string | null>>;
   };
+  /** The types of logs that are published to CloudWatch Logs, sorted. Absent: none. */
+  readonly logExports?: readonly string[] | undefined;
   /** The option group; absent: the default one of its version. */
   readonly optionGroupName?: string | undefined;
   /** The id of the snapshot whose files it begins with. It is needed until the instance is available. */
