@@ -33,6 +33,7 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   eventRule: true,
   eventDelivery: true,
   eventConnection: true,
+  eventArchive: true,
   schedule: true,
 };
 
