@@ -22,7 +22,8 @@ import { UserError } from "./run.ts";
 
 /** Three times the share of an ordinary process: every API call and every task waits for this one thread. */
 const CONTROL_PLANE_NICE = -5;
-const HEALTH_TIMEOUT_MS = 2_000;
+/** On a busy machine an answer takes seconds; where nothing listens, the refusal comes at once. */
+const HEALTH_TIMEOUT_MS = 10_000;
 const ANSWER_WAIT_MS = 30_000;
 /** Time limit for a killed control plane to exit; it exits within it unless the kernel holds the process. */
 const KILL_WAIT_MS = 10_000;
