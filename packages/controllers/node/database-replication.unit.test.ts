@@ -50,6 +50,7 @@ function put(name: string, ip: string, more: Partial<DatabaseInstanceRecord>): v
       },
       ...{ engine: "mariadb", engineVersion: "10.11.11", instanceClass: "db.t3.micro", port: 3_306 },
       ...{ networkInterfaceId: eni.id, sealedPassword: "password", masterUsername: "admin", deleting: false },
+      certificate: { certificatePem: "C", chainPem: "", sealedKey: "K" },
       ...{ allocatedStorageGiB: 20, stopped: false, status: "available", ...more },
     } as unknown as DatabaseInstanceRecord); // What is looked at.
   });
