@@ -22,9 +22,9 @@ import {
 import { jsonLogger, messageOf, sleep, SystemClock, type Clock, type Logger } from "@gantry/kernel";
 import { connectLink, readCredentials } from "./link.ts";
 
-const RETRY_FIRST_MS = 100;
+const RETRY_FIRST_MS = 50;
 /** A control plane that restarts is found again within this time; an attempt that is refused costs next to nothing. */
-const RETRY_MAX_MS = 200;
+const RETRY_MAX_MS = 100;
 /** Where the data volume is mounted. */
 const DATA_FOLDER = "/data";
 /** This node's certificate and key, and the authority that signs the control plane's. */

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import type { Naming } from "@gantry/agent";
+import { DockerEngine, type Naming } from "@gantry/agent";
 import type { InstanceSettings } from "@gantry/control-plane";
 import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
+import { silentLogger, type Clock } from "@gantry/kernel";
 import { ownContainer } from "./own-container.ts";
 
 /**
@@ -147,8 +148,15 @@ function agentEnvironment(
  * docker command does.
  */
 function engineSocket(): string {
-  const own = ownContainer();
-  if (own !== undefined) return own.socket;
+  return ownContainer()?.socket ?? realpathSync(namedSocket());
+}
+
+function namedSocket(): string {
   const host = process.env["DOCKER_HOST"] ?? "";
-  return realpathSync(host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock");
+  return host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
+}
+
+/** The engine behind the socket that this process sees: it answers in a tenth of the docker command's time. */
+export function localEngine(clock: Clock): DockerEngine {
+  return new DockerEngine({ socketPath: namedSocket(), clock, log: silentLogger });
 }

@@ -13,6 +13,7 @@ import { sleep } from "@gantry/kernel";
 import {
   agentParameters,
   fingerprintOf,
+  localEngine,
   PARAMETERS_LABEL,
   shallowOption,
   type EngineFacts,
@@ -53,12 +54,14 @@ export async function bringUp(
   const isCurrent = running?.linkPort === settings.linkPort && running.version === version;
   if (!isCurrent) await stopEarlierVersion(deps, settings);
   const image = agentImageTag();
-  const missing = missingImages(image);
+  const missing = missingImages(deps, image);
+  // A failure is thrown where the answer is awaited.
+  missing.catch(() => {});
   // An agent that runs has its images, except those that somebody removed since.
-  if (there === "") await provideImages(deps, settings, await missing);
+  if (there === undefined) await provideImages(deps, settings, await missing);
   if (!isCurrent)
     await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
-  if (there !== "") await provideImages(deps, settings, await missing);
+  if (there !== undefined) await provideImages(deps, settings, await missing);
   await startAgent(deps, settings, { image, there });
   return settings;
 }
@@ -124,12 +127,12 @@ export function agentImageTag(): string {
 
 /** Which of the two images that the platform runs on the engine does not have. */
 async function missingImages(
+  { clock }: PlatformDeps,
   agentImage: string,
 ): Promise<{ isPauseMissing: boolean; isAgentMissing: boolean }> {
-  const filters = [PAUSE_IMAGE, agentImage].flatMap((image) => ["--filter", `reference=${image}`]);
-  const there = await run("docker", ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", ...filters]);
-  const names = new Set(there.split("\n"));
-  return { isPauseMissing: !names.has(PAUSE_IMAGE), isAgentMissing: !names.has(agentImage) };
+  const engine = localEngine(clock);
+  const [pause, agent] = await Promise.all([engine.image(PAUSE_IMAGE), engine.image(agentImage)]);
+  return { isPauseMissing: pause === undefined, isAgentMissing: agent === undefined };
 }
 
 async function provideImages(
@@ -183,33 +186,47 @@ async function engineFacts(naming: Naming): Promise<EngineFacts> {
   };
 }
 
-/** The agent's container as it is, once the engine answers; empty where there is none. */
-async function findAgent(deps: PlatformDeps, settings: InstanceSettings | undefined): Promise<string> {
-  const found = settings === undefined ? "" : await describeAgent(settings);
-  // An engine that has the container answers.
-  if (found !== "") return found;
-  await ensureDocker(deps);
-  return settings === undefined ? "" : describeAgent(settings);
+/** The agent's container as it is. */
+interface AgentFound {
+  readonly isRunning: boolean;
+  /** The parameters that it was made with, its image among them. */
+  readonly fingerprint: string | undefined;
 }
 
-/** The agent's container as it is: whether it runs, its image and the parameters that it was made with. */
-function describeAgent(settings: InstanceSettings): Promise<string> {
-  const format = `{{.State.Running}} {{.Config.Image}} {{index .Config.Labels "${PARAMETERS_LABEL}"}}`;
-  // There is no container the first time.
-  return run("docker", ["inspect", "-f", format, namingOf(settings.instance).agent()]).catch(() => "");
+/** The agent's container, once the engine answers; undefined where there is none. */
+async function findAgent(
+  deps: PlatformDeps,
+  settings: InstanceSettings | undefined,
+): Promise<AgentFound | undefined> {
+  const found = settings && (await describeAgent(deps, settings));
+  // An engine that has the container answers.
+  if (found !== undefined) return found;
+  await ensureDocker(deps);
+  return settings && describeAgent(deps, settings);
+}
+
+async function describeAgent(
+  { clock }: PlatformDeps,
+  settings: InstanceSettings,
+): Promise<AgentFound | undefined> {
+  // There is no container the first time, and maybe no engine.
+  const found = await localEngine(clock)
+    .inspect(namingOf(settings.instance).agent())
+    .catch(() => {});
+  return found && { isRunning: found.state === "running", fingerprint: found.labels[PARAMETERS_LABEL] };
 }
 
 /** Waits for the node agent to connect; starts it where its container is not `there` as it should be. */
 async function startAgent(
   deps: PlatformDeps,
   settings: InstanceSettings,
-  { image, there }: { image: string; there: string },
+  { image, there }: { image: string; there: AgentFound | undefined },
 ): Promise<void> {
   const naming = namingOf(settings.instance);
   const name = naming.agent();
   const parameters = (facts: EngineFacts) => agentParameters(settings, { naming, name, image, facts });
   const fingerprint = fingerprintOf(parameters({ mountpoint: "", shallow: "", cgroupDriver: "" }));
-  if (there.trim() !== `true ${image} ${fingerprint}`) {
+  if (there?.isRunning !== true || there.fingerprint !== fingerprint) {
     await deps.progress.step("Starting the node agent", async () => {
       await run("docker", ["rm", "-f", name]).catch(() => {});
       await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
