@@ -180,8 +180,12 @@ function signingOf(secretAccessKey: string, { date, region, service }: Scope): S
   return signing;
 }
 
+/** A path that neither decoding nor encoding changes: most are. */
+const PLAIN_PATH = /^[A-Za-z0-9/._~-]+$/;
+
 /** Decodes and encodes each segment once: S3 does not normalise paths. */
 function canonicalPathS3(rawPath: string): string {
+  if (PLAIN_PATH.test(rawPath)) return rawPath;
   return (
     rawPath
       .split("/")
