@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { expect, it } from "vitest";
-import { collect } from "./collect.ts";
+import { collect } from "./write-frames.ts";
 
 it("collects a small body, and fails with the error of the body or of whoever looks at it", async () => {
   const chunks = ["a", "bc"].map((text) => Buffer.from(text));

@@ -5,14 +5,13 @@ import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { ensurePrivateFolder, messageOf, openSqlite, randomNonce } from "@gantry/kernel";
-import { collect } from "./collect.ts";
 import { damaged, DamagedObjectError, FRAME_BYTES, FrameCipher, readFrames } from "./frames.ts";
 import { HashThread } from "./hash-thread.ts";
 import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
 import type { ChangeOptions, MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
-import { writeFrames } from "./write-frames.ts";
+import { collect, writeFrames } from "./write-frames.ts";
 
 /** Files are in folders named by the first characters of their names. */
 const SHARD = /^[0-9a-f]{2}$/;

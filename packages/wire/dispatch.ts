@@ -24,14 +24,13 @@ import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { isEncrypted } from "./plain-and-tls.ts";
-import { Registration, type RoutedService } from "./registration.ts";
 import { hasArrived, readAll } from "./request-body.ts";
 import { reachableBy, UnreachableError, type NetworkPath } from "./network-path.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type Signed } from "./request-conditions.ts";
 import { operationNameOf, protocolOf, resolve, splitUrl } from "./routing.ts";
 import { send } from "./send.ts";
 import { notImplementedError, unknownOperationError } from "./unsupported.ts";
-import { chooseService, unknownService } from "./service-choice.ts";
+import { chooseService, Registration, unknownService, type RoutedService } from "./service-choice.ts";
 import {
   BODY_LIMITS,
   type LoadedService,
