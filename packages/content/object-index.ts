@@ -87,8 +87,9 @@ export class ObjectIndex {
       puts.map(({ bucket, meta, options }) => {
         this.#run("SAVEPOINT one").run();
         try {
-          options.check?.(this.#rows.get(bucket, meta.key));
-          const dropped = this.segments.forget(this.#put(bucket, meta, options));
+          const before = this.#rows.get(bucket, meta.key);
+          options.check?.(before);
+          const dropped = this.segments.forget(this.#putOver(before, bucket, meta, options));
           this.#run("RELEASE one").run();
           return { dropped };
         } catch (thrown) {
@@ -278,8 +279,11 @@ export class ObjectIndex {
 
   #putMarker(bucket: string, marker: ObjectMeta, options: ChangeOptions): readonly Segment[] {
     const { key, modifiedAt } = marker;
-    const sequence = this.#rows.nextSequence(bucket, key, this.#rows.get(bucket, key));
-    const dropped = this.#rows.makeRoom(bucket, key, modifiedAt, options.versioning);
+    const before = this.#rows.get(bucket, key);
+    const beneath = this.#rows.newestBeneath(bucket, key);
+    const sequence = Math.max(before?.sequence ?? 0, beneath?.sequence ?? 0) + 1;
+    const room = { bucket, key, before, hasOlder: beneath !== undefined };
+    const dropped = this.#rows.makeRoom(room, modifiedAt, options.versioning);
     const placed = { ...marker, sequence };
     this.#rows.bury(bucket, placed);
     this.#rows.dropCurrent(bucket, key);
@@ -296,10 +300,21 @@ export class ObjectIndex {
   }
 
   #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    return this.#putOver(this.#rows.get(bucket, meta.key), bucket, meta, options);
+  }
+
+  /** As `#put`, where the current version of the key was read in this transaction. */
+  #putOver(
+    before: ObjectMeta | undefined,
+    bucket: string,
+    meta: ObjectMeta,
+    options: ChangeOptions,
+  ): readonly Segment[] {
     this.segments.keep(meta.segments);
-    const before = this.#rows.get(bucket, meta.key);
-    const sequence = this.#rows.nextSequence(bucket, meta.key, before);
-    const dropped = this.#rows.makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
+    const beneath = this.#rows.newestBeneath(bucket, meta.key);
+    const sequence = Math.max(before?.sequence ?? 0, beneath?.sequence ?? 0) + 1;
+    const room = { bucket, key: meta.key, before, hasOlder: beneath !== undefined };
+    const dropped = this.#rows.makeRoom(room, meta.modifiedAt, options.versioning);
     const placed = this.#replicated(bucket, { ...meta, sequence }, options);
     this.#rows.setCurrent(bucket, placed);
     this.#tell(bucket, placed, options);

@@ -1,17 +1,17 @@
-import { createHash, hash, randomBytes } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { createReadStream, mkdirSync } from "node:fs";
 import { open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
-import { ensurePrivateFolder, messageOf, openSqlite } from "@gantry/kernel";
+import { ensurePrivateFolder, messageOf, openSqlite, randomNonce } from "@gantry/kernel";
 import { damaged, DamagedObjectError, FRAME_BYTES, FrameCipher, readFrames } from "./frames.ts";
 import { HashThread } from "./hash-thread.ts";
 import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
 import type { ChangeOptions, MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
-import { writeFrames } from "./write-frames.ts";
+import { collect, writeFrames } from "./write-frames.ts";
 
 /** Files are in folders named by the first characters of their names. */
 const SHARD = /^[0-9a-f]{2}$/;
@@ -104,7 +104,7 @@ export class ObjectStore {
     const file = join(name.slice(0, 2), name);
     const path = join(this.folder, file);
     const made = mkdirSync(dirname(path), { recursive: true });
-    const iv = randomBytes(16);
+    const iv = randomNonce(16);
     const stored = customerKey === undefined ? undefined : createHash("sha256");
     let written;
     try {
@@ -148,14 +148,8 @@ export class ObjectStore {
     onChunk: (chunk: Buffer) => void,
     customerKey: Buffer | undefined,
   ): Promise<WrittenSegment> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      // No encoding is set, so chunks are buffers.
-      onChunk(chunk);
-      chunks.push(chunk);
-    }
-    const plain = Buffer.concat(chunks);
-    const iv = randomBytes(16);
+    const plain = await collect(body, onChunk);
+    const iv = randomNonce(16);
     const stored = Buffer.concat(new FrameCipher(customerKey ?? this.#current.key, iv).seal(0, true, plain));
     this.index.segments.held.set(name, stored);
     return {

@@ -4,6 +4,16 @@ import type { ObjectMeta, Segment, Versioning } from "./object-meta.ts";
 
 const CURRENT_MAX = 4_096;
 
+/** A key that gets a new version: what this transaction has read of it. */
+export interface Room {
+  readonly bucket: string;
+  readonly key: string;
+  /** The version that a plain read returns. */
+  readonly before: ObjectMeta | undefined;
+  /** Whether it has older versions or delete markers. */
+  readonly hasOlder: boolean;
+}
+
 /**
  * The rows of objects: `object` holds the versions that plain reads return, one row per key; `version` holds older
  * versions and delete markers. Changes are parts of the caller's transaction.
@@ -90,17 +100,18 @@ export class VersionRows {
   }
 
   /** Moves the existing version to the older versions, or removes it if the null version is replaced. */
-  makeRoom(bucket: string, key: string, at: number, versioning: Versioning): readonly Segment[] {
-    const before = this.get(bucket, key);
+  makeRoom({ bucket, key, before, hasOlder }: Room, at: number, versioning: Versioning): readonly Segment[] {
     const isNull = before?.versionId === undefined;
     const dropped: Segment[] = [];
     if (versioning !== "Enabled") {
-      const buried = metaOf(
-        this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(
-          bucket,
-          Buffer.from(key),
-        ),
-      );
+      const buried = hasOlder
+        ? metaOf(
+            this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(
+              bucket,
+              Buffer.from(key),
+            ),
+          )
+        : undefined;
       if (buried !== undefined) {
         this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = 'null'").run(
           bucket,
@@ -157,9 +168,5 @@ export class VersionRows {
         Buffer.from(key),
       ),
     );
-  }
-
-  nextSequence(bucket: string, key: string, current: ObjectMeta | undefined): number {
-    return Math.max(current?.sequence ?? 0, this.newestBeneath(bucket, key)?.sequence ?? 0) + 1;
   }
 }

@@ -90,13 +90,11 @@ function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
       "unsupported",
       "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     );
-  const match =
-    /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*$/.exec(
-      authorization,
-    );
-  const scope = scopeIn(match?.[1] ?? "");
+  const end = authorization.lastIndexOf(SIGNATURE_IS) + SIGNATURE_IS.length;
+  const signer = signerIn(authorization.slice(0, end));
+  const [, signature] = SIGNATURE.exec(authorization.slice(end)) ?? [];
   const amzDate = request.headers["x-amz-date"] ?? "";
-  if (match === null || scope === undefined || !AMZ_DATE.test(amzDate)) {
+  if (signer === undefined || signature === undefined || !AMZ_DATE.test(amzDate)) {
     throw new SignatureError(
       "malformed",
       "The Authorization header has the wrong form: it must name Credential, SignedHeaders and " +
@@ -105,18 +103,29 @@ function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
   }
   return {
     form: "header",
-    accessKeyId: scope.accessKeyId,
-    date: scope.date,
-    region: scope.region,
-    service: scope.service,
-    signedHeaders: namesIn(match[2] ?? ""),
-    signature: match[3] ?? "",
+    accessKeyId: signer.accessKeyId,
+    date: signer.date,
+    region: signer.region,
+    service: signer.service,
+    signedHeaders: signer.signedHeaders,
+    signature,
     amzDate,
     expiresSeconds: undefined,
     token: request.headers["x-amz-security-token"],
     payloadHash: request.headers["x-amz-content-sha256"],
   };
 }
+
+const SIGNATURE_IS = "Signature=";
+const SIGNATURE = /^([0-9a-f]{64})\s*$/;
+
+/** The parts of an Authorization header before the signature; undefined if it is malformed. */
+const signerIn = remembered((header) => {
+  const [, credential, names] =
+    /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=$/.exec(header) ?? [];
+  const scope = credential === undefined ? undefined : scopeOf(credential);
+  return scope && names !== undefined ? { ...scope, signedHeaders: names.split(";") } : undefined;
+});
 
 /** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. */
 function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Claim {
@@ -131,7 +140,7 @@ function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Cla
       );
   if (text("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256")
     throw malformed('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
-  const scope = scopeIn(text("X-Amz-Credential"));
+  const scope = scopeOf(text("X-Amz-Credential"));
   if (scope === undefined)
     throw malformed(
       `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; ${CREDENTIAL_FORM}`,
@@ -141,7 +150,7 @@ function readPresignedClaim(query: URLSearchParams, request: SignedRequest): Cla
   return {
     form: "presigned",
     ...scope,
-    signedHeaders: namesIn(text("X-Amz-SignedHeaders")),
+    signedHeaders: text("X-Amz-SignedHeaders").split(";"),
     signature: text("X-Amz-Signature"),
     amzDate,
     expiresSeconds: readExpires(query.get("X-Amz-Expires")),
@@ -196,15 +205,12 @@ function readVersion2Claim(query: URLSearchParams): Claim {
 type CredentialScope = Pick<Claim, "accessKeyId" | "date" | "region" | "service">;
 
 /** The parts of a credential; undefined if it is malformed. */
-const scopeIn = remembered((credential): CredentialScope | undefined => {
+function scopeOf(credential: string): CredentialScope | undefined {
   const match = CREDENTIAL.exec(credential);
   if (match === null) return undefined;
   const [, accessKeyId = "", date = "", region = "", service = ""] = match;
   return { accessKeyId, date, region, service };
-});
-
-/** The names in a list of signed headers. */
-const namesIn = remembered((list): readonly string[] => list.split(";"));
+}
 
 const REMEMBERED_MAX = 1_000;
 /** Longer texts than any client sends are not remembered, so that they take no memory. */

@@ -27,14 +27,12 @@ import { isEncrypted } from "./plain-and-tls.ts";
 import { hasArrived, readAll } from "./request-body.ts";
 import { reachableBy, UnreachableError, type NetworkPath } from "./network-path.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type Signed } from "./request-conditions.ts";
-import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, splitUrl } from "./routing.ts";
 import { send } from "./send.ts";
 import { notImplementedError, unknownOperationError } from "./unsupported.ts";
-import { chooseService, unknownService } from "./service-choice.ts";
+import { chooseService, Registration, unknownService, type RoutedService } from "./service-choice.ts";
 import {
   BODY_LIMITS,
-  loadService,
   type LoadedService,
   type Operation,
   type Protocol,
@@ -43,17 +41,10 @@ import {
   type ServiceModule,
 } from "./service.ts";
 
-interface RegisteredService {
-  readonly descriptor: ServiceDescriptor;
-  readonly load: () => Promise<LoadedService & { router: RestRouter }>;
-  /** What `load` resolved with, once it has. */
-  readonly loaded: () => (LoadedService & { router: RestRouter }) | undefined;
-}
-
 interface Call {
   readonly exchange: Exchange;
   readonly claim: Claim | undefined;
-  readonly service: LoadedService & { router: RestRouter };
+  readonly service: RoutedService;
   readonly protocol: Protocol;
 }
 
@@ -88,7 +79,7 @@ export class Dispatcher {
   readonly #authenticator: Authenticator;
   readonly #memory = new BodyMemory(BODIES_MAX_BYTES);
   readonly #lane = new Lane();
-  readonly #services: RegisteredService[] = [];
+  readonly #services: Registration[] = [];
   readonly #unknownSeen = new Set<string>();
   #inFlight = 0;
 
@@ -101,17 +92,7 @@ export class Dispatcher {
 
   /** Adds a service; its code is loaded on its first request or when warmed. */
   register(descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>): void {
-    let loading: Promise<LoadedService & { router: RestRouter }> | undefined;
-    let loaded: (LoadedService & { router: RestRouter }) | undefined;
-    this.#services.push({
-      descriptor,
-      load: () =>
-        (loading ??= load().then((module) => {
-          const service = loadService(descriptor, module);
-          return (loaded = { ...service, router: new RestRouter(service.operations.values()) });
-        })),
-      loaded: () => loaded,
-    });
+    this.#services.push(new Registration(descriptor, load));
   }
 
   /** Runs an operation as a principal of the platform itself. Errors: the operation's own, AccessDenied. */
@@ -177,7 +158,7 @@ export class Dispatcher {
     const choice = chooseService(this.#services, exchange, claim);
     const registered = choice instanceof Promise ? await choice : choice;
     if (registered === undefined) return unknownService(exchange, claim);
-    const service = registered.loaded() ?? (await registered.load());
+    const service = registered.loaded ?? (await registered.load());
     const protocol = protocolOf(registered.descriptor, exchange);
     const answer = await this.#attempt({ exchange, claim, service, protocol }, claimFailure);
     service.answered?.({ exchange, answer, accessKeyId: claim?.accessKeyId });
@@ -292,17 +273,9 @@ export class Dispatcher {
     lease: BodyLease,
     admitted: (principal: Principal) => void,
   ): Promise<{ principal: Principal; body: Buffer | Readable }> {
-    const { exchange, claim, service, protocol } = call;
+    const { exchange } = call;
     const { principal, body } = await this.#waitingFor(exchange, bodyMaxBytes, () =>
-      this.#authenticator.authenticate({
-        exchange,
-        claim,
-        service,
-        protocol,
-        bodyMaxBytes,
-        lease,
-        admit: admitted,
-      }),
+      this.#authenticator.authenticate({ ...call, bodyMaxBytes, lease, admit: admitted }),
     );
     // Many requests that waited for their bodies may continue at the same time.
     if (this.#inFlight > this.#inFlightMax()) throw throttledError(call.protocol);

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
-import { Mac } from "./mac.ts";
+import { Mac } from "./sigv4.ts";
 
 it("computes what HMAC-SHA256 of Node computes, whatever the key and the text", () => {
   const texts = [

@@ -29,6 +29,7 @@ export function verifiedStream(
   const { declared = "UNSIGNED-PAYLOAD" } = options;
   const chunked = declared.startsWith("STREAMING-");
   if (declared === "UNSIGNED-PAYLOAD") return exchange.request;
+  if (declared === EMPTY_HASH && isEmptyRequest(exchange.request)) return exchange.request;
   const check = chunked ? chunkDecoder(exchange, declared, options.signing) : hashCheck(declared);
   // pipeline destroys both ends when one fails; the reader sees the error on `out`.
   const out = new PassThrough();
@@ -122,6 +123,7 @@ const HASH_AT_ONCE_MAX_BYTES = 64 * 1024;
  * disconnects.
  */
 export function readAll(stream: Readable, maxBytes: number, lease?: BodyLease): Promise<ReadBody> {
+  if (isEmptyRequest(stream)) return EMPTY;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -158,6 +160,16 @@ export function readAll(stream: Readable, maxBytes: number, lease?: BodyLease): 
       if (!isWhole) reject(new Error("The request was cut off."));
     });
   });
+}
+
+const EMPTY_HASH = sha256Hex("");
+const EMPTY: Promise<ReadBody> = Promise.resolve({ bytes: Buffer.alloc(0), sha256: EMPTY_HASH });
+
+/** Whether the stream is that of a request without a body: its end need not be waited for. */
+function isEmptyRequest(stream: Readable & { readonly complete?: boolean }): boolean {
+  return (
+    stream.complete === true && stream.readableLength === 0 && !stream.readableDidRead && !stream.destroyed
+  );
 }
 
 function tooLarge(maxBytes: number): ApiError {

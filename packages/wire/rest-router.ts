@@ -1,9 +1,18 @@
 import { bindingOf } from "./protocols/http-bindings.ts";
 import type { Operation } from "./service.ts";
 
+/** A segment of a path: a text, a label, or a label that takes the rest of the path. */
+interface Segment {
+  readonly text: string;
+  readonly label: string | undefined;
+  readonly isGreedy: boolean;
+}
+
 interface Route {
   readonly operation: Operation;
-  readonly segments: readonly string[];
+  readonly segments: readonly Segment[];
+  /** What the route has at least, whatever the request: see `specificity`. */
+  readonly score: number;
   readonly needsBucket: boolean;
   /**
    * Parameters that the query must have, except `x-id`, which names the operation and decides between two
@@ -71,24 +80,36 @@ function toRoute(operation: Operation): Route {
   const requiredQuery = required
     .filter((member) => bindingOf(member) === "query")
     .map((member) => String(member.traits["httpQuery"]));
+  const segments = path
+    .split("/")
+    .slice(1)
+    .filter((segment) => segment !== "")
+    .map(toSegment);
+  const id = pairs.find(([name]) => name === "x-id")?.[1];
+  const requiredHeaders = required
+    .filter((member) => bindingOf(member) === "header")
+    .map((member) => String(member.traits["httpHeader"]).toLowerCase());
+  const asked = literals.length + requiredQuery.length + requiredHeaders.length;
+  const texts = segments.filter(({ label }) => label === undefined).length;
   return {
     operation,
-    segments: path
-      .split("/")
-      .slice(1)
-      .filter((segment) => segment !== ""),
+    segments,
+    score: asked * 100 + texts * 10 + (id === undefined ? 0 : 1),
     // S3's URIs have lost {Bucket}; it remains a label member that no segment names.
     needsBucket: members.some(
       (member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}"),
     ),
     literals,
-    id: pairs.find(([name]) => name === "x-id")?.[1],
+    id,
     asksQuery: literals.length > 0 || requiredQuery.length > 0,
     requiredQuery,
-    requiredHeaders: required
-      .filter((member) => bindingOf(member) === "header")
-      .map((member) => String(member.traits["httpHeader"]).toLowerCase()),
+    requiredHeaders,
   };
+}
+
+function toSegment(text: string): Segment {
+  const [, label, plus] = /^\{(.+?)(\+?)\}$/.exec(text) ?? [];
+  return { text, label, isGreedy: plus === "+" };
 }
 
 function match(route: Route, request: RoutedRequest): Record<string, string> | undefined {
@@ -101,22 +122,20 @@ function match(route: Route, request: RoutedRequest): Record<string, string> | u
   return matchPath(route.segments, request.path);
 }
 
-function matchPath(segments: readonly string[], path: string): Record<string, string> | undefined {
+function matchPath(segments: readonly Segment[], path: string): Record<string, string> | undefined {
   const labels: Record<string, string> = {};
   let rest = path.startsWith("/") ? path.slice(1) : path;
-  for (const [index, segment] of segments.entries()) {
-    const greedy = /^\{(.+)\+\}$/.exec(segment)?.[1];
-    if (greedy !== undefined) {
+  for (const [index, { text, label, isGreedy }] of segments.entries()) {
+    if (isGreedy && label !== undefined) {
       if (rest === "") return undefined;
-      labels[greedy] = decodeLabel(rest);
+      labels[label] = decodeLabel(rest);
       return labels;
     }
     const end = rest.indexOf("/");
     const part = end < 0 ? rest : rest.slice(0, end);
     const last = index === segments.length - 1;
     rest = end < 0 ? "" : rest.slice(end + 1);
-    const label = /^\{(.+)\}$/.exec(segment)?.[1];
-    if (label === undefined ? part !== segment : part === "") return undefined;
+    if (label === undefined ? part !== text : part === "") return undefined;
     if (label !== undefined) labels[label] = decodeLabel(part);
     if (!last && rest === "" && end < 0) return undefined;
   }
@@ -124,15 +143,8 @@ function matchPath(segments: readonly string[], path: string): Record<string, st
 }
 
 function specificity(route: Route, request: RoutedRequest): number {
-  const { id } = route;
-  const asked = route.literals.length + route.requiredQuery.length + route.requiredHeaders.length;
-  const literalSegments = route.segments.filter((segment) => !segment.startsWith("{")).length;
-  return (
-    asked * 100 +
-    literalSegments * 10 +
-    (id !== undefined && request.query.get("x-id") === id ? 5 : 0) +
-    (id === undefined ? 0 : 1)
-  );
+  const { id, score } = route;
+  return id !== undefined && request.query.size > 0 && request.query.get("x-id") === id ? score + 5 : score;
 }
 
 function decodeLabel(text: string): string {

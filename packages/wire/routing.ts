@@ -2,6 +2,8 @@ import type { Exchange } from "./exchange.ts";
 import type { RestRouter } from "./rest-router.ts";
 import type { LoadedService, Operation, Protocol, ServiceDescriptor } from "./service.ts";
 
+const NO_PARAMETERS = new URLSearchParams();
+
 /** The protocol of a request, among those that its service supports. */
 export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): Protocol {
   const has = (protocol: Protocol) => descriptor.protocols.includes(protocol);
@@ -55,7 +57,7 @@ export function resolve(
       method: exchange.method,
       path,
       bucket,
-      query: new URLSearchParams(exchange.rawQuery),
+      query: exchange.rawQuery === "" ? NO_PARAMETERS : new URLSearchParams(exchange.rawQuery),
       headers: exchange.headers,
     });
   }
@@ -80,17 +82,29 @@ function decodePart(text: string): string {
  * The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's
  * first segment.
  */
-export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): {
-  bucket: string | undefined;
-  path: string;
-} {
-  const host = (exchange.headers["host"] ?? "").replace(/:\d+$/, "");
+export function splitBucket({ headers, rawPath }: Pick<Exchange, "headers" | "rawPath">): BucketAndPath {
+  const { host = "" } = headers;
+  if (lastSplit?.host !== host || lastSplit.rawPath !== rawPath)
+    lastSplit = { host, rawPath, split: splitBucketOf(host, rawPath) };
+  return lastSplit.split;
+}
+
+interface BucketAndPath {
+  readonly bucket: string | undefined;
+  readonly path: string;
+}
+
+/** The last answer: a request is asked several times. */
+let lastSplit: { readonly host: string; readonly rawPath: string; readonly split: BucketAndPath } | undefined;
+
+function splitBucketOf(hostAndPort: string, rawPath: string): BucketAndPath {
+  const host = hostAndPort.replace(/:\d+$/, "");
   const virtual =
     /^(.+?)\.s3(?:[.-][a-z0-9-]+)*\.(?:amazonaws\.com|localhost)$/.exec(host)?.[1] ??
     /^(.+)\.localhost$/.exec(host)?.[1];
-  if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: exchange.rawPath };
-  const match = /^\/([^/]+)(\/.*)?$/.exec(exchange.rawPath);
-  if (match === null) return { bucket: undefined, path: exchange.rawPath };
+  if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: rawPath };
+  const match = /^\/([^/]+)(\/.*)?$/.exec(rawPath);
+  if (match === null) return { bucket: undefined, path: rawPath };
   return { bucket: decodePart(match[1] ?? ""), path: match[2] ?? "/" };
 }
 

@@ -4,7 +4,8 @@ import type { Exchange, WireResponse } from "./exchange.ts";
 import { writeCbor } from "./protocols/cbor.ts";
 import { escapeXml } from "./protocols/xml.ts";
 import { readAll } from "./request-body.ts";
-import type { ServiceDescriptor } from "./service.ts";
+import { RestRouter } from "./rest-router.ts";
+import { loadService, type LoadedService, type ServiceDescriptor, type ServiceModule } from "./service.ts";
 
 /**
  * Bytes of an unsigned form, which is read to determine its service: a token of an issuer has 20,000
@@ -26,6 +27,31 @@ const FORM = "application/x-www-form-urlencoded";
 const REST_XML_SERVICES: ReadonlySet<string> = new Set(["route53", "cloudfront", "s3-control"]);
 /** Services whose errors have no wrapper element: S3's own form. */
 const S3_FAMILY: ReadonlySet<string> = new Set(["s3", "s3express", "s3-outposts", "s3-object-lambda"]);
+
+/** A loaded service, and what finds its operations by method and path. */
+export type RoutedService = LoadedService & { readonly router: RestRouter };
+
+/** A service whose code is loaded with its first request, or when it is warmed. */
+export class Registration {
+  readonly descriptor: ServiceDescriptor;
+  /** What `load` resolved with, once it has. */
+  loaded: RoutedService | undefined;
+  readonly #load: () => Promise<ServiceModule>;
+  #loading: Promise<RoutedService> | undefined;
+
+  constructor(descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) {
+    this.descriptor = descriptor;
+    this.#load = load;
+  }
+
+  /** Loads the service once. Errors: those of its module. */
+  load(): Promise<RoutedService> {
+    return (this.#loading ??= this.#load().then((module) => {
+      const service = loadService(this.descriptor, module);
+      return (this.loaded = { ...service, router: new RestRouter(service.operations.values()) });
+    }));
+  }
+}
 
 /**
  * The service of a request, by its target header, its signature's scope, its API version, or its host. S3 is

@@ -1,6 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import { SignatureError, type Claim, type SignedRequest } from "./claim.ts";
-import { Mac } from "./mac.ts";
 
 const SKEW_MAX_MS = 15 * 60_000;
 
@@ -180,8 +179,12 @@ function signingOf(secretAccessKey: string, { date, region, service }: Scope): S
   return signing;
 }
 
+/** A path that neither decoding nor encoding changes: most are. */
+const PLAIN_PATH = /^[A-Za-z0-9/._~-]+$/;
+
 /** Decodes and encodes each segment once: S3 does not normalise paths. */
 function canonicalPathS3(rawPath: string): string {
+  if (PLAIN_PATH.test(rawPath)) return rawPath;
   return (
     rawPath
       .split("/")
@@ -249,4 +252,50 @@ export function hmac(key: Uint8Array, data: string): Buffer {
 export function equalsInConstantTime(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** SHA-256 reads blocks of this size, and a key of HMAC is padded to one. */
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+/** Texts to sign are short: two dates, a scope and a hash. Longer ones get a buffer of their own. */
+const TEXT_BYTES_MAX = 512;
+/** A character of UTF-16 has at most three bytes in UTF-8. */
+const BYTES_PER_CHARACTER = 3;
+
+/**
+ * HMAC-SHA256 of texts with one key, as two one-shot hashes over blocks that are prepared once: half the time of
+ * Node's `createHmac`, which makes an object for each. Source: RFC 2104.
+ */
+export class Mac {
+  /** The block of the inner hash, and room for the text. */
+  readonly #inner = Buffer.alloc(BLOCK_BYTES + TEXT_BYTES_MAX);
+  /** The block of the outer hash, and room for the inner one. */
+  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+
+  /** `key`: at most 64 bytes, which a key that SHA-256 derived is. */
+  constructor(key: Uint8Array) {
+    if (key.length > BLOCK_BYTES) throw new Error("The key is longer than a block of the hash.");
+    for (let index = 0; index < BLOCK_BYTES; index += 1) {
+      const byte = key[index] ?? 0;
+      this.#inner[index] = byte ^ 0x36;
+      this.#outer[index] = byte ^ 0x5c;
+    }
+  }
+
+  /** The code of a text's UTF-8 form, in hexadecimal digits. */
+  hexOf(text: string): string {
+    this.#outer.write(this.#innerHash(text), BLOCK_BYTES, DIGEST_BYTES, "latin1");
+    return hash("sha256", this.#outer);
+  }
+
+  #innerHash(text: string): string {
+    if (text.length * BYTES_PER_CHARACTER > TEXT_BYTES_MAX)
+      return hash(
+        "sha256",
+        Buffer.concat([this.#inner.subarray(0, BLOCK_BYTES), Buffer.from(text)]),
+        "latin1",
+      );
+    const end = BLOCK_BYTES + this.#inner.write(text, BLOCK_BYTES);
+    return hash("sha256", this.#inner.subarray(0, end), "latin1");
+  }
 }

@@ -87,6 +87,14 @@ export function readingKeyOf(
   return given.key;
 }
 
+/** Whether a write has a condition on what is there. */
+export function hasCondition(input: {
+  readonly IfNoneMatch?: string | undefined;
+  readonly IfMatch?: string | undefined;
+}): boolean {
+  return input.IfNoneMatch !== undefined || input.IfMatch !== undefined;
+}
+
 /** Conditional writes. Source: "How to prevent object overwrites with conditional writes". */
 export function checkCondition(
   input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined },

@@ -215,30 +215,28 @@ function also(member: unknown, needs: readonly Need[]): readonly Need[] {
 /** Source: Service Authorization Reference, Amazon S3, condition keys. */
 function conditionsOf(input: object): NonNullable<Need["conditions"]> {
   const given = input as Readonly<Record<string, unknown>>; // Members are looked up by name.
-  const keys = {
-    "s3:prefix": given["Prefix"],
-    "s3:delimiter": given["Delimiter"],
-    "s3:max-keys": given["MaxKeys"],
-    "s3:VersionId": given["VersionId"],
-    "s3:x-amz-server-side-encryption": given["ServerSideEncryption"],
-    "s3:x-amz-storage-class": given["StorageClass"],
-    "s3:x-amz-copy-source": given["CopySource"],
-    "s3:x-amz-metadata-directive": given["MetadataDirective"],
-    "s3:object-lock-mode": given["ObjectLockMode"],
-  };
+  const values: Record<string, string | readonly string[]> = {};
+  for (const [key, name] of MEMBERS_OF_KEYS) {
+    const value = given[name];
+    if (typeof value === "string" || typeof value === "number") values[key] = String(value);
+  }
   const tags = requestedTags(given["Tagging"]);
-  const values = Object.fromEntries(
-    Object.entries(keys).flatMap(([key, value]) =>
-      typeof value === "string" || typeof value === "number" ? [[key, String(value)]] : [],
-    ),
-  );
-  if (tags.length === 0) return values;
-  return {
-    ...values,
-    ...Object.fromEntries(tags.map(([key, value]) => [`s3:RequestObjectTag/${key}`, value])),
-    "s3:RequestObjectTagKeys": tags.map(([key]) => key),
-  };
+  for (const [key, value] of tags) values[`s3:RequestObjectTag/${key}`] = value;
+  if (tags.length > 0) values["s3:RequestObjectTagKeys"] = tags.map(([key]) => key);
+  return values;
 }
+
+const MEMBERS_OF_KEYS = [
+  ["s3:prefix", "Prefix"],
+  ["s3:delimiter", "Delimiter"],
+  ["s3:max-keys", "MaxKeys"],
+  ["s3:VersionId", "VersionId"],
+  ["s3:x-amz-server-side-encryption", "ServerSideEncryption"],
+  ["s3:x-amz-storage-class", "StorageClass"],
+  ["s3:x-amz-copy-source", "CopySource"],
+  ["s3:x-amz-metadata-directive", "MetadataDirective"],
+  ["s3:object-lock-mode", "ObjectLockMode"],
+] as const;
 
 /** The tags that a call gives an object: as the header's query string, or as a tag set. */
 function requestedTags(tagging: unknown): readonly (readonly [string, string])[] {

@@ -5,7 +5,7 @@ import { ApiError } from "./api-error.ts";
 import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { changing, newVersion } from "./object-access.ts";
-import { checkCondition, checkKey, headersOf, refuseAppending } from "./object-input.ts";
+import { checkCondition, checkKey, hasCondition, headersOf, refuseAppending } from "./object-input.ts";
 import { presentEncryption, sealingOf } from "./object-encryption.ts";
 import { lockOf } from "./object-lock.ts";
 import { receive } from "./receive.ts";
@@ -31,7 +31,7 @@ async function putObject(
   refuseAppending(input);
   const bucket = findBucket(store, context, input.Bucket);
   const key = checkKey(input.Key);
-  checkCondition(input, objects.index.get(bucket.name, key));
+  if (hasCondition(input)) checkCondition(input, objects.index.get(bucket.name, key));
   if ((input.ContentLength ?? 0) > PUT_MAX_BYTES)
     throw new ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
       status: 400,
@@ -66,7 +66,7 @@ async function putObject(
         type: "created",
         reason: context.method === "POST" ? "PostObject" : "PutObject",
       }),
-      check: (there) => checkCondition(input, there),
+      ...(hasCondition(input) ? { check: (there) => checkCondition(input, there) } : {}),
     });
   } catch (thrown) {
     if (thrown instanceof ApiError) await objects.dropSegments([written.segment]);
