@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { accessLine, connectionLine, type LoggedRequest } from "./log-lines.ts";
-import { detailsFormat, parseDetails } from "./request-details.ts";
+import { DETAIL_NAMES, detailsFormat, parseDetails } from "./request-details.ts";
 
 const VALUES = {
   listenerPort: "443",
@@ -107,8 +107,18 @@ describe("a connection log line", () => {
 describe("the details of a request", () => {
   it("are read as they are written, and are ignored if some are missing", () => {
     const values = Object.values(VALUES);
-    expect(detailsFormat(443).split(" ")).toHaveLength(values.length);
-    expect(parseDetails(values)).toEqual(VALUES);
-    expect(parseDetails(values.slice(1))).toBeUndefined();
+    expect(detailsFormat(443, true).split(" ")).toHaveLength(values.length);
+    expect(parseDetails(["figure", ...values], 1)).toEqual(VALUES);
+    expect(Object.keys(VALUES)).toEqual(DETAIL_NAMES);
+    expect(parseDetails(values, 1)).toBeUndefined();
+  });
+
+  it("have hyphens for what a listener without TLS leaves out", () => {
+    const expressions = detailsFormat(80, false).split(" ");
+    expect(expressions.filter((each) => each.includes("ssl"))).toEqual([]);
+    const details = parseDetails(expressions, 0);
+    expect(details).toMatchObject({ listenerPort: "80", cipher: "-", protocol: "-", certificate: "-" });
+    expect(details).toMatchObject({ rule: "%[var(txn.rule)]", handshakeMs: "%Th", clientSerial: "-" });
+    expect(parseDetails(expressions.slice(1), 0)).toBeUndefined();
   });
 });
