@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { accessLine, connectionLine, type LoggedRequest } from "./log-lines.ts";
+import { accessLine, connectionLine, decoded, type LoggedRequest } from "./log-lines.ts";
 import { DETAIL_NAMES, detailsFormat, parseDetails } from "./request-details.ts";
 
 const VALUES = {
@@ -85,6 +85,20 @@ describe("an access log line", () => {
     expect(accessLine(request({ target: undefined, status: 401, isAnswered: false }, refused))).toMatch(
       / "-" "AuthInvalidStateParam" "-" "-" "Ambiguous" "UndefinedContentLengthSemantics" TID_/,
     );
+  });
+
+  it("has each client's own text, however many there are", () => {
+    for (let client = 0; client < 2_500; client += 1)
+      for (let again = 0; again < 2; again += 1)
+        expect(accessLine(request({}, { userAgent: `c%20${client}%22`, host: `h${client}%3A80` }))).toContain(
+          `https://h${client}:443/a?b=\\x22c HTTP/1.1" "c ${client}\\x22"`,
+        );
+  });
+
+  it("decodes bytes in either case, and leaves what is no byte", () => {
+    expect(decoded("%2f%2F%C3%a4%")).toBe("//\\xC3\\xA4%");
+    expect(decoded("%%41%4%zz%5C")).toBe("%A%4%zz\\x5C");
+    expect(decoded('a"%\\ä')).toBe("a\\x22%\\x5C\\xE4");
   });
 
   it("distinguishes HTTP/2, gRPC and WebSocket", () => {

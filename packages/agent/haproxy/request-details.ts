@@ -57,8 +57,11 @@ const TLS_NAMES: readonly string[] = [
   "clientSerial",
 ] satisfies (keyof typeof DETAILS)[];
 
-/** The names of the details. The literal port of the listener precedes those of the table. */
-export const DETAIL_NAMES = ["listenerPort", ...(Object.keys(DETAILS) as (keyof typeof DETAILS)[])] as const; // The table's own keys.
+/** The names of the details. The literal port of the listener precedes those of the table, which are its keys. */
+export const DETAIL_NAMES = [
+  "listenerPort",
+  ...(Object.keys(DETAILS) as (keyof typeof DETAILS)[]), // The table's own keys.
+] as const;
 
 export type RequestDetails = Readonly<Record<(typeof DETAIL_NAMES)[number], string>>;
 
