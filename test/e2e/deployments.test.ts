@@ -255,3 +255,26 @@ it("continues or is rolled back, whichever process is killed at a stage under lo
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v7"]));
   expect(await askSecond()).toEqual(new Set(["v7"]));
 });
+
+it("rolls with both of its target groups, also while the agent and the control plane are killed", async () => {
+  const kills = killsOf(demo);
+  const hosts = [HOST, `second.${HOST}`];
+  const [before = ""] = await askSecond();
+  const asking = startAsking(demo, hosts);
+  await update(await registerVersion(demo, SERVICE, "rolled"), { strategy: "ROLLING", lifecycleHooks: [] });
+  const newVersionBy = (host: string) =>
+    asking.answers.some((answer) => answer.host === host && answer.version === "rolled");
+  await kills.agent();
+  await eventually(async () => expect(hosts.some(newVersionBy)).toBe(true), 90_000);
+  await kills.controlPlane();
+  await untilEnded("SUCCESSFUL");
+  const from = asking.answers.length;
+  await new Promise((done) => setTimeout(done, 1_000));
+  expect((await asking.stop()).perSecond).toBeGreaterThanOrEqual(PER_SECOND_MIN);
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  for (const host of hosts) {
+    const answers = asking.answers.filter((answer) => answer.host === host);
+    expect(versionsOf(answers)).toEqual(new Set([before, "rolled"]));
+  }
+  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["rolled"]));
+});

@@ -123,21 +123,27 @@ const TICK_MS = 5;
 /**
  * Makes requests at a fixed rate, half of them on connections that are kept and half on new ones, and notes when
  * which version answered. A request is begun when its time has come, however slow the answers before it are, so
- * that a moment without a target is not hidden; those that could not be begun in time are made up for.
+ * that a moment without a target is not hidden; those that could not be begun in time are made up for. Several hosts
+ * are asked in turns.
  */
-export function startAsking({ url }: Demo, host: string, { perSecond = PER_SECOND } = {}) {
+export function startAsking(
+  { url }: Demo,
+  host: string | readonly string[],
+  { perSecond = PER_SECOND } = {},
+) {
   stopAsking?.();
-  const answers: { at: number; version: string }[] = [];
+  const hosts = [host].flat();
+  const answers: { at: number; version: string; host: string }[] = [];
   const failures: string[] = [];
   const kept = new Agent({ keepAlive: true, maxSockets: 16 });
   const fresh = new Agent({ keepAlive: false });
   const waiting = new Set<Promise<void>>();
-  const ask = async (agent: Agent) => {
-    const answer = await get(url, { path: "/", agent, headers: { host } }).catch((thrown: Error) => ({
+  const ask = async (agent: Agent, asked: string) => {
+    const answer = await get(url, { path: "/", agent, headers: { host: asked } }).catch((thrown: Error) => ({
       status: 0,
       body: thrown.message,
     }));
-    if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
+    if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim(), host: asked });
     else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
   };
   const began = Date.now();
@@ -145,7 +151,10 @@ export function startAsking({ url }: Demo, host: string, { perSecond = PER_SECON
   const timer = setInterval(() => {
     const due = ((Date.now() - began) * perSecond) / 1_000;
     for (; count < due && waiting.size < WAITING_MAX; count += 1) {
-      const asked: Promise<void> = ask(count % 2 === 0 ? kept : fresh).finally(() => waiting.delete(asked));
+      const agent = count % 2 === 0 ? kept : fresh;
+      const asked: Promise<void> = ask(agent, hosts[Math.floor(count / 2) % hosts.length] ?? "").finally(() =>
+        waiting.delete(asked),
+      );
       waiting.add(asked);
     }
   }, TICK_MS);

@@ -12,14 +12,23 @@ const SERVER = /^t_(\d+)_(\d+)_(\d+)_(\d+)_(\d+)(?:\.open)?$/;
 
 /** What a request line of the proxy says besides the details. */
 export interface RequestFigures {
-  readonly balancer: string;
-  readonly backend: string;
-  readonly server: string;
+  /** The names of the load balancer, the backend and the server, with spaces between them. */
+  readonly names: string;
   readonly status: number;
   readonly latencyMs: number;
   readonly received: number;
   readonly sent: number;
   readonly isAnswered: boolean;
+}
+
+/** What the three names of a request line mean. Without a load balancer the line is not logged. */
+interface Names {
+  readonly balancer: Balancer | undefined;
+  readonly balancerName: string;
+  readonly targetGroupArn: string | undefined;
+  readonly isGrpc: boolean;
+  /** `ADDRESS:PORT`. */
+  readonly target: string | undefined;
 }
 
 /** Writes the access and connection logs of the load balancers that have them, from the proxy's request lines. */
@@ -28,6 +37,8 @@ export class BalancerLogs {
   #balancers: ReadonlyMap<string, Balancer> = new Map();
   #groups: ReadonlyMap<string, BalancerTargetGroup> = new Map();
   #certificates: ReadonlyMap<string, string> = new Map();
+  /** What names of the proxy's lines mean under the assignment in effect. */
+  readonly #names = new Map<string, Names>();
 
   constructor(deps: LogSpoolDeps) {
     this.spool = new LogSpool(deps);
@@ -36,6 +47,7 @@ export class BalancerLogs {
   /** Uses the names of an assignment from now on. */
   use(assignment: BalancersAssignment): void {
     const logged = assignment.balancers.filter(isLogged);
+    this.#names.clear();
     this.#balancers = new Map(logged.map((balancer) => [balancerName(balancer.arn), balancer]));
     this.#groups = new Map(
       logged.length === 0 ? [] : assignment.targetGroups.map((group) => [backendName(group.arn), group]),
@@ -52,28 +64,48 @@ export class BalancerLogs {
   }
 
   /**
-   * Writes the log line of a request from the two halves of the proxy's line: its figures and the details
-   * behind them.
+   * Writes the log line of a request from the proxy's line: its figures, and the details that begin at `from` of
+   * its values. This is a hot path.
    */
-  take(figures: RequestFigures, details: readonly string[]): void {
-    const balancer = this.#balancers.get(figures.balancer);
-    const parsed = parseDetails(details);
-    // A leaving worker forwards its requests to the new worker, which writes their lines.
-    if (balancer === undefined || parsed === undefined || figures.backend.startsWith("handover_")) return;
-    const group = this.#groups.get(figures.backend);
-    const [, a, b, c, d, port] = SERVER.exec(figures.server) ?? [];
+  take(figures: RequestFigures, values: readonly string[], from: number): void {
+    let names = this.#names.get(figures.names);
+    if (names === undefined) this.#names.set(figures.names, (names = this.#namesOf(figures.names)));
+    const { balancer } = names;
+    if (balancer === undefined) return;
+    const details = parseDetails(values, from);
+    if (details === undefined) return;
     const request = {
-      ...figures,
-      balancer: nameOf(balancer),
+      balancer: names.balancerName,
+      targetGroupArn: names.targetGroupArn,
+      isGrpc: names.isGrpc,
+      target: names.target,
+      status: figures.status,
+      isAnswered: figures.isAnswered,
+      latencyMs: figures.latencyMs,
+      received: figures.received,
+      sent: figures.sent,
+      certificateArn:
+        details.certificate === "-" ? undefined : this.#certificates.get(details.certificate.toUpperCase()),
+      details,
+    };
+    if (balancer.logs?.access === true) this.spool.add(balancer.arn, "access", accessLine(request));
+    if (balancer.logs?.connection === true && details.isFirst === "1")
+      this.spool.add(balancer.arn, "connection", connectionLine(request));
+  }
+
+  #namesOf(names: string): Names {
+    const [balancerId = "", backend = "", server = ""] = names.split(" ");
+    // A leaving worker forwards its requests to the new worker, which writes their lines.
+    const balancer = backend.startsWith("handover_") ? undefined : this.#balancers.get(balancerId);
+    const group = this.#groups.get(backend);
+    const [, a, b, c, d, port] = SERVER.exec(server) ?? [];
+    return {
+      balancer,
+      balancerName: balancer === undefined ? "" : nameOf(balancer),
       targetGroupArn: group?.arn,
       isGrpc: group?.protocolVersion === "GRPC",
       target: port === undefined ? undefined : `${a}.${b}.${c}.${d}:${port}`,
-      certificateArn: this.#certificates.get(parsed.certificate.toUpperCase()),
-      details: parsed,
     };
-    if (balancer.logs?.access === true) this.spool.add(balancer.arn, "access", accessLine(request));
-    if (balancer.logs?.connection === true && parsed.isFirst === "1")
-      this.spool.add(balancer.arn, "connection", connectionLine(request));
   }
 
   /** Writes the log line of a connection from the proxy's line: see `connection-details.ts`. */

@@ -70,7 +70,7 @@ function renderFrontend(
             // A leaving worker may have shared the port with a load balancer that no longer exists.
             `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
           ]),
-      ...renderLog(balancerName(balancer.arn), { balancers: [balancer], port: listener.port }),
+      ...renderLog(balancerName(balancer.arn), { balancers: [balancer], listener }),
       ...(listener.tls && balancer.logs?.connection === true
         ? [renderHandshakeLog(balancerName(balancer.arn), listener.port)]
         : []),
@@ -113,7 +113,7 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
     `  bind 127.0.0.1:${port}${renderTls(users, context)}`,
     ...renderLog("%[var(txn.balancer)]", {
       balancers: users.map(({ balancer }) => balancer),
-      port: first.listener.port,
+      listener: first.listener,
     }),
     ...renderTimeouts(idle),
     ...renderNames(users.map(({ balancer }) => balancer)),
@@ -189,13 +189,13 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
  */
 function renderLog(
   name: string,
-  { balancers, port }: { readonly balancers: readonly Balancer[]; readonly port: number },
+  { balancers, listener }: { readonly balancers: readonly Balancer[]; readonly listener: BalancerListener },
 ): readonly string[] {
   if (!balancers.some(isLogged))
     return [`  log fd@${REQUEST_DESCRIPTOR} format raw local0 info`, `  log-format ${requestFormat(name)}`];
   return [
     `  log fd@${REQUEST_DESCRIPTOR} len ${DETAILS_LINE_MAX} format raw local0 info`,
-    `  log-format ${requestFormat(name, detailsFormat(port))}`,
+    `  log-format ${requestFormat(name, detailsFormat(listener.port, listener.tls))}`,
   ];
 }
 

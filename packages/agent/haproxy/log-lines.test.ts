@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { accessLine, connectionLine, type LoggedRequest } from "./log-lines.ts";
-import { detailsFormat, parseDetails } from "./request-details.ts";
+import { accessLine, connectionLine, decoded, type LoggedRequest } from "./log-lines.ts";
+import { DETAIL_NAMES, detailsFormat, parseDetails } from "./request-details.ts";
 
 const VALUES = {
   listenerPort: "443",
@@ -87,6 +87,20 @@ describe("an access log line", () => {
     );
   });
 
+  it("has each client's own text, however many there are", () => {
+    for (let client = 0; client < 2_500; client += 1)
+      for (let again = 0; again < 2; again += 1)
+        expect(accessLine(request({}, { userAgent: `c%20${client}%22`, host: `h${client}%3A80` }))).toContain(
+          `https://h${client}:443/a?b=\\x22c HTTP/1.1" "c ${client}\\x22"`,
+        );
+  });
+
+  it("decodes bytes in either case, and leaves what is no byte", () => {
+    expect(decoded("%2f%2F%C3%a4%")).toBe("//\\xC3\\xA4%");
+    expect(decoded("%%41%4%zz%5C")).toBe("%A%4%zz\\x5C");
+    expect(decoded('a"%\\ä')).toBe("a\\x22%\\x5C\\xE4");
+  });
+
   it("distinguishes HTTP/2, gRPC and WebSocket", () => {
     expect(accessLine(request({}, { version: "HTTP/2.0" }))).toMatch(/^h2 /);
     expect(accessLine(request({ isGrpc: true }, { version: "HTTP/2.0" }))).toMatch(/^grpcs /);
@@ -107,8 +121,18 @@ describe("a connection log line", () => {
 describe("the details of a request", () => {
   it("are read as they are written, and are ignored if some are missing", () => {
     const values = Object.values(VALUES);
-    expect(detailsFormat(443).split(" ")).toHaveLength(values.length);
-    expect(parseDetails(values)).toEqual(VALUES);
-    expect(parseDetails(values.slice(1))).toBeUndefined();
+    expect(detailsFormat(443, true).split(" ")).toHaveLength(values.length);
+    expect(parseDetails(["figure", ...values], 1)).toEqual(VALUES);
+    expect(Object.keys(VALUES)).toEqual(DETAIL_NAMES);
+    expect(parseDetails(values, 1)).toBeUndefined();
+  });
+
+  it("have hyphens for what a listener without TLS leaves out", () => {
+    const expressions = detailsFormat(80, false).split(" ");
+    expect(expressions.filter((each) => each.includes("ssl"))).toEqual([]);
+    const details = parseDetails(expressions, 0);
+    expect(details).toMatchObject({ listenerPort: "80", cipher: "-", protocol: "-", certificate: "-" });
+    expect(details).toMatchObject({ rule: "%[var(txn.rule)]", handshakeMs: "%Th", clientSerial: "-" });
+    expect(parseDetails(expressions.slice(1), 0)).toBeUndefined();
   });
 });

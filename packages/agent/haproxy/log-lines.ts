@@ -42,7 +42,7 @@ export function accessLine(request: LoggedRequest): string {
     String(request.received),
     String(request.sent),
     `"${requestLine(request)}"`,
-    `"${decoded(details.userAgent)}"`,
+    `"${decodedOnce(details.userAgent)}"`,
     details.cipher,
     details.protocol,
     request.targetGroupArn ?? "-",
@@ -109,9 +109,13 @@ function requestLine({ details }: LoggedRequest): string {
   const { method, version, listenerPort, protocol } = details;
   const scheme = protocol === "-" ? "http" : "https";
   const path = decoded(details.path);
-  const host = decoded(details.host).replace(/:\d+$/, "");
+  const host = hostOnly(decodedOnce(details.host));
   if (method.startsWith("<")) return `- ${scheme}://${host}:${listenerPort}- -`;
   return `${method} ${scheme}://${host}:${listenerPort}${path === "-" ? "/" : path} ${version}`;
+}
+
+function hostOnly(host: string): string {
+  return host.includes(":") ? host.replace(/:\d+$/, "") : host;
 }
 
 /** `TID_` and 32 digits: the same for all requests of a connection, and in both logs. */
@@ -130,36 +134,86 @@ function asn1Time(text: string): string {
   return year === undefined ? "-" : `20${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
 }
 
+/** What is not written as it is. */
+const UNSAFE = /["\\]|[^\u0020-\u007e]/;
+const UNSAFE_ALL = new RegExp(UNSAFE, "g");
+const PERCENT = "%";
+const HEX = 16;
+/** By the two hexadecimal digits of a byte: how it is written. */
+const BYTES: ReadonlyMap<string, string> = new Map(
+  Array.from({ length: 256 }, (_, code): [string, string][] => {
+    const digits = code.toString(HEX).padStart(2, "0");
+    const [low, high] = [digits[0] ?? "", digits[1] ?? ""];
+    const written = escapedOf(String.fromCharCode(code));
+    const spellings = [low, low.toUpperCase()].flatMap((a) => [high, high.toUpperCase()].map((b) => a + b));
+    return spellings.map((spelling) => [spelling, written]);
+  }).flat(),
+);
+/** Texts that many requests have, such as user agents, with what they decode to. */
+const KNOWN = new Map<string, string>();
+const KNOWN_MAX = 1_000;
+const KNOWN_LENGTH_MAX = 256;
+
+/** The same as `decoded`, remembered for the next request with this text. */
+function decodedOnce(encoded: string): string {
+  if (encoded.length > KNOWN_LENGTH_MAX) return decoded(encoded);
+  let text = KNOWN.get(encoded);
+  if (text === undefined) {
+    if (KNOWN.size >= KNOWN_MAX) KNOWN.clear();
+    KNOWN.set(encoded, (text = decoded(encoded)));
+  }
+  return text;
+}
+
 /**
  * The client's text. Quotes, backslashes and bytes that are not printable ASCII are written as `\xHH`, so that
  * a client cannot forge a field or a line. Source: "Access log entries", user_agent.
  */
 export function decoded(encoded: string): string {
   if (encoded === "-" || encoded === "") return "-";
-  const bytes = encoded.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) =>
-    String.fromCharCode(parseInt(digits, 16)),
-  );
-  return bytes.replace(
-    /["\\]|[^\u0020-\u007e]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  );
+  const safe = UNSAFE.test(encoded) ? encoded.replace(UNSAFE_ALL, escapedOf) : encoded;
+  let at = safe.indexOf(PERCENT);
+  if (at < 0) return safe;
+  let text = "";
+  let from = 0;
+  for (; at >= 0; at = safe.indexOf(PERCENT, at + 1)) {
+    const written = BYTES.get(safe.slice(at + 1, at + 3));
+    if (written === undefined) continue;
+    text += safe.slice(from, at) + written;
+    from = at + 3;
+  }
+  return text + safe.slice(from);
+}
+
+function escapedOf(character: string): string {
+  if (!UNSAFE.test(character)) return character;
+  return `\\x${character.charCodeAt(0).toString(HEX).toUpperCase().padStart(2, "0")}`;
 }
 
 function micros(text: string): number | undefined {
   return /^\d{10,20}$/.test(text) ? Number(text) : undefined;
 }
 
+const MICROS = 1_000_000;
+/** The second of the last timestamp and its text, which most requests of a busy load balancer share. */
+let lastSecond = Number.NaN;
+let lastText = "";
+
 export function timestamp(microseconds: number): string {
-  const whole = Math.floor(microseconds / 1_000);
-  const rest = String(Math.floor(microseconds % 1_000)).padStart(3, "0");
-  return new Date(whole).toISOString().replace("Z", `${rest}Z`);
+  const second = Math.floor(microseconds / MICROS);
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1_000).toISOString().slice(0, -"000Z".length);
+    lastSecond = second;
+  }
+  return `${lastText}${String(Math.floor(microseconds - second * MICROS)).padStart(6, "0")}Z`;
 }
 
-function sum(...parts: readonly string[]): number {
-  const numbers = parts.map(Number);
-  return numbers.some((each) => !(each >= 0)) ? -1 : numbers.reduce((total, each) => total + each, 0);
+function sum(a: string, b: string, c: string): number {
+  const [first, second, third] = [Number(a), Number(b), Number(c)];
+  return first >= 0 && second >= 0 && third >= 0 ? first + second + third : -1;
 }
 
 function seconds(ms: number): string {
-  return ms >= 0 ? (ms / 1_000).toFixed(3) : "-1";
+  if (!(ms >= 0)) return "-1";
+  return `${Math.floor(ms / 1_000)}.${String(ms % 1_000).padStart(3, "0")}`;
 }

@@ -158,10 +158,8 @@ export class RequestLog {
     else tally.generated.set(code, (tally.generated.get(code) ?? 0) + 1);
     if (isAnswered) addLatency(tally.latencies, ms);
     if (values.length > FIGURES && this.#logs !== undefined) {
-      const [balancer = "", backend = "", server = ""] = names.split(" ");
       const [sent, received] = [Number(down), Number(up)];
-      const figures = { balancer, backend, server, status: code, latencyMs: ms, received, sent, isAnswered };
-      this.#logs.take(figures, values.slice(FIGURES));
+      this.#logs.take({ names, status: code, latencyMs: ms, received, sent, isAnswered }, values, FIGURES);
     }
   }
 
