@@ -32,6 +32,7 @@ it.each([
   "scheduler",
   "secretsmanager",
   "route53",
+  "s3control",
   "sns",
   "sqs",
   "servicediscovery",

@@ -23,9 +23,9 @@ export interface NamedHostsProxy {
 }
 
 /**
- * An HTTP proxy on 127.0.0.1 that takes names below `localhost` for this machine, and passes on all other requests as they
- * are. Clients of S3 Control prefix the endpoint's host with the account, and many resolvers know no such name. It serves
- * whoever knows its password, and plain HTTP alone.
+ * An HTTP proxy on 127.0.0.1 that takes names below `localhost` for this machine, and passes on all other requests
+ * as they are. Clients of S3 Control prefix the endpoint's host with the account, and many resolvers know no such
+ * name. It serves whoever knows its password, and plain HTTP alone.
  */
 export async function startNamedHostsProxy(): Promise<NamedHostsProxy> {
   const password = randomBytes(24).toString("hex");

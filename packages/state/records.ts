@@ -102,7 +102,7 @@ export type * from "./records/ssm.ts";
 export type * from "./records/task-secrets.ts";
 
 /** Every kind of record. Keys are ARNs where AWS has one, else ids; the record contains the region and account. */
-export interface Records extends SsmRecords {
+export interface Records extends SsmRecords, logs.LogRecords {
   readonly cluster: ecs.ClusterRecord;
   readonly accountSetting: ecs.AccountSettingRecord;
   readonly taskDefinition: ecs.TaskDefinitionRecord;
@@ -185,15 +185,6 @@ export interface Records extends SsmRecords {
   readonly databaseSubscription: rds.DatabaseSubscriptionRecord;
   readonly databaseOptionGroup: rds.DatabaseOptionGroupRecord;
   readonly databaseParameterGroup: rds.DatabaseParameterGroupRecord;
-  readonly logGroup: logs.LogGroupRecord;
-  readonly metricFilter: logs.MetricFilterRecord;
-  readonly subscriptionFilter: logs.SubscriptionFilterRecord;
-  readonly logAccountPolicy: logs.LogAccountPolicyRecord;
-  readonly logDestination: logs.LogDestinationRecord;
-  readonly logResourcePolicy: logs.LogResourcePolicyRecord;
-  readonly logQueryDefinition: logs.LogQueryDefinitionRecord;
-  readonly logQuery: logs.LogQueryRecord;
-  readonly logExport: logs.LogExportRecord;
   readonly certificate: CertificateRecord;
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;

@@ -90,8 +90,8 @@ export const SDK_CLIENTS = {
 };
 
 /**
- * A configuration of a client whose requests go to the given port of this machine whatever name their host has. Clients of
- * S3 Control prefix the host with the account, and no name is looked up here.
+ * A configuration of a client whose requests go to the given port of this machine whatever name their host has.
+ * Clients of S3 Control prefix the host with the account, and no name is looked up here.
  */
 export function toNamedHosts<Settings extends { readonly endpoint: string }>(settings: Settings) {
   const lookup = (_: string, options: { readonly all?: boolean | undefined }, found: Found): void => {

@@ -6,9 +6,8 @@ import { ACCOUNT } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { REGION, startEvents } from "./events-world.ts";
 
-// An archive with a KMS key keeps its events encrypted with it: who disables the key closes the archive, and a key serves
-// no archive that its policy does not let EventBridge use it for.
-// Before: archives took no key.
+// An archive with a KMS key keeps its events encrypted with it: who disables the key closes the archive, and a key
+// serves no archive that its policy does not let EventBridge use it for. Before: archives took no key.
 const world = await startEvents();
 afterAll(() => world.close());
 const { api } = world;

@@ -9,13 +9,12 @@ import { environmentOf, withoutOtherEndpoints } from "./env.ts";
 const TERMINAL_SIGNALS = ["SIGINT", "SIGQUIT"] as const;
 
 /**
- * Runs Terraform, or OpenTofu, in the current folder against the instance. Configurations stay as they are:
- * the provider takes its endpoint and credentials from the environment, and an endpoint with an IP address
- * makes it address buckets by path. The host of S3 Control begins with the account: unless the caller has a proxy, one of
- * this command's own leads such names to the instance. Returns the exit status of the tool. Errors: UserError where the tool is
- * not installed.
- * Source: Terraform AWS provider, "Custom Service Endpoint Configuration"; "S3 backend", environment
- * variables.
+ * Runs Terraform, or OpenTofu, in the current folder against the instance. Configurations stay as they are: the
+ * provider takes its endpoint and credentials from the environment, and an endpoint with an IP address makes it
+ * address buckets by path. The host of S3 Control begins with the account: unless the caller has a proxy, one of
+ * this command's own leads such names to the instance. Returns the exit status of the tool. Errors: UserError where
+ * the tool is not installed. Source: Terraform AWS provider, "Custom Service Endpoint Configuration"; "S3 backend",
+ * environment variables.
  */
 export async function run({ folder, command, rest }: Call): Promise<number> {
   const environment = terraformEnvironment(folder, process.env);

@@ -4,8 +4,9 @@ import { ApiError } from "./api-error.ts";
 import { invalidValue } from "./missing.ts";
 
 /**
- * The metadata options of a new instance: what its launch gives, the account's defaults, then the image's. Images of Amazon Linux 2023 ask for version 2 and two hops.
- * Source: "Order of precedence for instance metadata configuration".
+ * The metadata options of a new instance: what its launch gives, the account's defaults, then the image's. Images
+ * of Amazon Linux 2023 ask for version 2 and two hops. Source: "Order of precedence for instance metadata
+ * configuration".
  */
 export function metadataSettings(
   given: ec2.InstanceMetadataOptionsRequest | undefined,
@@ -25,9 +26,9 @@ export function metadataSettings(
   if (tokensEnforced && settings.httpTokens !== "required")
     throw new ApiError(
       "UnsupportedOperation",
-      "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled for this account. Either launch the " +
-        "instance with httpTokens=required or contact your account owner to disable httpTokensEnforced using the " +
-        "ModifyInstanceMetadataDefaults API or the account settings in the EC2 console.",
+      "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled for this account. Either " +
+        "launch the instance with httpTokens=required or contact your account owner to disable httpTokensEnforced " +
+        "using the ModifyInstanceMetadataDefaults API or the account settings in the EC2 console.",
     );
   return settings;
 }

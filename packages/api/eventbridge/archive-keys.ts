@@ -17,10 +17,9 @@ import { validation } from "./lookups.ts";
 const DATA_KEYS_MAX = 100;
 
 /**
- * The archive with a KMS key for its new events: an empty `keyId` takes the key away, and undefined leaves it. The key's
- * policy must let EventBridge use it for the archive.
- * Source: EventBridge User Guide, "Encrypting EventBridge archives with AWS KMS keys".
- * Errors: ValidationException, LimitExceededException.
+ * The archive with a KMS key for its new events: an empty `keyId` takes the key away, and undefined leaves it. The
+ * key's policy must let EventBridge use it for the archive. Source: EventBridge User Guide, "Encrypting EventBridge
+ * archives with AWS KMS keys". Errors: ValidationException, LimitExceededException.
  */
 export function withArchiveKey(
   reader: Reader,

@@ -1,7 +1,7 @@
 import { isPublic, type ConditionContext, type PolicyDocument, type Principal } from "@gantry/iam";
 import { arnPart } from "@gantry/kernel";
 import { ecrRegistryKey, type KmsGrantRecord, type Reader } from "@gantry/state";
-import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
+import { publicAccessBlockOf } from "../s3/acl.ts";
 import { aclPolicy, type ObjectAcls } from "./acl-policy.ts";
 import type { ReadDocument } from "./document-cache.ts";
 

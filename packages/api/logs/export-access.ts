@@ -5,16 +5,20 @@ import { permitsPut } from "../s3/service-delivery.ts";
 type Exported = Pick<LogExportRecord, "account" | "region" | "groupArn" | "bucket">;
 
 /**
- * Why CloudWatch Logs cannot put an object of an export task into the bucket; undefined where it can. The bucket's policy
- * decides, also for the account's own buckets.
- * Source: CloudWatch Logs User Guide, "Export log data to Amazon S3", set permissions on an S3 bucket.
+ * Why CloudWatch Logs cannot put an object of an export task into the bucket; undefined where it can. The bucket's
+ * policy decides, also for the account's own buckets. Source: CloudWatch Logs User Guide, "Export log data to
+ * Amazon S3", set permissions on an S3 bucket.
  */
 export function exportProblem(reader: Reader, task: Exported, key: string, now: number): string | undefined {
   const bucket = reader.get("bucket", task.bucket);
   if (bucket === undefined || bucket.region !== task.region)
-    return "The given bucket does not exist. Please make sure the bucket is valid and in the same region as the log group.";
+    return (
+      "The given bucket does not exist. Please make sure the bucket is valid and in the same region as the " +
+      "log group."
+    );
   const failed = (call: string): string =>
-    `${call} call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform this operation.`;
+    `${call} call on the given bucket failed. Please check if CloudWatch Logs has been granted permission ` +
+    "to perform this operation.";
   if (!permitsAcl(bucket, task, now)) return failed("GetBucketAcl");
   return permitsPut(bucket, { ...actorOf(task), key, now }) ? undefined : failed("PutObject");
 }

@@ -59,10 +59,8 @@ export function logsPermissions(store: Reader) {
     groupsOf(input).flatMap((logGroupName) => ofGroup({ logGroupName }, place));
   const tagged = (input: { resourceArn?: Given }, place: Caller): readonly Need[] =>
     on(group(place, input.resourceArn));
-  const byIdentifier = (
-    input: { logGroupName?: Given; resourceIdentifier?: Given },
-    place: Caller,
-  ): readonly Need[] => ofGroup({ logGroupName: input.logGroupName ?? input.resourceIdentifier }, place);
+  const byIdentifier = (input: Identified, place: Caller): readonly Need[] =>
+    ofGroup({ logGroupName: input.logGroupName ?? input.resourceIdentifier }, place);
   return {
     ...OF_ACCOUNT,
     CreateLogGroup: (input, place) => [
@@ -106,6 +104,11 @@ export function logsPermissions(store: Reader) {
     GetLogGroupFields: ofGroup,
     StartQuery: ofGroups,
   } satisfies PermissionTable<typeof sdk>;
+}
+
+interface Identified {
+  readonly logGroupName?: Given;
+  readonly resourceIdentifier?: Given;
 }
 
 type Queried = Pick<sdk.StartQueryRequest, "logGroupName" | "logGroupNames"> & {

@@ -1,9 +1,15 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { AclGrant } from "@gantry/content";
-import type { BucketRecord, Reader } from "@gantry/state";
-import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
+import type { BucketRecord, PublicAccessBlock, Reader } from "@gantry/state";
 import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
+
+const BLOCKS_NOTHING: PublicAccessBlock = {
+  blockPublicAcls: false,
+  ignorePublicAcls: false,
+  blockPublicPolicy: false,
+  restrictPublicBuckets: false,
+};
 
 /** Groups of S3, by the last part of their URIs. Source: "Access control list (ACL) overview", predefined groups. */
 const GROUPS = "http://acs.amazonaws.com/groups/";
@@ -45,6 +51,25 @@ export function aclOf(
       { status: 403 },
     );
   return acl;
+}
+
+/**
+ * What counts for a bucket: each setting that the bucket or its account turns on.
+ * Source: S3 User Guide, "Blocking public access to your Amazon S3 storage": the most restrictive combination.
+ */
+export function publicAccessBlockOf(
+  reader: Reader,
+  bucket: Pick<BucketRecord, "account" | "publicAccessBlock">,
+): PublicAccessBlock {
+  const account = reader.get("accountPublicAccess", bucket.account);
+  const own = bucket.publicAccessBlock ?? BLOCKS_NOTHING;
+  if (account === undefined) return own;
+  return {
+    blockPublicAcls: own.blockPublicAcls || account.blockPublicAcls,
+    ignorePublicAcls: own.ignorePublicAcls || account.ignorePublicAcls,
+    blockPublicPolicy: own.blockPublicPolicy || account.blockPublicPolicy,
+    restrictPublicBuckets: own.restrictPublicBuckets || account.restrictPublicBuckets,
+  };
 }
 
 /** As aclOf, whether or not public grants are blocked. */

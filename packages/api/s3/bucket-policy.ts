@@ -1,9 +1,9 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { checkPolicyDocument, isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
-import { publicAccessBlockOf } from "@gantry/state/transactions/public-access";
 import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
+import { publicAccessBlockOf } from "./acl.ts";
 import { ApiError } from "./api-error.ts";
 import { changeBucket, findBucket, missingSetting, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";

@@ -66,8 +66,9 @@ function changeTags(
 }
 
 /**
- * The bucket of an ARN in its one spelling, which policies are asked for, which belongs to the caller's account and region. Errors: AccessDenied, NoSuchBucket,
- * InvalidRequestException where the ARN is of nothing that has tags here.
+ * The bucket of an ARN in its one spelling, which policies are asked for, which belongs to the caller's account and
+ * region. Errors: AccessDenied, NoSuchBucket, InvalidRequestException where the ARN is of nothing that has tags
+ * here.
  */
 function findTagged(reader: Reader, input: Named, context: RequestContext): BucketRecord {
   const account = ownAccount(input, context);

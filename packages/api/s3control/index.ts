@@ -1,6 +1,6 @@
 /**
- * S3 Control: the public access block of an account, which counts for all its buckets, and the tags of buckets. S3 itself
- * is beside it, in `s3`. What is not there: SUPPORT.md.
+ * S3 Control: the public access block of an account, which counts for all its buckets, and the tags of buckets. S3
+ * itself is beside it, in `s3`. What is not there: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-s3-control";
 import type { ServiceModule } from "@gantry/wire";

@@ -21,9 +21,9 @@ export interface LogExportDeps extends ControllerDeps {
 }
 
 /**
- * Copies the events of log groups to buckets: `PREFIX/TASK/STREAM/000000.gz`, a line for each event with its time. A task
- * that was interrupted begins again: each file is written anew, under the same key.
- * Source: CloudWatch Logs User Guide, "Exporting log data to Amazon S3".
+ * Copies the events of log groups to buckets: `PREFIX/TASK/STREAM/000000.gz`, a line for each event with its time.
+ * A task that was interrupted begins again: each file is written anew, under the same key. Source: CloudWatch Logs
+ * User Guide, "Exporting log data to Amazon S3".
  */
 export function logExportController(deps: LogExportDeps): Reconciler {
   const { store, clock, log } = deps;

@@ -153,3 +153,16 @@ export interface LogQueryStatistics {
   readonly bytesScanned: number;
   readonly logGroupsScanned: number;
 }
+
+/** The kinds of records of CloudWatch Logs. */
+export interface LogRecords {
+  readonly logGroup: LogGroupRecord;
+  readonly metricFilter: MetricFilterRecord;
+  readonly subscriptionFilter: SubscriptionFilterRecord;
+  readonly logAccountPolicy: LogAccountPolicyRecord;
+  readonly logDestination: LogDestinationRecord;
+  readonly logResourcePolicy: LogResourcePolicyRecord;
+  readonly logQueryDefinition: LogQueryDefinitionRecord;
+  readonly logQuery: LogQueryRecord;
+  readonly logExport: LogExportRecord;
+}

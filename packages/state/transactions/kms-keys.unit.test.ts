@@ -13,7 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const ARN = "arn:aws:kms:eu-south-1:000000000000:key/k";
 const VALUE = "correct-horse-battery";
 
-/** Stores a key, and a secret and a parameter that it encrypts, prints a ciphertext once they are durable, and is killed. */
+/**
+ * Stores a key, and a secret and a parameter that it encrypts, prints a ciphertext once they are durable, and is
+ * killed.
+ */
 const WRITER = `
   import { newVault } from "@gantry/kernel";
   import { SqliteStore, kmsEncrypt, parameterUse, secretUse } from "@gantry/state";

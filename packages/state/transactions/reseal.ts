@@ -32,6 +32,7 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   topicSigner: true,
   eventRule: true,
   eventDelivery: true,
+  eventArchive: true,
   eventConnection: true,
   eventArchive: true,
   schedule: true,
