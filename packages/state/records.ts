@@ -141,6 +141,7 @@ export interface Records extends SsmRecords {
   readonly groupInstance: groups.GroupInstanceRecord;
   readonly groupActivity: groups.GroupActivityRecord;
   readonly snapshot: instances.SnapshotRecord;
+  readonly machineImage: instances.MachineImageRecord;
   readonly ebsDefaults: instances.EbsDefaultsRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;

@@ -52,6 +52,11 @@ export function newVolume(
     request.SnapshotId === undefined ? undefined : findSnapshot(reader, place, request.SnapshotId);
   if (snapshot !== undefined && snapshot.completedAt === undefined)
     throw new ApiError("IncorrectState", `Snapshot is in invalid state - pending`);
+  if (snapshot?.rootOf !== undefined)
+    throw new ApiError(
+      "OperationNotPermitted",
+      `${snapshot.id} is of a root file system: instances start from images of it, and no other volume is made of it.`,
+    );
   const sizeGiB = request.Size ?? snapshot?.sizeGiB;
   if (sizeGiB === undefined)
     throw new ApiError("MissingParameter", "The request must contain the parameter size/snapshot");

@@ -117,7 +117,11 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
   if (change.kind === "volume") keys.push(`volume/${change.key}`, ...instanceKeysOf(reader, change.key));
   if (change.kind === "databaseSnapshot") keys.push(...snapshotSubjects(reader, change.key));
-  if (change.kind === "snapshot") keys.push(`snapshot/${change.key}`);
+  if (change.kind === "snapshot") {
+    // An instance whose root file system is copied is kept until then.
+    const rootOf = reader.get("snapshot", change.key)?.rootOf;
+    keys.push(`snapshot/${change.key}`, ...(rootOf === undefined ? [] : [`instance/${rootOf}`]));
+  }
   // A database whose KMS key cannot be used is stopped.
   if (change.kind === "kmsKey")
     keys.push(

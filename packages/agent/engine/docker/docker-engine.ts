@@ -80,6 +80,20 @@ export class DockerEngine implements Engine {
     await this.#api.call("POST", `/images/${encodeURIComponent(reference)}/tag?${query}`);
   }
 
+  async commitContainer(id: string, name: string): Promise<void> {
+    const [repo, tag] = splitReference(name);
+    const query = new URLSearchParams({ container: id, repo, tag, pause: "true" }).toString();
+    await this.#api.call("POST", `/commit?${query}`);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    try {
+      await this.#api.call("DELETE", `/images/${encodeURIComponent(name)}`);
+    } catch (thrown) {
+      if (!(thrown instanceof DockerApiError) || thrown.status !== 404) throw thrown;
+    }
+  }
+
   async pullImage(image: string, registryAuth: string | undefined): Promise<void> {
     const [name, tag] = splitReference(image);
     const headers: Record<string, string> =
