@@ -149,6 +149,7 @@ export type Ec2Code =
   | "InvalidAMIID.Unavailable"
   | "InvalidAMIName.Duplicate"
   | "InvalidAMIName.Malformed"
+  | "InvalidKmsKey.InvalidState"
   | "InvalidInstanceAttributeValue"
   | "InvalidInstanceID.Malformed"
   | "InvalidInstanceType"

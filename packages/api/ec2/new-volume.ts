@@ -5,6 +5,7 @@ import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import { ebsDefaultsOf } from "./ebs-defaults.ts";
 import { invalidValue } from "./missing.ts";
+import { checkVolumeKey } from "./volume-keys.ts";
 
 /** Sizes in GiB. Source: EBS User Guide, "Amazon EBS volume types". */
 const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = {
@@ -113,8 +114,9 @@ function checkRange(value: number, [least, most]: readonly [number, number], nam
 }
 
 /**
- * Whether a volume or a copy of a snapshot is encrypted, and with which key: recorded.
- * Errors: InvalidParameterDependency.
+ * Whether a volume or a copy of a snapshot is encrypted, and with which key: recorded. The key must be usable, and
+ * that of the source.
+ * Errors: InvalidParameterDependency, InvalidKmsKey.InvalidState.
  */
 export function encryptionOf(
   reader: Reader,
@@ -131,7 +133,9 @@ export function encryptionOf(
   const encrypted = (request.Encrypted ?? false) || source?.encrypted === true || defaults.encryptByDefault;
   if (!encrypted) return { encrypted, kmsKeyId: undefined };
   const key = request.KmsKeyId ?? source?.kmsKeyId ?? defaults.kmsKeyId ?? "alias/aws/ebs";
-  return { encrypted, kmsKeyId: keyArnOf(place, key) };
+  const kmsKeyId = keyArnOf(place, key);
+  for (const each of [kmsKeyId, source?.kmsKeyId]) checkVolumeKey(reader, place, each);
+  return { encrypted, kmsKeyId };
 }
 
 /** A key by its ARN. */
