@@ -119,15 +119,8 @@ function launch(
     );
     tx.put("volume", volume.id, { ...volume, tags: tagsOf(input, "volume") });
     const record: Ec2InstanceRecord = {
-      ...{
-        ...common,
-        id,
-        launchIndex,
-        nodeId,
-        deviceSlot,
-        networkInterfaceId: eni.id,
-        rootVolumeId: volume.id,
-      },
+      ...{ ...common, id, launchIndex, nodeId, deviceSlot },
+      ...{ networkInterfaceId: eni.id, rootVolumeId: volume.id },
       attachmentId: `eni-attach-${ids.hex(17)}`,
       profile: profile && { arn: profile.arn, associationId: `iip-assoc-${ids.hex(17)}` },
     };

@@ -62,6 +62,12 @@ function deviceNames(device: string): readonly string[] {
   return [`sd${letters}`, `xvd${letters}`];
 }
 
+/** What a snapshot's change affects: an instance whose root file system is copied is kept until then. */
+export function ebsSnapshotSubjects(reader: Reader, id: string): readonly string[] {
+  const rootOf = reader.get("snapshot", id)?.rootOf;
+  return [`snapshot/${id}`, ...(rootOf === undefined ? [] : [`instance/${rootOf}`])];
+}
+
 /** Whether a snapshot of an instance's root file system is still to be made: its container is kept until then. */
 export function hasPendingRootSnapshot(reader: Reader, { rootVolumeId }: Ec2InstanceRecord): boolean {
   return reader
