@@ -34,11 +34,6 @@ function createImage(
   return store.transact((tx) => {
     checkName(tx, context, name);
     const instance = findInstance(tx, context, input.InstanceId);
-    if (instance.state !== "running" && instance.state !== "stopped")
-      throw new ApiError(
-        "IncorrectState",
-        `The instance '${instance.id}' is in state '${instance.state}'. It must be running or stopped.`,
-      );
     const given = input.TagSpecifications ?? [];
     const isOfImage = (each: ec2.TagSpecification) => each.ResourceType === "image";
     const tags = tagsFor(

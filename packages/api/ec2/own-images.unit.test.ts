@@ -1,7 +1,6 @@
 import * as ec2 from "@aws-sdk/client-ec2";
 import { recordAttachedVolumes, recordVolumeFile } from "@gantry/controllers/node/ebs-assignment";
 import { startApi } from "@gantry/testkit";
-import { refusalFor } from "@gantry/testkit/sent-members";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { admitOther, OTHER } from "../../../test/attacks/other-account.ts";
 import { machineImages } from "../common/machine-images.ts";
@@ -68,7 +67,6 @@ beforeAll(async () => {
       { DeviceName: "/dev/sdf", Ebs: { VolumeSize: 2, VolumeType: "gp2", DeleteOnTermination: false } },
     ],
   });
-  await refusalFor("InstanceId", () => createImage({}));
   nodeReports();
   const tags = (Value: string) => [{ Key: "of", Value }];
   const { ImageId = "" } = await createImage({
@@ -205,6 +203,8 @@ describe("an image of an instance", () => {
     const run = { ImageId, InstanceType: "t3.small", MinCount: 1, MaxCount: 1 } as const;
     await expect(other.send(new ec2.RunInstancesCommand(run))).rejects.toMatchObject(notFound);
     await expect(other.send(new ec2.DeregisterImageCommand({ ImageId }))).rejects.toMatchObject(notFound);
+    await client.send(new ec2.TerminateInstancesCommand({ InstanceIds: [source] }));
+    await expect(createImage({ Name: "late" })).rejects.toMatchObject({ name: "IncorrectState" });
     const making = new ec2.CreateImageCommand({ InstanceId: source, Name: "stolen" });
     await expect(other.send(making)).rejects.toMatchObject({ name: "InvalidInstanceID.NotFound" });
   });
