@@ -6,6 +6,13 @@ interface ImageAnswer {
   readonly RepoDigests: readonly string[] | null;
 }
 
+/** Removes the snapshots of root file systems of an instance's EC2 instances. */
+export async function purgeRootSnapshots(naming: Naming): Promise<void> {
+  const filter = ["--filter", `label=${naming.label}`, "gantry/root-snapshot"];
+  const listed = await run("docker", ["images", "--format", "{{.Repository}}:{{.Tag}}", ...filter]);
+  for (const image of listed.split("\n").filter(Boolean)) await run("docker", ["rmi", image]);
+}
+
 /**
  * Removes the images that Gantry pulled and that no other instance uses: the agent marks each with a tag of
  * its instance. Names that users gave to an image stay, and so do images that a container uses.

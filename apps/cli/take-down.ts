@@ -16,7 +16,7 @@ import { LOOP_DEVICES } from "./agent-container.ts";
 import { stopControlPlane } from "./control-plane-process.ts";
 import { agentImageTag } from "./platform.ts";
 import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
-import { purgePulledImages } from "./purge-images.ts";
+import { purgePulledImages, purgeRootSnapshots } from "./purge-images.ts";
 import { run, succeeds, UserError } from "./run.ts";
 import { changeTrust } from "./trust-stores.ts";
 
@@ -52,6 +52,7 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
       deps.progress.step("Stopping containers", () => stopContainers(naming, purge)),
     );
     await attempt("networks and rules of the host", () => removeHostTraces(settings, naming));
+    if (purge) await attempt("snapshots of root file systems", () => purgeRootSnapshots(naming));
     if (purge) await attempt("images that Gantry pulled", () => purgePulledImages(naming));
     if (purge) await attempt("volumes and images", () => purgeEngine(naming));
   } else problems.push("containers, networks and volumes: Docker Engine does not answer; start it first");

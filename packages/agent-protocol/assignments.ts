@@ -1,6 +1,6 @@
 import type { DnsZone } from "@gantry/kernel/dns/zone-content";
 import type { BalancersAssignment } from "./balancers.ts";
-import type { BlockDevices, VolumeFileAssignment } from "./block-devices.ts";
+import type { BlockDevices, RootSnapshotAssignment, VolumeFileAssignment } from "./block-devices.ts";
 import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
 
 /**
@@ -360,6 +360,7 @@ export type Assignment =
   | BalancersAssignment
   | FolderKeptAssignment
   | VolumeFileAssignment
+  | RootSnapshotAssignment
   | DatabaseSnapshotAssignment
   | ZoneAssignment;
 

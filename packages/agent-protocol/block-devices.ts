@@ -27,3 +27,24 @@ export interface VolumeFileAssignment {
   /** The volume or snapshot whose bytes it begins with; absent: zeros. */
   readonly source?: string;
 }
+
+/**
+ * A snapshot of the root file system of an instance: an image of the engine (`rootSnapshotImage`). It is removed when
+ * it is no longer assigned.
+ */
+export interface RootSnapshotAssignment {
+  readonly kind: "rootSnapshot";
+  /** `snapshot/ID`. */
+  readonly key: string;
+  /** What is reported when it is there: the size of the root volume. */
+  readonly bytes: number;
+  /** The key of the instance whose files are copied; absent where it has ended. */
+  readonly pod?: string;
+  /** The snapshot that it is a copy of. */
+  readonly source?: string;
+}
+
+/** The name of the engine's image that a snapshot of a root file system is. */
+export function rootSnapshotImage(snapshotId: string): string {
+  return `gantry/root-snapshot:${snapshotId}`;
+}

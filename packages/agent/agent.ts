@@ -13,6 +13,7 @@ import { FolderHandler } from "./handlers/folder-handler.ts";
 import { InterfaceHandler } from "./handlers/interface-handler.ts";
 import { PodHandler } from "./handlers/pod-handler.ts";
 import { DatabaseSnapshotHandler } from "./handlers/database-snapshot-handler.ts";
+import { RootSnapshotHandler } from "./handlers/root-snapshot-handler.ts";
 import { VolumeFileHandler } from "./handlers/volume-file-handler.ts";
 import { VpcHandler } from "./handlers/vpc-handler.ts";
 import { ZoneHandler } from "./handlers/zone-handler.ts";
@@ -103,6 +104,7 @@ export class Agent {
       pod: this.#pods,
       folder: new FolderHandler(host.volumes),
       volumeFile: new VolumeFileHandler(host.blockVolumes, (message) => this.#report(message)),
+      rootSnapshot: new RootSnapshotHandler(shared),
       databaseSnapshot: new DatabaseSnapshotHandler(shared),
       balancers: this.#balancers,
       zone: this.#zones,

@@ -141,6 +141,7 @@ export interface Records extends SsmRecords, logs.LogRecords {
   readonly groupInstance: groups.GroupInstanceRecord;
   readonly groupActivity: groups.GroupActivityRecord;
   readonly snapshot: instances.SnapshotRecord;
+  readonly machineImage: instances.MachineImageRecord;
   readonly ebsDefaults: instances.EbsDefaultsRecord;
   readonly ec2Security: instances.Ec2SecurityRecord;
   readonly loadBalancer: LoadBalancerRecord;

@@ -37,6 +37,7 @@ const TAGGED: Readonly<Record<string, string>> = {
   RunInstances: "instance",
 };
 const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZvbyBiYXIgZm9vIGJhciBmb28gYmFyIGZvbyBiYXIx me";
+const instanceId = world.targets.find(({ kind }) => kind === "ec2Instance")?.spellings[0] ?? "";
 /** Members that operations need besides those that the schema requires. */
 const MORE: Readonly<Record<string, object>> = {
   AuthorizeSecurityGroupEgress: {
@@ -45,11 +46,13 @@ const MORE: Readonly<Record<string, object>> = {
   AuthorizeSecurityGroupIngress: {
     IpPermissions: [{ IpProtocol: "tcp", FromPort: 7, ToPort: 7, IpRanges: [{ CidrIp: "10.7.0.0/16" }] }],
   },
+  CreateImage: { Name: "made" },
   CreateDhcpOptions: { DhcpConfigurations: [{ Key: "domain-name", Values: ["a.example"] }] },
   CreateLaunchTemplate: { LaunchTemplateName: "web" },
   CreateManagedPrefixList: { AddressFamily: "IPv4", MaxEntries: 1 },
   CreateSubnet: { CidrBlock: "10.9.241.0/24" },
   DeleteKeyPair: { KeyName: "prod" },
+  ReportInstanceStatus: { Instances: [instanceId], ReasonCodes: ["other"], Status: "ok" },
   ImportKeyPair: { KeyName: "imported", PublicKeyMaterial: Buffer.from(PUBLIC_KEY) },
 };
 /** Documents that S3 takes, by operation. */

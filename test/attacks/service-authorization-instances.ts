@@ -11,10 +11,12 @@ ec2:AssociateIamInstanceProfile instance*
 ec2:AttachVolume instance* volume*
 ec2:CopySnapshot snapshot*
 ec2:CreateKeyPair key-pair*
+ec2:CreateImage image* instance* snapshot*
 ec2:CreateSnapshot snapshot* volume*
 ec2:CreateVolume volume* snapshot
 ec2:DeleteKeyPair key-pair
 ec2:DeleteSnapshot snapshot*
+ec2:DeregisterImage image*
 ec2:DeleteVolume volume*
 ec2:DescribeIamInstanceProfileAssociations
 ec2:DescribeImages

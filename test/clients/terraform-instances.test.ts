@@ -24,17 +24,19 @@ describe.skipIf(!canRunTerraform())(
     });
     terraformPhases(api, {
       configuration: "instances",
-      types: /^aws_(?:instance|key_pair|launch_template|eb|volume|snapshot|autoscaling|eip_a|ssm_document)/,
-      // The provider imports neither of the first two, replaces a key pair and the hooks of an imported group.
+      types:
+        /^aws_(?:instance|ami_from|key_pair|launch_template|eb|volume|snapshot|autoscaling|eip_a|ssm_document)/,
+      // The provider imports none of the first three, replaces a key pair and the hooks of an imported group.
       notImported:
-        /^aws_autoscaling_(?:attachment|notification)\.|^aws_key_pair\.|^aws_autoscaling_group\.small$/,
-      count: 21,
+        /^aws_autoscaling_(?:attachment|notification)\.|^aws_ami_from_instance\.|^aws_key_pair\.|^aws_autoscaling_group\.small$/,
+      count: 22,
       variables: { public_key: openSshKey(generateKeyPairSync("ed25519").publicKey) },
       change: { stage: "production" },
-      changed: 19,
+      changed: 20,
       kinds: [
         "volume",
         "snapshot",
+        "machineImage",
         "autoScalingGroup",
         "groupInstance",
         "keyPair",

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { namingOf, useTag } from "@gantry/agent";
-import { purgePulledImages } from "@gantry/cli/purge-images";
+import { purgePulledImages, purgeRootSnapshots } from "@gantry/cli/purge-images";
 import { afterEach, expect, it } from "vitest";
 
 const execute = promisify(execFile);
@@ -64,4 +64,18 @@ it("keeps names of other users, images without the mark, and images in use", asy
   } finally {
     await docker("rm", id);
   }
+});
+
+it("removes the snapshots of root file systems that this instance's agent made, and no other ones", async () => {
+  const names = [OWN, OTHER].map(({ instance }) => `gantry/root-snapshot:${instance}`);
+  for (const [index, naming] of [OWN, OTHER].entries()) {
+    await putImage(MINE, naming.instance);
+    const id = await docker("create", "--label", naming.label, MINE, "/f");
+    await docker("commit", id, names[index] ?? "");
+    await docker("rm", id);
+  }
+  await purgeRootSnapshots(OWN);
+  expect(await Promise.all(names.map(exists))).toEqual([false, true]);
+  await purgeRootSnapshots(OTHER);
+  expect(await Promise.all(names.map(exists))).toEqual([false, false]);
 });

@@ -5,11 +5,13 @@ import { gzipSync } from "node:zlib";
 import {
   AttachVolumeCommand,
   AuthorizeSecurityGroupIngressCommand,
+  CreateImageCommand,
   CreateSecurityGroupCommand,
   CreateSnapshotCommand,
   CreateVolumeCommand,
   DeleteKeyPairCommand,
   DeleteSecurityGroupCommand,
+  DeregisterImageCommand,
   DescribeImagesCommand,
   DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
@@ -334,6 +336,42 @@ describe("a bastion", () => {
     for (const each of [volume, copy]) await detach(each);
     for (const VolumeId of [volume, copy]) await ec2.send(new DeleteVolumeCommand({ VolumeId }));
     await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
+  });
+
+  it("becomes an image, from which another instance starts with its files and keys of its own", async () => {
+    const hostKey = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; cat /home/ec2-user/file; hostname";
+    const before = await ssh(bastion, hostKey);
+    const { ImageId = "" } = await ec2.send(new CreateImageCommand({ InstanceId: bastion, Name: NAME }));
+    await kills.agent();
+    const found = async () =>
+      (await ec2.send(new DescribeImagesCommand({ ImageIds: [ImageId] }))).Images?.[0];
+    await eventually(async () => expect((await found())?.State).toBe("available"));
+    const { SubnetId, Placement } = (await instanceOf(bastion)) ?? {};
+    const launch = new RunInstancesCommand({
+      ...{
+        ImageId,
+        InstanceType: "t3.small",
+        MinCount: 1,
+        MaxCount: 1,
+        Placement: { AvailabilityZone: Placement?.AvailabilityZone },
+      },
+      NetworkInterfaces: [
+        { DeviceIndex: 0, SubnetId, Groups: [groups.bastion], AssociatePublicIpAddress: true },
+      ],
+      UserData: Buffer.from("#cloud-config\nhostname: copied\n").toString("base64"),
+    });
+    const copy = (await ec2.send(launch)).Instances?.[0]?.InstanceId ?? "";
+    await reaches(copy, "running");
+    // The key pair's key is in the files that the image has.
+    const [key, ...rest] = (await eventually(() => ssh(copy, hostKey))).split("\n");
+    expect(rest).toEqual(["kept", "copied", ""]);
+    expect(before).toContain("\nkept\n");
+    expect(before).not.toContain(key);
+    await ec2.send(new DeregisterImageCommand({ ImageId, DeleteAssociatedSnapshots: true }));
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [copy] }));
+    const images = () => run("docker", ["images", "-q", "gantry/root-snapshot"]);
+    await reaches(copy, "terminated");
+    await eventually(async () => expect(await images()).toBe(""));
   });
 
   it("leaves nothing on the host when it is terminated", async () => {

@@ -81,7 +81,7 @@ describe("the image of a task", () => {
     await world.clock.advance(5_000);
     world.runTask("good");
     await world.clock.advance(10_000);
-    world.engine.removeImage("good@sha256:one");
+    world.engine.loseImage("good@sha256:one");
     const { arn } = world.runTask("good");
     await world.clock.advance(10_000);
     expect(world.store.get("task", arn)?.lastStatus).toBe("RUNNING");

@@ -4,6 +4,7 @@ import type {
   BalancerPartLeftOut,
   DatabaseSnapshotAssignment,
   FolderKeptAssignment,
+  RootSnapshotAssignment,
   VolumeFileAssignment,
 } from "@gantry/agent-protocol";
 import { integer, matching, object, oneOf, optional, relativePath, wordOf, type Check } from "./check.ts";
@@ -39,6 +40,14 @@ const volumeFile = object<VolumeFileAssignment>({
   source: optional(matching(/^(?:vol|snap)-[0-9a-f]{8,40}$/, "the id of a volume or snapshot")),
 });
 
+const rootSnapshot = object<RootSnapshotAssignment>({
+  kind: oneOf("rootSnapshot"),
+  key: matching(/^snapshot\/snap-[0-9a-f]{8,40}$/, "a snapshot's key"),
+  bytes: integer(1, VOLUME_BYTES_MAX),
+  pod: optional(matching(/^pod\/i-[0-9a-f]{8,40}$/, "an instance's key")),
+  source: optional(matching(/^snap-[0-9a-f]{8,40}$/, "the id of a snapshot")),
+});
+
 const databaseSnapshot = object<DatabaseSnapshotAssignment>({
   kind: oneOf("databaseSnapshot"),
   key: matching(/^databaseSnapshot\/snapshot-[0-9a-f]{17}$/, "a database snapshot's key"),
@@ -72,6 +81,7 @@ export function checkAssignment(value: unknown): CheckedAssignment {
     interface: checkWarm,
     folder,
     volumeFile,
+    rootSnapshot,
     databaseSnapshot,
     zone: checkZone,
   };

@@ -41,6 +41,23 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.image("gantry/engine-suite:none")).toBeUndefined();
     });
 
+    it("makes an image of a container, and keeps it while another container uses it", async () => {
+      const copy = "gantry/engine-suite:copy";
+      const id = await engine.createContainer(spec("copied"));
+      await engine.startContainer(id);
+      await engine.commitContainer(id, copy);
+      expect((await engine.inspect(id))?.state).toBe("running");
+      await engine.removeContainer(id);
+      const user = await engine.createContainer({ ...spec("user"), image: copy });
+      await expect(engine.removeImage(copy)).rejects.toThrow();
+      expect(await engine.image(copy)).toBeDefined();
+      await engine.removeContainer(user);
+      await engine.removeImage(copy);
+      expect(await engine.image(copy)).toBeUndefined();
+      await engine.removeImage(copy);
+      await expect(engine.commitContainer("gantry-suite-none", copy)).rejects.toThrow();
+    });
+
     it("samples the usage of a running container, and none of a missing one", async () => {
       const id = await engine.createContainer(spec("measured"));
       await engine.startContainer(id);

@@ -125,6 +125,10 @@ export interface Engine {
   resolveDigest(image: string, registryAuth: string | undefined, timeoutMs: number): Promise<string>;
   /** Adds a name to an image. */
   tagImage(reference: string, name: string): Promise<void>;
+  /** Makes an image of a container's files; its processes are frozen meanwhile. */
+  commitContainer(id: string, name: string): Promise<void>;
+  /** Removes a name of an image, and the image with its last name. Throws while a container uses it. */
+  removeImage(name: string): Promise<void>;
   /** Errors: CannotPullContainerError; `unreachable` is set where no registry answered at all. */
   pullImage(image: string, registryAuth: string | undefined): Promise<void>;
   createContainer(spec: ContainerSpec): Promise<string>;

@@ -83,6 +83,18 @@ export class FakeEngine implements Engine {
     this.#tags.set(reference, new Set([...(this.#tags.get(reference) ?? []), name]));
   }
 
+  async commitContainer(id: string, name: string): Promise<void> {
+    await this.#begin("commit", name);
+    if (this.#find(id) === undefined) throw new Error(`No such container: ${id}`);
+    this.#images.add(name);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    const isUsed = [...this.#containers.values()].some(({ spec }) => spec.image === name);
+    if (isUsed) throw new Error(`The image ${name} is in use.`);
+    this.#images.delete(name);
+  }
+
   async pullImage(image: string): Promise<void> {
     await this.#begin("pull", image);
     if (image.includes("missing") || this.behaviour(nameOf(image)) === "fails")
@@ -244,8 +256,8 @@ export class FakeEngine implements Engine {
     this.#images.add(image);
   }
 
-  /** Removes an image, as `docker rmi` would. */
-  removeImage(image: string): void {
+  /** Loses an image, as with `docker rmi -f`. */
+  loseImage(image: string): void {
     this.#images.delete(image);
   }
 

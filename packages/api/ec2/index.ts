@@ -15,6 +15,7 @@ import { dhcpOptionsOperations } from "./dhcp-options.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { flowLogOperations } from "./flow-logs.ts";
 import { networkAclOperations } from "./network-acls.ts";
+import { ownImageOperations } from "./own-images.ts";
 import { ownInterfaceOperations } from "./own-interfaces.ts";
 import { prefixListOperations } from "./prefix-lists.ts";
 import { vpcBlockOperations } from "./vpc-blocks.ts";
@@ -76,7 +77,8 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...flowLogOperations(deps),
     ...ownInterfaceOperations(deps),
     ...keyPairOperations(deps),
-    ...imageOperations(),
+    ...imageOperations(deps),
+    ...ownImageOperations(deps),
     ...instanceTypeOperations(),
     ...newInstanceOperations(deps),
     ...launchTemplateOperations(deps),

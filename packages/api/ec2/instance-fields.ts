@@ -16,8 +16,8 @@ function ownFields(): FilterFields<Ec2InstanceRecord> {
   const optionsOf = ({ metadataOptions }: Ec2InstanceRecord) => metadataOptions;
   return {
     affinity: none,
-    architecture: ({ region, imageId }) =>
-      machineImages(region).find((image) => image.id === imageId)?.architecture,
+    architecture: ({ region, imageId, ownImage }) =>
+      ownImage?.architecture ?? machineImages(region).find((image) => image.id === imageId)?.architecture,
     "availability-zone": (instance) => instance.availabilityZone,
     "client-token": (instance) => instance.clientToken,
     "host-id": none,

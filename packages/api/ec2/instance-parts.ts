@@ -16,6 +16,7 @@ export function presentState(state: InstanceState): ec2.InstanceState {
   return { Code: STATE_CODES[state], Name: state };
 }
 
-export function rootDeviceOf({ region, imageId }: Ec2InstanceRecord): string {
+export function rootDeviceOf({ region, imageId, ownImage }: Ec2InstanceRecord): string {
+  if (ownImage !== undefined) return ownImage.rootDevice;
   return machineImages(region).find((image) => image.id === imageId)?.rootDevice ?? "/dev/xvda";
 }

@@ -10,6 +10,7 @@ import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { presentState } from "./instance-parts.ts";
 import { findInstance } from "./instances.ts";
+import { isKeyUnusable, KEY_REASON } from "./volume-keys.ts";
 
 /**
  * What callers ask of instances. The record says it at once; the node's report says when it has happened.
@@ -55,6 +56,8 @@ function startInstances(
   const StartingInstances = changeEach(deps, input.InstanceIds, context, (tx, instance) => {
     if (instance.state === "running" || instance.state === "pending") return instance;
     if (instance.state !== "stopped") throw wrongState(instance, "started");
+    if (hasUnusableKey(tx, instance))
+      return { ...instance, stateReason: KEY_REASON, transitionReason: KEY_REASON.code };
     const eni = tx.get("networkInterface", instance.networkInterfaceId);
     if (eni !== undefined && eni.publicIp === undefined && instance.hasPublicAddress)
       tx.put("networkInterface", eni.id, { ...eni, publicIp: allocatePublicIp(tx, deps.publicPool) });
@@ -64,6 +67,16 @@ function startInstances(
     };
   });
   return { StartingInstances };
+}
+
+/** An instance does not start while a key of its volumes may not be used: it remains stopped, and says why. */
+function hasUnusableKey(tx: Transaction, instance: Ec2InstanceRecord): boolean {
+  return tx
+    .list("volume")
+    .some(
+      ({ attachment, kmsKeyId }) =>
+        attachment?.instanceId === instance.id && isKeyUnusable(tx, instance, kmsKeyId),
+    );
 }
 
 function stopInstances(

@@ -3,7 +3,6 @@ import { realTimeOf } from "@gantry/kernel";
 import type { Ec2InstanceRecord } from "@gantry/state";
 import { instanceChecks, type StatusCheck } from "@gantry/state/instance-status";
 import type { Implementation, RequestContext } from "@gantry/wire";
-import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, type FilterFields } from "./filters.ts";
 import { presentState } from "./instance-parts.ts";
@@ -49,9 +48,7 @@ function reportStatus(
   const wrong = (input.ReasonCodes ?? []).find((code) => !REASONS.includes(code));
   if (wrong !== undefined) throw invalidValue(wrong, "reasonCode");
   if (input.Status !== "ok" && input.Status !== "impaired") throw invalidValue(input.Status, "status");
-  for (const id of input.Instances ?? [])
-    if (findInstance(store, context, id).state !== "running")
-      throw new ApiError("IncorrectInstanceState", `The instance '${id}' is not in the 'running' state.`);
+  for (const id of input.Instances ?? []) findInstance(store, context, id);
   return {};
 }
 

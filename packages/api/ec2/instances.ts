@@ -85,7 +85,7 @@ function presentInstance(reader: Reader, instance: Ec2InstanceRecord): ec2.Insta
     },
     StateTransitionReason: instance.transitionReason,
     AmiLaunchIndex: instance.launchIndex,
-    Architecture: image?.architecture ?? "x86_64",
+    Architecture: instance.ownImage?.architecture ?? image?.architecture ?? "x86_64",
     ClientToken: instance.clientToken ?? "",
     ...presentSettings(instance),
     CurrentInstanceBootMode: "legacy-bios",

@@ -33,6 +33,7 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
   DescribeInstanceStatus: { IncludeManagedResources: NO_MANAGED },
   DescribeVolumes: { IncludeManagedResources: NO_MANAGED },
   DescribeInstanceTypes: { IncludeUnsupportedInRegion: "every region has the same types" },
+  CreateImage: { NoReboot: "processes are frozen while the files are copied, and none is ended" },
   GetConsoleOutput: { Latest: "the newest output is always returned" },
   StartInstances: { AdditionalInfo: "reserved by AWS" },
   StopInstances: { Force: NO_FORCE, SkipOsShutdown: NO_FORCE },
@@ -80,6 +81,7 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
 };
 
 export const INSTANCE_REFUSED: RefusedMembers<typeof sdk> = {
+  CreateImage: ["BlockDeviceMappings", "BootModeOverride", ["SnapshotLocation", "regional"]],
   CreateKeyPair: [["KeyFormat", "pem"]],
   ...VOLUME_REFUSED,
   ModifyInstanceAttribute: [

@@ -22,9 +22,10 @@ export function need(type: string, id: Given, place: Place): Need {
   return { resource: ec2Arn(place, type, id ?? "*") };
 }
 
-/** The ARN of a resource of EC2; that of a snapshot leaves its account out. */
+/** The ARN of a resource of EC2; those of snapshots and images leave their account out. */
 export function ec2Arn({ account, region }: Place, type: string, id: string): string {
-  return formatArn("ec2", { account: type === "snapshot" ? "" : account, region }, `${type}/${id}`);
+  const isPublic = type === "snapshot" || type === "image";
+  return formatArn("ec2", { account: isPublic ? "" : account, region }, `${type}/${id}`);
 }
 
 /** The permissions of an operation that creates a resource, and of tagging it. */

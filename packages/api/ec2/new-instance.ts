@@ -4,6 +4,7 @@ import {
   allocatePublicIp,
   chooseHost,
   createInterface,
+  hostOf,
   type Ec2InstanceRecord,
   type InstanceProfileRecord,
   type NetworkInterfaceRecord,
@@ -20,7 +21,8 @@ import { ApiError } from "./api-error.ts";
 import { securityOf } from "./account-security.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
-import { findImage } from "./images.ts";
+import { withImageDevices } from "./image-snapshots.ts";
+import { findImage, type LaunchImage } from "./images.ts";
 import { metadataSettings } from "./instance-metadata-options.ts";
 import { instancesOf, presentReservation } from "./instances.ts";
 import { unknownType } from "./instance-types.ts";
@@ -77,11 +79,12 @@ function launch(
   tx: Transaction,
   deps: Ec2Deps,
   context: RequestContext,
-  { input, digest }: Launch,
+  { input: given, digest }: Launch,
 ): readonly Ec2InstanceRecord[] {
   const { ids, clock } = deps;
-  const count = countOf(input);
-  const image = findImage(context.region, input.ImageId);
+  const count = countOf(given);
+  const image = findImage(tx, context, given.ImageId);
+  const input = withImageDevices(given, image.own);
   const instanceType = input.InstanceType ?? "m1.small";
   if (!INSTANCE_SIZES.has(instanceType)) throw unknownType(instanceType);
   const network = networkOf(tx, context, input);
@@ -102,10 +105,11 @@ function launch(
     ...{ state: "pending" as const, stateReason: undefined, transitionReason: "" },
     ...{ rebooting: false, halted: false, reachable: false, sessionId: undefined },
     ...{ launchedAt: now, terminatedAt: undefined, tags: tagsOf(input, "instance") },
+    ...ownImageOf(image),
   };
   return Array.from({ length: count }, (_, launchIndex) => {
     const id = `i-${ids.hex(17)}`;
-    const nodeId = chooseHost(tx, [subnet.availabilityZone]);
+    const nodeId = hostFor(tx, image, subnet.availabilityZone);
     const deviceSlot = freeDeviceSlot(tx);
     const eni = newInterface(tx, deps, { id, nodeId, network, tags: tagsOf(input, "network-interface") });
     const volume = rootVolumeOf(
@@ -116,15 +120,8 @@ function launch(
     );
     tx.put("volume", volume.id, { ...volume, tags: tagsOf(input, "volume") });
     const record: Ec2InstanceRecord = {
-      ...{
-        ...common,
-        id,
-        launchIndex,
-        nodeId,
-        deviceSlot,
-        networkInterfaceId: eni.id,
-        rootVolumeId: volume.id,
-      },
+      ...{ ...common, id, launchIndex, nodeId, deviceSlot },
+      ...{ networkInterfaceId: eni.id, rootVolumeId: volume.id },
       attachmentId: `eni-attach-${ids.hex(17)}`,
       profile: profile && { arn: profile.arn, associationId: `iip-assoc-${ids.hex(17)}` },
     };
@@ -132,6 +129,26 @@ function launch(
     addBlockVolumes(tx, deps, { input, image, record, tags: tagsOf(input, "volume") });
     return record;
   });
+}
+
+/** The node of a new instance: that of its image, where an own image is stored. Errors: OperationNotPermitted. */
+function hostFor(reader: Reader, { own }: LaunchImage, zone: string): string | undefined {
+  if (own === undefined) return chooseHost(reader, [zone]);
+  const snapshot = reader.get("snapshot", own.rootSnapshotId);
+  const nodeId = snapshot === undefined ? undefined : hostOf(reader, snapshot);
+  const served = reader.get("node", nodeId)?.zone;
+  if (served !== undefined && served !== zone)
+    throw new ApiError(
+      "OperationNotPermitted",
+      `The image ${own.id} is stored on a node of ${served}, not of ${zone}.`,
+    );
+  return nodeId;
+}
+
+function ownImageOf({ own }: LaunchImage): Pick<Ec2InstanceRecord, "ownImage"> {
+  if (own === undefined) return {};
+  const { rootSnapshotId, rootDevice, architecture } = own;
+  return { ownImage: { rootSnapshotId, rootDevice, architecture } };
 }
 
 function countOf({ MinCount: min = 1, MaxCount: max = 1 }: ec2.RunInstancesRequest): number {

@@ -5,6 +5,7 @@ import { within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import { ebsDefaultsOf } from "./ebs-defaults.ts";
 import { invalidValue } from "./missing.ts";
+import { checkVolumeKey } from "./volume-keys.ts";
 
 /** Sizes in GiB. Source: EBS User Guide, "Amazon EBS volume types". */
 const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = {
@@ -52,6 +53,11 @@ export function newVolume(
     request.SnapshotId === undefined ? undefined : findSnapshot(reader, place, request.SnapshotId);
   if (snapshot !== undefined && snapshot.completedAt === undefined)
     throw new ApiError("IncorrectState", `Snapshot is in invalid state - pending`);
+  if (snapshot?.rootOf !== undefined)
+    throw new ApiError(
+      "OperationNotPermitted",
+      `${snapshot.id} is of a root file system: instances start from images of it, and no other volume is made of it.`,
+    );
   const sizeGiB = request.Size ?? snapshot?.sizeGiB;
   if (sizeGiB === undefined)
     throw new ApiError("MissingParameter", "The request must contain the parameter size/snapshot");
@@ -108,8 +114,9 @@ function checkRange(value: number, [least, most]: readonly [number, number], nam
 }
 
 /**
- * Whether a volume or a copy of a snapshot is encrypted, and with which key: recorded.
- * Errors: InvalidParameterDependency.
+ * Whether a volume or a copy of a snapshot is encrypted, and with which key: recorded. The key must be usable, and
+ * that of the source.
+ * Errors: InvalidParameterDependency, InvalidKmsKey.InvalidState.
  */
 export function encryptionOf(
   reader: Reader,
@@ -126,7 +133,9 @@ export function encryptionOf(
   const encrypted = (request.Encrypted ?? false) || source?.encrypted === true || defaults.encryptByDefault;
   if (!encrypted) return { encrypted, kmsKeyId: undefined };
   const key = request.KmsKeyId ?? source?.kmsKeyId ?? defaults.kmsKeyId ?? "alias/aws/ebs";
-  return { encrypted, kmsKeyId: keyArnOf(place, key) };
+  const kmsKeyId = keyArnOf(place, key);
+  for (const each of [kmsKeyId, source?.kmsKeyId]) checkVolumeKey(reader, place, each);
+  return { encrypted, kmsKeyId };
 }
 
 /** A key by its ARN. */

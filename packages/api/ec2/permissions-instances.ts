@@ -2,6 +2,7 @@ import type * as sdk from "@aws-sdk/client-ec2";
 import { formatArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { associatedInstance } from "./instance-profiles.ts";
 import { findKeyPair } from "./key-pairs.ts";
@@ -22,6 +23,16 @@ export function instancePermissions(store: Reader) {
       need("key-pair", keyPairNameOf(store, place, { name: input.KeyName, id: input.KeyPairId }), place),
     ],
     DescribeImages: "*",
+    CreateImage: (input, place) => [
+      need("image", undefined, place),
+      need("instance", input.InstanceId, place),
+      need("snapshot", undefined, place),
+      ...tagging("CreateImage", input, place),
+    ],
+    DeregisterImage: (input, place) => [
+      need("image", input.ImageId, place),
+      ...(input.DeleteAssociatedSnapshots === true ? snapshotDeletions(store, input.ImageId, place) : []),
+    ],
     DescribeInstanceTypes: "*",
     DescribeInstanceTypeOfferings: "*",
     RunInstances: (input, place) => launchNeeds(store, input, place),
@@ -62,6 +73,16 @@ export function instancePermissions(store: Reader) {
     RebootInstances: ofInstances,
     TerminateInstances: ofInstances,
   } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The snapshots of an image are deleted with it by whoever may delete them. */
+function snapshotDeletions(store: Reader, imageId: Given, place: Caller): readonly Need[] {
+  const image = within(store.get("machineImage", imageId), place);
+  return (image?.mappings ?? []).flatMap(({ snapshotId }) =>
+    snapshotId === undefined
+      ? []
+      : [{ action: "ec2:DeleteSnapshot", ...need("snapshot", snapshotId, place) }],
+  );
 }
 
 function ofInstance(input: { InstanceId?: Given }, place: Caller): readonly Need[] {

@@ -17,6 +17,7 @@ export const RESOURCES = {
   key: { kind: "keyPair", type: "key-pair" },
   lt: { kind: "launchTemplate", type: "launch-template" },
   i: { kind: "ec2Instance", type: "instance" },
+  ami: { kind: "machineImage", type: "image" },
   snap: { kind: "snapshot", type: "snapshot" },
   vol: { kind: "volume", type: "volume" },
   eni: { kind: "networkInterface", type: "network-interface" },

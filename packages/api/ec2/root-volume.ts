@@ -1,7 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Reader, SubnetRecord, VolumeRecord } from "@gantry/state";
-import type { MachineImage } from "../common/machine-images.ts";
-import { ROOT_VOLUME, snapshotIdOf } from "./images.ts";
+import { ROOT_VOLUME, snapshotIdOf, type LaunchImage } from "./images.ts";
 import { invalidValue } from "./missing.ts";
 import { encryptionOf } from "./new-volume.ts";
 
@@ -10,7 +9,7 @@ export function rootVolumeOf(
   reader: Reader,
   of: {
     readonly input: ec2.RunInstancesRequest;
-    readonly image: MachineImage;
+    readonly image: LaunchImage;
     readonly instanceId: string;
     readonly volumeId: string;
   },
@@ -19,15 +18,17 @@ export function rootVolumeOf(
 ): VolumeRecord {
   const { input, image, instanceId, volumeId: id } = of;
   const ebs = input.BlockDeviceMappings?.find((each) => each.DeviceName === image.rootDevice)?.Ebs;
-  const sizeGiB = ebs?.VolumeSize ?? ROOT_VOLUME.sizeGiB;
-  if (sizeGiB < ROOT_VOLUME.sizeGiB)
-    throw invalidValue(
-      sizeGiB,
-      "volumeSize",
-      `It is smaller than the snapshot, which has ${ROOT_VOLUME.sizeGiB} GiB.`,
-    );
+  const leastGiB = image.own?.sizeGiB ?? ROOT_VOLUME.sizeGiB;
+  const sizeGiB = ebs?.VolumeSize ?? leastGiB;
+  if (sizeGiB < leastGiB)
+    throw invalidValue(sizeGiB, "volumeSize", `It is smaller than the snapshot, which has ${leastGiB} GiB.`);
   const type = ebs?.VolumeType ?? ROOT_VOLUME.type;
-  const encryption = encryptionOf(reader, subnet, ebs ?? {}, undefined);
+  const encryption = encryptionOf(
+    reader,
+    subnet,
+    ebs ?? {},
+    reader.get("snapshot", image.own?.rootSnapshotId),
+  );
   const isThreeThousand = type === "gp3" || type === "gp2";
   return {
     isRoot: true,

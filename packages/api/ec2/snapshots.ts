@@ -1,5 +1,5 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { SnapshotRecord } from "@gantry/state";
+import { hostOf, type SnapshotRecord, type Tags, type Transaction, type VolumeRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
@@ -7,6 +7,7 @@ import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, selectById, tagsFor, type FilterFields } from "./filters.ts";
 import { invalidValue } from "./missing.ts";
+import { imageOfSnapshot, isStartingFrom } from "./image-snapshots.ts";
 import { encryptionOf, findSnapshot, findVolume, missingSnapshot } from "./new-volume.ts";
 
 /** Source: API_CopySnapshot: the volume id of a copied snapshot. */
@@ -23,28 +24,39 @@ export function snapshotOperations(deps: Ec2Deps) {
 }
 
 function createSnapshot(
-  { store, ids, clock }: Ec2Deps,
+  deps: Ec2Deps,
   input: ec2.CreateSnapshotRequest,
   context: RequestContext,
 ): ec2.Snapshot {
-  return store.transact((tx) => {
+  return deps.store.transact((tx) => {
     const volume = findVolume(tx, context, input.VolumeId);
-    if (volume.isRoot !== false)
-      throw new ApiError(
-        "OperationNotPermitted",
-        `${volume.id} is the root file system of an instance, of which Gantry makes no snapshot.`,
-      );
-    if (volume.storedBytes === undefined || volume.deleting === true)
-      throw new ApiError("IncorrectState", `The volume '${volume.id}' is not 'available'.`);
-    const { account, region, nodeId, sizeGiB, encrypted, kmsKeyId } = volume;
-    const snapshot: SnapshotRecord = {
-      ...{ account, region, nodeId, id: `snap-${ids.hex(17)}`, volumeId: volume.id, source: volume.id },
-      ...{ sizeGiB, encrypted, kmsKeyId, description: input.Description ?? "", startedAt: clock.now() },
-      tags: tagsFor(input.TagSpecifications, "snapshot"),
-    };
-    tx.put("snapshot", snapshot.id, snapshot);
-    return presentSnapshot(snapshot);
+    const tags = tagsFor(input.TagSpecifications, "snapshot");
+    return presentSnapshot(snapshotOf(tx, deps, volume, { description: input.Description ?? "", tags }));
   });
+}
+
+/** Begins a snapshot of a volume, which its node makes. Errors: IncorrectState. */
+export function snapshotOf(
+  tx: Transaction,
+  { ids, clock }: Pick<Ec2Deps, "ids" | "clock">,
+  volume: VolumeRecord,
+  of: { readonly description: string; readonly tags: Tags },
+): SnapshotRecord {
+  const instance = volume.isRoot === false ? undefined : tx.get("ec2Instance", volume.attachment?.instanceId);
+  const isThere =
+    volume.isRoot === false
+      ? volume.storedBytes !== undefined && volume.deleting !== true
+      : instance !== undefined && !["shutting-down", "terminated"].includes(instance.state);
+  if (!isThere) throw new ApiError("IncorrectState", `The volume '${volume.id}' is not 'available'.`);
+  const { account, region, sizeGiB, encrypted, kmsKeyId } = volume;
+  const snapshot: SnapshotRecord = {
+    ...{ account, region, nodeId: hostOf(tx, instance ?? volume), id: `snap-${ids.hex(17)}` },
+    ...{ volumeId: volume.id, source: volume.id, sizeGiB, encrypted, kmsKeyId },
+    ...{ description: of.description, startedAt: clock.now(), tags: of.tags },
+    ...(instance === undefined ? {} : { rootOf: instance.id }),
+  };
+  tx.put("snapshot", snapshot.id, snapshot);
+  return snapshot;
 }
 
 function copySnapshot(
@@ -64,6 +76,7 @@ function copySnapshot(
       ...{ account, region, nodeId: source.nodeId, id: `snap-${ids.hex(17)}`, volumeId: NO_VOLUME },
       ...{ source: source.id, sizeGiB: source.sizeGiB, ...encryptionOf(tx, context, input, source) },
       description: input.Description ?? `[Copied ${source.id} from ${from.region}]`,
+      ...(source.rootOf === undefined ? {} : { rootOf: source.rootOf }),
       startedAt: clock.now(),
       tags: tagsFor(input.TagSpecifications, "snapshot"),
     };
@@ -86,7 +99,13 @@ function deleteSnapshot(
       tx
         .list("volume")
         .some(({ snapshotId, storedBytes }) => snapshotId === snapshot.id && storedBytes === undefined);
-    if (isCopied)
+    const image = imageOfSnapshot(tx, snapshot.id);
+    if (image !== undefined)
+      throw new ApiError(
+        "InvalidSnapshot.InUse",
+        `The snapshot ${snapshot.id} is currently in use by ${image.id}`,
+      );
+    if (isCopied || isStartingFrom(tx, snapshot.id))
       throw new ApiError("InvalidSnapshot.InUse", `The snapshot ${snapshot.id} is currently being copied.`);
     tx.delete("snapshot", snapshot.id);
   });

@@ -6,6 +6,7 @@ import type { Ec2Deps } from "./ec2-deps.ts";
 import { findInstance } from "./instances.ts";
 import { invalidValue } from "./missing.ts";
 import { findVolume } from "./new-volume.ts";
+import { checkVolumeKey } from "./volume-keys.ts";
 import { presentAttachment, stateOf } from "./volumes.ts";
 
 /** The node reserves so many devices for each instance (agent-protocol). */
@@ -28,6 +29,7 @@ function attachVolume(
     const volume = findVolume(tx, context, input.VolumeId);
     const instance = findInstance(tx, context, input.InstanceId);
     checkAttachable(tx, volume, instance);
+    checkVolumeKey(tx, volume, volume.kmsKeyId);
     const attachment = newAttachment(tx, instance, {
       ...{ device: input.Device ?? "", deleteOnTermination: false, now: clock.now() },
     });

@@ -163,9 +163,9 @@ describe("AttachVolume", () => {
     );
     const VolumeId = Volumes?.[0]?.VolumeId ?? "";
     await expect(client.send(new ec2.DetachVolumeCommand({ VolumeId }))).rejects.toThrow("root volume");
-    await expect(client.send(new ec2.CreateSnapshotCommand({ VolumeId }))).rejects.toThrow(
-      "root file system",
-    );
+    const terminate = new ec2.TerminateInstancesCommand({ InstanceIds: [instance] });
+    await client.send(terminate);
+    await expect(client.send(new ec2.CreateSnapshotCommand({ VolumeId }))).rejects.toThrow("not 'available'");
   });
 
   it("gives a new instance the volumes of its mappings", async () => {

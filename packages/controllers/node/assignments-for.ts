@@ -13,7 +13,7 @@ import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
 import { replicationSubjects } from "./database-replication.ts";
 import { databaseSnapshotFiles, snapshotAssignmentKey, snapshotSubjects } from "./database-snapshots.ts";
-import { snapshotFile, volumeFile } from "./ebs-assignment.ts";
+import { ebsSnapshotSubjects, snapshotFile, volumeFile } from "./ebs-assignment.ts";
 import { instanceAssignment } from "./instance-assignment.ts";
 import { interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 import { vpcAssignment } from "./vpc-assignment.ts";
@@ -118,7 +118,7 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
   if (change.kind === "volume") keys.push(`volume/${change.key}`, ...instanceKeysOf(reader, change.key));
   if (change.kind === "databaseSnapshot") keys.push(...snapshotSubjects(reader, change.key));
-  if (change.kind === "snapshot") keys.push(`snapshot/${change.key}`);
+  if (change.kind === "snapshot") keys.push(...ebsSnapshotSubjects(reader, change.key));
   // A database whose KMS key cannot be used is stopped.
   if (change.kind === "kmsKey")
     keys.push(

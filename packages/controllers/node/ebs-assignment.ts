@@ -2,6 +2,7 @@ import {
   DEVICE_MINOR_MIN,
   DEVICES_MAX,
   type BlockDevices,
+  type RootSnapshotAssignment,
   type VolumeFileAssignment,
 } from "@gantry/agent-protocol";
 import { hostOf, type Ec2InstanceRecord, type Reader, type Transaction } from "@gantry/state";
@@ -19,10 +20,20 @@ export function volumeFile(reader: Reader, nodeId: string, id: string): VolumeFi
   };
 }
 
-export function snapshotFile(reader: Reader, nodeId: string, id: string): VolumeFileAssignment | undefined {
+/** The bytes of a snapshot on its node: a file, or of a root file system an image of the engine. */
+export function snapshotFile(
+  reader: Reader,
+  nodeId: string,
+  id: string,
+): VolumeFileAssignment | RootSnapshotAssignment | undefined {
   const snapshot = reader.get("snapshot", id);
   if (snapshot === undefined || hostOf(reader, snapshot) !== nodeId) return undefined;
-  const { sizeGiB, source } = snapshot;
+  const { sizeGiB, source, rootOf } = snapshot;
+  if (rootOf !== undefined)
+    return {
+      ...{ kind: "rootSnapshot", key: `snapshot/${id}`, bytes: sizeGiB * GIB },
+      ...(source.startsWith("snap-") ? { source } : { pod: `pod/${rootOf}` }),
+    };
   return { kind: "volumeFile", key: `snapshot/${id}`, bytes: sizeGiB * GIB, source };
 }
 
@@ -49,6 +60,19 @@ export function blockDevicesOf(
 function deviceNames(device: string): readonly string[] {
   const letters = device.replace(/^(?:\/dev\/)?(?:sd|xvd)/, "");
   return [`sd${letters}`, `xvd${letters}`];
+}
+
+/** What a snapshot's change affects: an instance whose root file system is copied is kept until then. */
+export function ebsSnapshotSubjects(reader: Reader, id: string): readonly string[] {
+  const rootOf = reader.get("snapshot", id)?.rootOf;
+  return [`snapshot/${id}`, ...(rootOf === undefined ? [] : [`instance/${rootOf}`])];
+}
+
+/** Whether a snapshot of an instance's root file system is still to be made: its container is kept until then. */
+export function hasPendingRootSnapshot(reader: Reader, { rootVolumeId }: Ec2InstanceRecord): boolean {
+  return reader
+    .list("snapshot")
+    .some(({ source, completedAt }) => source === rootVolumeId && completedAt === undefined);
 }
 
 /** Records that the file of a volume or snapshot is there: a volume is then available, a snapshot complete. */

@@ -1,8 +1,13 @@
-import type { ContainerAssignment, InstanceMetadata, PodAssignment } from "@gantry/agent-protocol";
+import {
+  rootSnapshotImage,
+  type ContainerAssignment,
+  type InstanceMetadata,
+  type PodAssignment,
+} from "@gantry/agent-protocol";
 import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader, SessionRecord } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
 import { userDataPrograms } from "../instance/user-data/user-data.ts";
-import { blockDevicesOf } from "./ebs-assignment.ts";
+import { blockDevicesOf, hasPendingRootSnapshot } from "./ebs-assignment.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 /** An instance as a pod: one container, which is stopped and started with its root file system. */
@@ -12,7 +17,8 @@ export function instanceAssignment(
   instance: Ec2InstanceRecord,
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", instance.networkInterfaceId);
-  if (eni === undefined || instance.halted || instance.state === "terminated") return undefined;
+  if (eni === undefined || instance.state === "terminated") return undefined;
+  if (instance.halted && !hasPendingRootSnapshot(reader, instance)) return undefined;
   const session = reader.get("session", instance.sessionId);
   const blockDevices = blockDevicesOf(reader, instance);
   return {
@@ -43,7 +49,10 @@ function systemContainer(deps: AssignmentDeps, instance: Ec2InstanceRecord): Con
   const { vcpus, memoryMiB } = instanceSize(instance.instanceType);
   return {
     name: "system",
-    image: deps.machineImage,
+    image:
+      instance.ownImage === undefined
+        ? deps.machineImage
+        : rootSnapshotImage(instance.ownImage.rootSnapshotId),
     registryAuth: undefined,
     essential: true,
     command: undefined,

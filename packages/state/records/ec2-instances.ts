@@ -40,6 +40,8 @@ export interface Ec2InstanceRecord extends Placed {
   readonly networkInterfaceId: string;
   readonly attachmentId: string;
   readonly rootVolumeId: string;
+  /** The account's own image that it was launched from; absent: one of AWS's. */
+  readonly ownImage?: OwnImage;
   /** Numbers the range of block devices of the instance on its node; absent in older records: none. */
   readonly deviceSlot?: number;
   readonly nodeId: string | undefined;
@@ -72,6 +74,34 @@ export interface Ec2InstanceRecord extends Placed {
   /** When it was last started. */
   readonly launchedAt: number;
   readonly terminatedAt: number | undefined;
+  readonly tags: Tags;
+}
+
+/** What an instance keeps of its image, which may be deregistered before it ends. */
+export interface OwnImage {
+  readonly rootSnapshotId: string;
+  readonly rootDevice: string;
+  readonly architecture: "x86_64" | "arm64";
+}
+
+/** An image that an account has made: a snapshot of a root file system, and snapshots of volumes beside it. */
+export interface MachineImageRecord extends Placed, OwnImage {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly sourceInstanceId: string | undefined;
+  readonly sizeGiB: number;
+  /** Settings of the root volume and further devices, by the names of the request (`BlockDeviceMappings`). */
+  readonly mappings: readonly {
+    readonly device: string;
+    readonly snapshotId: string | undefined;
+    readonly sizeGiB: number | undefined;
+    readonly type: string | undefined;
+    readonly iops: number | undefined;
+    readonly throughput: number | undefined;
+    readonly deleteOnTermination: boolean;
+  }[];
+  readonly createdAt: number;
   readonly tags: Tags;
 }
 
@@ -154,6 +184,11 @@ export interface SnapshotRecord extends Placed {
   readonly encrypted: boolean;
   readonly kmsKeyId: string | undefined;
   readonly startedAt: number;
+  /**
+   * The instance whose root file system it is, or of a copy the one of its source; absent: it is of a volume with a
+   * file of its own.
+   */
+  readonly rootOf?: string;
   /** ← the node's report: absent while it is pending. */
   readonly completedAt?: number;
   readonly tags: Tags;

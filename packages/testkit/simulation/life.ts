@@ -134,6 +134,8 @@ export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate)
     image: (reference) => read(engine.image(reference)),
     resolveDigest: (image, auth, timeoutMs) => read(engine.resolveDigest(image, auth, timeoutMs)),
     tagImage: (reference, name) => read(engine.tagImage(reference, name)),
+    commitContainer: (id, name) => change(() => engine.commitContainer(id, name)),
+    removeImage: (name) => change(() => engine.removeImage(name)),
     pullImage: (image, auth) => change(() => engine.pullImage(image, auth)),
     createContainer: (spec) => change(() => engine.createContainer(spec)),
     startContainer: (id) => change(() => engine.startContainer(id)),

@@ -98,6 +98,9 @@ resource "aws_instance" "this" {
     http_put_response_hop_limit = local.is_test ? 1 : 2
     instance_metadata_tags      = "enabled"
   }
+  maintenance_options {
+    auto_recovery = local.is_test ? "disabled" : "default"
+  }
   root_block_device {
     volume_size = 9
     volume_type = "gp3"
@@ -106,6 +109,13 @@ resource "aws_instance" "this" {
   tags = { Name = "machine", stage = var.stage }
 
   depends_on = [aws_ebs_encryption_by_default.this]
+}
+
+# An image of the machine as it is.
+resource "aws_ami_from_instance" "this" {
+  name               = "shop"
+  source_instance_id = aws_instance.this.id
+  tags               = { stage = var.stage }
 }
 
 resource "aws_eip" "this" {

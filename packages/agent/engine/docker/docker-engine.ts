@@ -12,6 +12,7 @@ import {
 } from "../engine.ts";
 import { createBody } from "./create-body.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
+import { presentImage, splitReference, type ImageAnswer } from "./images.ts";
 import { nameOf, present, type InspectAnswer } from "./inspect-answer.ts";
 import { InspectedContainers } from "./inspected-containers.ts";
 import { readLogFrames } from "./log-frames.ts";
@@ -67,6 +68,20 @@ export class DockerEngine implements Engine {
     const [repository, tag] = splitReference(name);
     const query = new URLSearchParams({ repo: repository, tag }).toString();
     await this.#api.call("POST", `/images/${encodeURIComponent(reference)}/tag?${query}`);
+  }
+
+  async commitContainer(id: string, name: string): Promise<void> {
+    const [repo, tag] = splitReference(name);
+    const query = new URLSearchParams({ container: id, repo, tag, pause: "true" }).toString();
+    await this.#api.call("POST", `/commit?${query}`);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    try {
+      await this.#api.call("DELETE", `/images/${encodeURIComponent(name)}`);
+    } catch (thrown) {
+      if (!(thrown instanceof DockerApiError) || thrown.status !== 404) throw thrown;
+    }
   }
 
   async pullImage(image: string, registryAuth: string | undefined): Promise<void> {
@@ -343,35 +358,4 @@ function pullError(image: string, thrown: unknown): EngineError {
     `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`,
     { cause: thrown, unreachable: NO_ANSWER.test(words) },
   );
-}
-
-interface ImageAnswer {
-  readonly Id: string;
-  readonly Comment: string;
-  readonly RepoTags: readonly string[] | null;
-  readonly RepoDigests: readonly string[] | null;
-  readonly Config: {
-    readonly Labels: Readonly<Record<string, string>> | null;
-    readonly Entrypoint: readonly string[] | null;
-    readonly Cmd: readonly string[] | null;
-  } | null;
-}
-
-/** An image built from one of Gantry's inherits the label, but only Gantry's own is imported. */
-function presentImage(answer: ImageAnswer): EngineImage {
-  return {
-    id: answer.Id,
-    digest: answer.RepoDigests?.[0]?.split("@")[1],
-    names: answer.RepoTags ?? [],
-    entryPoint: answer.Config?.Entrypoint ?? [],
-    command: answer.Config?.Cmd ?? [],
-    isBuilt: answer.Config?.Labels?.["gantry.image"] === "true" && answer.Comment.startsWith("Imported from"),
-  };
-}
-
-function splitReference(image: string): readonly [string, string] {
-  const at = image.indexOf("@");
-  if (at >= 0) return [image.slice(0, at), image.slice(at + 1)];
-  const colon = image.lastIndexOf(":");
-  return colon > image.lastIndexOf("/") ? [image.slice(0, colon), image.slice(colon + 1)] : [image, "latest"];
 }

@@ -1,0 +1,61 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import type { Ec2InstanceRecord, MachineImageRecord, Reader } from "@gantry/state";
+
+/** Whether every snapshot of an image is complete, so that instances can be launched from it. */
+export function isAvailable(reader: Reader, image: MachineImageRecord): boolean {
+  return image.mappings.every(
+    ({ snapshotId }) =>
+      snapshotId === undefined || reader.get("snapshot", snapshotId)?.completedAt !== undefined,
+  );
+}
+
+/** The image that uses a snapshot. */
+export function imageOfSnapshot(reader: Reader, snapshotId: string): MachineImageRecord | undefined {
+  return reader
+    .list("machineImage")
+    .find(({ mappings }) => mappings.some((mapping) => mapping.snapshotId === snapshotId));
+}
+
+/** Whether an instance is about to start from a snapshot of a root file system. */
+export function isStartingFrom(reader: Reader, snapshotId: string): boolean {
+  const starts = ({ ownImage, state }: Ec2InstanceRecord) =>
+    ownImage?.rootSnapshotId === snapshotId && state === "pending";
+  return reader.list("ec2Instance").some(starts);
+}
+
+/**
+ * A request with the devices that its image maps besides the root device, except those that it maps itself.
+ * Source: EC2 User Guide, "Block device mappings for volumes on Amazon EC2 instances".
+ */
+export function withImageDevices(
+  input: ec2.RunInstancesRequest,
+  own: MachineImageRecord | undefined,
+): ec2.RunInstancesRequest {
+  if (own === undefined) return input;
+  const given = input.BlockDeviceMappings ?? [];
+  const added = own.mappings
+    .filter(
+      ({ device }) => device !== own.rootDevice && !given.some(({ DeviceName }) => DeviceName === device),
+    )
+    .map((mapping) => ({ DeviceName: mapping.device, Ebs: ebsOf(mapping) }));
+  return { ...input, BlockDeviceMappings: [...given, ...added] };
+}
+
+function ebsOf(mapping: MachineImageRecord["mappings"][number]): ec2.EbsBlockDevice {
+  const { snapshotId, sizeGiB, type, iops, throughput, deleteOnTermination } = mapping;
+  return {
+    ...{ SnapshotId: snapshotId, VolumeSize: sizeGiB, DeleteOnTermination: deleteOnTermination },
+    VolumeType: type as ec2.VolumeType, // Of a volume, whose type was checked.
+    // The operations of other types follow from their size.
+    Iops: type === "gp2" ? undefined : iops,
+    Throughput: throughput,
+  };
+}
+
+/** Its devices as DescribeImages shows them. */
+export function presentDevices(reader: Reader, image: MachineImageRecord): ec2.BlockDeviceMapping[] {
+  return image.mappings.map((mapping) => {
+    const Encrypted = reader.get("snapshot", mapping.snapshotId)?.encrypted ?? false;
+    return { DeviceName: mapping.device, Ebs: { ...ebsOf(mapping), Encrypted } };
+  });
+}
