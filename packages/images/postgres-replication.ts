@@ -4,7 +4,7 @@
  * `replication`: the SQL that makes the role and the slots of their replicas.
  */
 export const POSTGRES_REPLICATION = `# Replication: a replica begins with a copy of its source's files, and follows its log.
-is_replica() { [ -e "$given/source" ]; }
+is_replica() { [ -s "$given/source" ]; }
 as_server() { /usr/bin/setpriv --reuid=104 --regid=104 --clear-groups --no-new-privs "$@"; }
 query() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin "$@"; }
 take_source() {

@@ -191,7 +191,7 @@ fi
 rm -f /tmp/applied.sql /tmp/replication.applied
 printf '%s\\n' "SET SESSION sql_log_bin = 0;" "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY PASSWORD '$(cat /run/secrets/password-hash)';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
 if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
-if [ -e /run/secrets/replica ]; then echo "REVOKE READ_ONLY ADMIN, REPLICATION SLAVE ADMIN ON *.* FROM '$MASTER_USER'@'%';" >> /tmp/init.sql; fi
+if [ -s /run/secrets/replica ]; then echo "REVOKE READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, SUPER ON *.* FROM '$MASTER_USER'@'%';" >> /tmp/init.sql; fi
 if [ -e /run/secrets/settings ]; then cat /run/secrets/settings >> /tmp/init.sql; fi
 chown 101 /tmp/init.sql
 set -- --init-file=/tmp/init.sql --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4

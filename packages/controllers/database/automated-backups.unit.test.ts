@@ -94,7 +94,7 @@ describe("the automated backups of a database", () => {
 
   it("stay while something is made of them", async () => {
     await reconcile();
-    const [{ id: restoredFrom = "" } = {}] = snapshots();
+    const restoredFrom = snapshots()[0]?.id ?? expect.fail();
     store.transact((tx) =>
       tx.put("databaseInstance", "other", {
         ...database(),

@@ -31,6 +31,12 @@ function passwordOf({ secretId }: AssignmentDeps, { resourceId }: DatabaseInstan
   return secretId(`database-replication/${resourceId}`);
 }
 
+/** Several threads commit transactions in groups. One by one, each waits for the disk, and the replica falls behind. */
+const REPLICA_OPTIONS = ["--read-only=1", "--slave-parallel-threads=8"];
+
+/** A file that a node was given stays there: what does not hold any more is an empty file. */
+const NO_FILES = { replication: "", "replication-sql": "", replica: "" };
+
 /**
  * The files that make a server of MariaDB a source or a replica, and the options among them that it is started anew
  * for. A server with automated backups, or a replica, writes a binary log with global transaction ids. A replica begins
@@ -44,11 +50,11 @@ export function mariadbReplication(
 ): { readonly files: Readonly<Record<string, string>>; readonly options: string } {
   const isReplica = database.replicaOf !== undefined;
   const hasBackups = Number(database.settings?.["BackupRetentionPeriod"] ?? 0) > 0;
-  if (!isReplica && !hasBackups) return { files: {}, options: "" };
+  if (!isReplica && !hasBackups) return { files: { ...NO_FILES }, options: "" };
   const id = createHash("sha256").update(database.resourceId).digest().readUInt32BE(0);
   const options = [
     ...["--log-bin=gantry-bin", "--log-slave-updates", "--sync-binlog=1", `--server-id=${Math.max(1, id)}`],
-    ...[`--binlog-expire-logs-seconds=${BINLOG_SECONDS}`, ...(isReplica ? ["--read-only=1"] : [])],
+    ...[`--binlog-expire-logs-seconds=${BINLOG_SECONDS}`, ...(isReplica ? REPLICA_OPTIONS : [])],
   ].map((line) => `${line}\n`);
   const hasReplicas = replicasOf(reader, database).length > 0;
   const statements = [
@@ -60,7 +66,7 @@ export function mariadbReplication(
     files: {
       replication: options.join(""),
       "replication-sql": sql.join(""),
-      ...(isReplica ? { replica: "" } : {}),
+      replica: isReplica ? "yes\n" : "",
     },
     options: options.join(""),
   };
@@ -115,7 +121,8 @@ export function postgresReplication(
     `SELECT 'left' FROM pg_replication_slots WHERE starts_with(slot_name, '${SLOT}')${others};`,
     "",
   ];
-  return { files: { replication: sql.join("\n") }, access };
+  const none = { source: "", "source-address": "", "source-slot": "" };
+  return { files: { ...none, replication: sql.join("\n") }, access };
 }
 
 function sourceStatements(verifier: string, slots: string): readonly string[] {
@@ -142,6 +149,9 @@ function verifierOf(deps: AssignmentDeps, database: DatabaseInstanceRecord): str
   return verifier;
 }
 
+/** A replica without the address of its source waits for it: with an empty file it would take writes. */
+const NO_SOURCE = { source: "# none\n", "source-address": "", "source-slot": "", replication: "" };
+
 function followFiles(
   reader: Reader,
   deps: AssignmentDeps,
@@ -149,12 +159,13 @@ function followFiles(
 ): Readonly<Record<string, string>> {
   const source = sourceOf(reader, database);
   const address = source && addressOf(reader, source);
-  if (source === undefined || address === undefined) return { source: "" };
+  if (source === undefined || address === undefined) return { ...NO_SOURCE };
   const connection =
     `host=${address} port=${source.port} user=${USER} password=${passwordOf(deps, source)} ` +
     `sslmode=require application_name=${slotOf(database)}`;
   const slot = slotOf(database);
   return {
+    replication: "",
     source: `primary_conninfo = '${connection}'\nprimary_slot_name = '${slot}'\n`,
     "source-address": connection,
     "source-slot": slot,

@@ -73,7 +73,7 @@ describe("a replica of MariaDB", () => {
   it("follows its source by the transactions that its own log has, and takes no writes", () => {
     const { files, options } = mariadb("replica");
     expect(options).toContain("--read-only=1\n");
-    expect(files).toMatchObject({ replication: options, replica: "" });
+    expect(files).toMatchObject({ replication: options, replica: "yes\n" });
     expect(sqlOf("replica")).toMatch(
       /gtid_slave_pos = @@GLOBAL.gtid_binlog_pos;\nCHANGE MASTER TO MASTER_HOST = '10.0.0.8', MASTER_PORT = 3306/,
     );
@@ -90,7 +90,7 @@ describe("a replica of MariaDB", () => {
     change("replica", { deleting: true });
     expect(sqlOf("source")).toContain("DROP USER IF EXISTS 'rdsrepladmin'");
     change("source", { settings: { BackupRetentionPeriod: 0 } });
-    expect(mariadb("source")).toEqual({ files: {}, options: "" });
+    expect(Object.values(mariadb("source").files).join("")).toBe("");
   });
 
   it("starts once the files of its source are copied, which are removed when it is available", () => {
@@ -115,7 +115,7 @@ describe("a replica of MariaDB", () => {
     expect(labelsOf()).not.toEqual(before);
     expect(recordOf("replica")).toMatchObject({ status: "rebooting", restarts: 1 });
     expect(sqlOf("replica")).not.toContain("CHANGE MASTER");
-    expect(mariadb("replica").files).not.toHaveProperty("replica");
+    expect(mariadb("replica").files["replica"]).toBe("");
   });
 
   it("follows no instance that has taken the name of its source", () => {
@@ -137,6 +137,11 @@ describe("a replica of PostgreSQL", () => {
     expect(slot).toBe("gantry_db_replica");
     expect(address).toMatch(/^host=10.0.0.8 port=5432 user=rdsrepladmin password=\S.* sslmode=require /);
     expect(source).toBe(`primary_conninfo = '${address}'\nprimary_slot_name = 'gantry_db_replica'\n`);
+    change("source", { networkInterfaceId: "eni-none" });
+    // An empty file would end the replication.
+    expect(postgres("replica").files["source"]).toBe("# none\n");
+    store.transact((tx) => promote(tx, recordOf("replica"), {}));
+    expect(postgres("replica").files).toMatchObject({ source: "", "source-address": "", "source-slot": "" });
   });
 
   it("is let in by its source at its own address alone, which does not have the password", () => {
