@@ -16,11 +16,18 @@ import {
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
 import {
+  CloudWatchLogsClient,
+  DeleteLogGroupCommand,
+  FilterLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import {
   CreateDBInstanceCommand,
   CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
   DeleteDBParameterGroupCommand,
   DescribeDBInstancesCommand,
+  DescribeDBLogFilesCommand,
+  DownloadDBLogFilePortionCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   RDSClient,
@@ -36,11 +43,13 @@ const demo = openDemo(inject("demo"));
 const ec2 = new EC2Client(demo.client());
 const ecs = new ECSClient(demo.client());
 const rds = new RDSClient(demo.client());
+const logs = new CloudWatchLogsClient(demo.client());
 const NAME = "postgres-test";
 const named = { DBInstanceIdentifier: NAME };
 /** Letters of both cases and characters that mean something to a shell and to SQL. */
 const OWNER = { user: "Owner", password: "a$(id)`id`;--\\1%" };
 const DATABASE = "Orders";
+const logGroupName = `/aws/rds/instance/${NAME}/postgresql`;
 let group = "";
 let host = "";
 let client = "";
@@ -142,6 +151,7 @@ beforeAll(async () => {
         DBSubnetGroupName: "fileshare",
       },
       ...{ MasterUsername: OWNER.user, MasterUserPassword: OWNER.password, VpcSecurityGroupIds: [group] },
+      EnableCloudwatchLogsExports: ["postgresql"],
     }),
   );
   await Promise.all([becomes("available"), startClient(group)]);
@@ -153,6 +163,7 @@ afterAll(async () => {
   await rds.send(new DeleteDBInstanceCommand({ ...named, SkipFinalSnapshot: true }));
   await eventually(() => expect(instanceOf()).rejects.toMatchObject({ name: "DBInstanceNotFoundFault" }));
   await rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: NAME }));
+  await logs.send(new DeleteLogGroupCommand({ logGroupName }));
   rmSync(dirname(passwordFile), { recursive: true });
   await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId: group })));
 });
@@ -215,6 +226,30 @@ describe("an instance of PostgreSQL", () => {
     await Promise.all(
       refused.map(([sql, message]) => expect(psql(sql), sql).rejects.toThrow(new RegExp(message))),
     );
+  });
+
+  it("has its log as files and in its log group", async () => {
+    await expect(psql("SELECT 1/0")).rejects.toThrow("division by zero");
+    const filterPattern = '"division by zero"';
+    await eventually(async () => {
+      const { events } = await logs.send(new FilterLogEventsCommand({ logGroupName, filterPattern }));
+      expect(events).toMatchObject([{ logStreamName: `${NAME}.0` }]);
+    });
+    const { DescribeDBLogFiles: files = [] } = await rds.send(new DescribeDBLogFilesCommand(named));
+    const text = await Promise.all(
+      files.map(async ({ LogFileName }) => {
+        const command = new DownloadDBLogFilePortionCommand({ ...named, LogFileName, Marker: "0" });
+        return (await rds.send(command)).LogFileData;
+      }),
+    );
+    expect(text.join("")).toMatch(/ready to accept connections[^]*division by zero/);
+    // The demo's own database is of MySQL's engine.
+    const DBInstanceIdentifier = (await rds.send(new DescribeDBInstancesCommand({}))).DBInstances?.find(
+      (each) => each.Engine === "mysql",
+    )?.DBInstanceIdentifier;
+    const LogFileName = "error/mysql-error-running.log";
+    const log = new DownloadDBLogFilePortionCommand({ DBInstanceIdentifier, LogFileName });
+    expect((await rds.send(log)).LogFileData).toContain("ready for connections");
   });
 
   it("keeps its data over another password and a reboot, which static parameters wait for", async () => {

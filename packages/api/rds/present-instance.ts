@@ -6,6 +6,7 @@ import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from ".
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
 import { shownStatus } from "./storage-key.ts";
+import { presentMonitoring } from "./monitoring.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
@@ -59,7 +60,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     AutoMinorVersionUpgrade: true,
     CopyTagsToSnapshot: false,
     EnabledCloudwatchLogsExports: record.logExports === undefined ? undefined : [...record.logExports],
-    MonitoringInterval: 0,
+    ...presentMonitoring(record),
     IAMDatabaseAuthenticationEnabled: false,
     PerformanceInsightsEnabled: false,
     LicenseModel: licenseOf(record.engine),
