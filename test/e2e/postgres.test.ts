@@ -83,10 +83,13 @@ async function psql(
 ): Promise<string> {
   const target = `host=${host} port=5432 user=${user} dbname=${database} connect_timeout=5 sslmode=${mode}`;
   const options = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
-  writeFileSync(passwordFile, password, { mode: 0o600 });
+  // Calls that run at once read the file: one that is written again is empty for a moment.
+  if (written !== password) writeFileSync(passwordFile, (written = password), { mode: 0o600 });
   const given = [client, READ_PASSWORD, "psql", target, ...options, "-c", sql];
   return (await run("sh", ["-c", EXEC, passwordFile, ...given])).trim();
 }
+
+let written: string | undefined;
 
 /** The password arrives on the standard input: the arguments of processes can be read. */
 const EXEC = 'file=$0; client=$1; shift; exec docker exec -i "$client" sh -c "$@" < "$file"';
