@@ -64,6 +64,7 @@ import { balancerLogFiles } from "./balancer-log-files.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
 import { containerLogs } from "./container-logs.ts";
 import { databaseLogs } from "./database-logs.ts";
+import { enhancedMonitoring } from "./enhanced-monitoring.ts";
 import { eventControllers } from "./event-controllers.ts";
 import { flowLogDelivery } from "./flow-log-delivery.ts";
 import { objectReader } from "./object-reader.ts";
@@ -243,7 +244,7 @@ function measuring({ store, clock, metrics, objects }: Instance): readonly Recon
 
 /** The nodes: records out as assignments, observations in as records. */
 function newGateway(instance: Instance, api: Api): NodeGateway {
-  const { folder, settings, machineClock, store, clock, ids, log, keys, metrics } = instance;
+  const { folder, settings, machineClock, store, clock, ids, log, keys } = instance;
   const deps = { store, clock, ids, log };
   const realDeps = { ...deps, clock: machineClock };
   const { account } = settings;
@@ -269,7 +270,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       ...(nodeId === localNodeId(settings.instance) ? { hostResolver: hostResolverOf(settings) } : {}),
     }),
     takeLogs: linesOfNodes(instance, api),
-    takeMetrics: metricIntake({ store, metrics }),
+    takeMetrics: measuresOfNodes(instance, api),
     takeBalancerLog: balancerLogFiles({ ...realDeps, objects: instance.objects }),
     takeFlows: flowLogDelivery({
       ...{ ...realDeps, objects: instance.objects, logs: instance.logs, permissions: api.policy },
@@ -283,6 +284,20 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
       await provideImage(recipe, imageOptions);
     },
   });
+}
+
+/** Takes what nodes measure: into the metrics, and into the logs of enhanced monitoring. */
+function measuresOfNodes(instance: Instance, api: Api): ReturnType<typeof metricIntake> {
+  const { store, metrics, logs, machineClock: clock, log } = instance;
+  const intake = metricIntake({ store, metrics });
+  const monitoring = enhancedMonitoring({
+    ...{ store, logs, clock, log, permissions: api.policy },
+    callApi: (call) => api.dispatcher.call(call),
+  });
+  return async (nodeId, batch) => {
+    await intake(nodeId, batch);
+    await monitoring(nodeId, batch);
+  };
 }
 
 /** Takes the lines that nodes ship: of tasks and of database servers. */

@@ -103,6 +103,9 @@ take_certificate
 mkdir -p /run/gantry-files
 if [ -s "$own/server.crt" ] && [ -s "$own/server.key" ]; then
   set -- "$@" --ssl-cert="$own/server.crt" --ssl-key="$own/server.key"
+else
+  # Without TLS it would let nobody in.
+  sed -i '/require_secure_transport/d' /tmp/init.sql
 fi
 set -- "$@" --secure-file-priv=/run/gantry-files
 `;

@@ -216,7 +216,7 @@ rm -f /usr/share/gantry/template.sql
 /** The real server behind RDS's postgres: PostgreSQL 15, Debian's. */
 export const postgresRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/postgres:2",
+  tag: "gantry/postgres:3",
   upstream: undefined,
   packages: [
     "postgresql-15",

@@ -88,6 +88,7 @@ beforeEach(() => {
       instanceClass: "db.t3.micro",
     },
     ...{ sealedPassword: vault.seal("secret"), status: "creating" },
+    certificate: { certificatePem: "c", chainPem: "c", sealedKey: vault.seal("k"), notAfter: 1 },
   });
   put("loadBalancer", BALANCER, {
     ...{ arn: BALANCER, nodeId: "n1", vpcId: "vpc-1", dnsName: "b", networkInterfaceIds: [] },

@@ -99,6 +99,7 @@ it("gives its master user none of the platform's files", async () => {
   ])
     expect(await sql(`select load_file('${file}')`)).toBe("NULL");
   await expect(sql("select 1 into outfile '/run/gantry-logs/slow.log'")).rejects.toThrow("secure-file-priv");
+  await sql("create table t (text varchar(99))");
   await expect(sql("load data infile '/run/secrets/ca' into table t")).rejects.toThrow("secure-file-priv");
 });
 

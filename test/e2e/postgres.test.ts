@@ -16,12 +16,19 @@ import {
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
 import {
+  CloudWatchLogsClient,
+  DeleteLogGroupCommand,
+  FilterLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import {
   CreateDBInstanceCommand,
   CreateDBInstanceReadReplicaCommand,
   CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
   DeleteDBParameterGroupCommand,
   DescribeDBInstancesCommand,
+  DescribeDBLogFilesCommand,
+  DownloadDBLogFilePortionCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   PromoteReadReplicaCommand,
@@ -39,11 +46,13 @@ const demo = openDemo(inject("demo"));
 const ec2 = new EC2Client(demo.client());
 const ecs = new ECSClient(demo.client());
 const rds = new RDSClient(demo.client());
+const logs = new CloudWatchLogsClient(demo.client());
 const NAME = "postgres-test";
 const named = { DBInstanceIdentifier: NAME };
 /** Letters of both cases and characters that mean something to a shell and to SQL. */
 const OWNER = { user: "Owner", password: "a$(id)`id`;--\\1%" };
 const DATABASE = "Orders";
+const logGroupName = `/aws/rds/instance/${NAME}/postgresql`;
 let group = "";
 let host = "";
 let client = "";
@@ -81,10 +90,13 @@ async function psql(
 ): Promise<string> {
   const target = `host=${server} port=5432 user=${user} dbname=${database} connect_timeout=5 sslmode=${mode}`;
   const options = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
-  writeFileSync(passwordFile, password, { mode: 0o600 });
+  // Calls that run at once read the file: one that is written again is empty for a moment.
+  if (written !== password) writeFileSync(passwordFile, (written = password), { mode: 0o600 });
   const given = [client, READ_PASSWORD, "psql", target, ...options, "-c", sql];
   return (await run("sh", ["-c", EXEC, passwordFile, ...given])).trim();
 }
+
+let written: string | undefined;
 
 /** The password arrives on the standard input: the arguments of processes can be read. */
 const EXEC = 'file=$0; client=$1; shift; exec docker exec -i "$client" sh -c "$@" < "$file"';
@@ -149,6 +161,7 @@ beforeAll(async () => {
         DBSubnetGroupName: "fileshare",
       },
       ...{ MasterUsername: OWNER.user, MasterUserPassword: OWNER.password, VpcSecurityGroupIds: [group] },
+      EnableCloudwatchLogsExports: ["postgresql"],
     }),
   );
   await Promise.all([becomes("available"), startClient(group)]);
@@ -160,6 +173,7 @@ afterAll(async () => {
   await rds.send(new DeleteDBInstanceCommand({ ...named, SkipFinalSnapshot: true }));
   await goes();
   await rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: NAME }));
+  await logs.send(new DeleteLogGroupCommand({ logGroupName }));
   rmSync(dirname(passwordFile), { recursive: true });
   await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId: group })));
 });
@@ -222,6 +236,30 @@ describe("an instance of PostgreSQL", () => {
     await Promise.all(
       refused.map(([sql, message]) => expect(psql(sql), sql).rejects.toThrow(new RegExp(message))),
     );
+  });
+
+  it("has its log as files and in its log group", async () => {
+    await expect(psql("SELECT 1/0")).rejects.toThrow("division by zero");
+    const filterPattern = '"division by zero"';
+    await eventually(async () => {
+      const { events } = await logs.send(new FilterLogEventsCommand({ logGroupName, filterPattern }));
+      expect(events).toMatchObject([{ logStreamName: `${NAME}.0` }]);
+    });
+    const { DescribeDBLogFiles: files = [] } = await rds.send(new DescribeDBLogFilesCommand(named));
+    const text = await Promise.all(
+      files.map(async ({ LogFileName }) => {
+        const command = new DownloadDBLogFilePortionCommand({ ...named, LogFileName, Marker: "0" });
+        return (await rds.send(command)).LogFileData;
+      }),
+    );
+    expect(text.join("")).toMatch(/ready to accept connections[^]*division by zero/);
+    // The demo's own database is of MySQL's engine.
+    const DBInstanceIdentifier = (await rds.send(new DescribeDBInstancesCommand({}))).DBInstances?.find(
+      (each) => each.Engine === "mysql",
+    )?.DBInstanceIdentifier;
+    const LogFileName = "error/mysql-error-running.log";
+    const log = new DownloadDBLogFilePortionCommand({ DBInstanceIdentifier, LogFileName });
+    expect((await rds.send(log)).LogFileData).toContain("ready for connections");
   });
 
   it("keeps its data over another password and a reboot, which static parameters wait for", async () => {

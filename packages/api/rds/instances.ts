@@ -33,6 +33,7 @@ import {
   secretChange,
   type ChosenSecret,
 } from "./master-secret.ts";
+import { monitoringOf } from "./monitoring.ts";
 import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
@@ -120,6 +121,7 @@ function modifyDBInstance(
       ...newParameterGroup(tx, { ...found, engineVersion }, input.DBParameterGroupName),
       ...newOptionGroup(tx, { ...found, engineVersion }, input.OptionGroupName),
       ...startedForBackups(found, input),
+      ...monitoringOf(tx, found, { input, now: deps.clock.now() }),
       ...changedLogExports(found, input.CloudwatchLogsExportConfiguration),
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
@@ -295,6 +297,7 @@ export function createInstance(
     ...{ engine, engineVersion },
     ...newOptionGroup(tx, { ...place, engine, engineVersion }, input.OptionGroupName),
     ...firstParameters(tx, { ...place, engine, engineVersion }, input.DBParameterGroupName),
+    ...monitoringOf(tx, { ...place, arn }, { input, now }),
     ...firstLogExports({ engine, engineVersion }, input.EnableCloudwatchLogsExports),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,

@@ -58,23 +58,20 @@ function downloadPortion(
   context: RequestContext,
 ): sdk.DownloadDBLogFilePortionDetails {
   const { resourceId } = findInstance(store, context, input.DBInstanceIdentifier);
-  const name = input.LogFileName ?? "";
+  const { LogFileName: name = "", NumberOfLines: lines = LINES_MAX, Marker: marker } = input;
+  if (lines < 1 || lines > LINES_MAX)
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Invalid value ${lines} for NumberOfLines. Must be between 1 and ${LINES_MAX}`,
+    );
+  const from = marker === undefined ? undefined : positionOf(marker);
   const file = { group: databaseFilesGroup(resourceId), stream: keptFile(name, clock.now()) };
   if (!logs.hasStream(file.group, file.stream))
     throw new ApiError(
       "DBLogFileNotFoundFault",
       `DBLog File: ${name.slice(0, 1_024)}, is not found on the DB instance`,
     );
-  const lines = input.NumberOfLines ?? LINES_MAX;
-  if (lines < 1 || lines > LINES_MAX)
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Invalid value ${lines} for NumberOfLines. Must be between 1 and ${LINES_MAX}`,
-    );
-  const { Marker: marker } = input;
-  return marker === undefined
-    ? lastLines(logs, file, lines)
-    : nextLines(logs, file, { from: positionOf(marker), lines });
+  return from === undefined ? lastLines(logs, file, lines) : nextLines(logs, file, { from, lines });
 }
 
 interface File {

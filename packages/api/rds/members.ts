@@ -115,8 +115,6 @@ const REFUSED_OF_BOTH = [
   "EnableIAMDatabaseAuthentication",
   "EnablePerformanceInsights",
   ["MasterUserAuthenticationType", "password"],
-  "MonitoringInterval",
-  "MonitoringRoleArn",
   "MultiTenant",
   "PerformanceInsightsKMSKeyId",
   "PerformanceInsightsRetentionPeriod",

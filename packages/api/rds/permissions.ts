@@ -11,6 +11,7 @@ import {
   subscriptionArnOf,
   taggedOf,
 } from "./lookups.ts";
+import { passedMonitoringRole } from "./monitoring.ts";
 
 type Given = string | undefined;
 
@@ -24,9 +25,14 @@ export function rdsPermissions(store: Reader) {
       ...on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "default")),
       ...namedGroup(input, place),
       ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
+      ...passedMonitoringRole(input),
     ],
     DescribeDBInstances: ofInstance,
-    ModifyDBInstance: (input, place) => [...ofInstance(input, place), ...namedGroup(input, place)],
+    ModifyDBInstance: (input, place) => [
+      ...ofInstance(input, place),
+      ...namedGroup(input, place),
+      ...passedMonitoringRole(input),
+    ],
     DeleteDBInstance: ofInstance,
     RebootDBInstance: ofInstance,
     StopDBInstance: (input, place) => [

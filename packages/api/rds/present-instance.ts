@@ -7,6 +7,7 @@ import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
 import { presentReplication } from "./replication.ts";
 import { shownStatus } from "./storage-key.ts";
+import { presentMonitoring } from "./monitoring.ts";
 import { presentSubnetGroup } from "./subnet-groups.ts";
 import { instanceTags } from "./system-tags.ts";
 
@@ -60,7 +61,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     AutoMinorVersionUpgrade: true,
     CopyTagsToSnapshot: false,
     EnabledCloudwatchLogsExports: record.logExports === undefined ? undefined : [...record.logExports],
-    MonitoringInterval: 0,
+    ...presentMonitoring(record),
     IAMDatabaseAuthenticationEnabled: false,
     PerformanceInsightsEnabled: false,
     LicenseModel: licenseOf(record.engine),

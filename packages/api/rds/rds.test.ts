@@ -149,10 +149,8 @@ describe("a database instance", () => {
     expect(DBInstance).toMatchObject({ ...settings, ...change });
   });
 
-  // Before: all of these but the first were accepted and did nothing.
+  // Before: these were accepted and did nothing.
   it.each<[Partial<CreateDBInstanceCommandInput>]>([
-    [{ EnableCloudwatchLogsExports: ["error"] }],
-    [{ MonitoringInterval: 60 }],
     [{ ProcessorFeatures: [{ Name: "coreCount", Value: "1" }] }],
     [{ DatabaseInsightsMode: "advanced" }],
     [{ MultiTenant: true }],

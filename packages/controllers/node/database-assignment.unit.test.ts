@@ -1,4 +1,5 @@
-import type { PodObservation } from "@gantry/agent-protocol";
+import { checkAssignment } from "@gantry/agent/checks/check-assignment";
+import type { PodAssignment, PodObservation } from "@gantry/agent-protocol";
 import { MemoryStore, type DatabaseInstanceRecord, type NetworkInterfaceRecord } from "@gantry/state";
 import { beforeEach, describe, expect, it } from "vitest";
 import { databaseAssignment } from "./database-assignment.ts";
@@ -61,6 +62,20 @@ beforeEach(() => {
 });
 
 describe("a database server", () => {
+  it("ships its lines as those of the database, which the agent accepts", () => {
+    const resourceId = "db-AAAAAAAAAAAAAAAAAAAAAAAAAA";
+    change({ resourceId, region: "eu-south-1" });
+    const pod = { ...assignment(), interface: { ...assignment().interface, mac: "02:00:0a:00:00:09" } };
+    expect(pod.containers[0]?.logs).toMatchObject({ databaseId: resourceId, group: "", stream: "" });
+    expect(checkAssignment(pod)).toMatchObject({ type: "accepted", problems: [] });
+    const [container] = pod.containers;
+    for (const databaseId of ["../db", "i-1", "db-a", ""]) {
+      const logs = { ...container?.logs, databaseId };
+      const changed = { ...pod, containers: [{ ...container, logs }] } as PodAssignment;
+      expect(checkAssignment(changed)).toMatchObject({ type: "refused" });
+    }
+  });
+
   it("gets the options and the settings of its parameter group as files", () => {
     expect(filesOf()).toMatchObject({ options: "", settings: "" });
     const values = { back_log: "99", max_connections: "{DBInstanceVCPU*50}", slow_query_log: null };

@@ -98,6 +98,8 @@ export interface DatabaseInstanceRecord extends Placed {
     readonly groupName: string;
     readonly values: Readonly<Record<string, string | null>>;
   };
+  /** Enhanced monitoring. Absent: none. */
+  readonly monitoring?: { readonly intervalSeconds: number; readonly roleArn: string } | undefined;
   /** The types of logs that are published to CloudWatch Logs, sorted. Absent: none. */
   readonly logExports?: readonly string[] | undefined;
   /** The option group; absent: the default one of its version. */

@@ -329,15 +329,13 @@ export const OTHERS: Listed = [
   [/^rds\.Copy\w+\.Target\w+Identifier$/, "The name of what is created."],
   [/^rds\.\w+\.(?:EngineName|CertificateIdentifier)$/, "An engine, or an authority of the platform."],
   [/^rds\.\w+\.(?:Parameters|OptionsToInclude)\[\]\./, "A part of the group that is asked for."],
+  [/^rds\.DownloadDBLogFilePortion\.LogFileName$/, "A file of the instance."],
   [/^rds\.StopDBInstance\.DBSnapshotIdentifier$/, "The name of what is created."],
   [
     /^rds\.ModifyDBInstance\.DBSubnetGroupName$|^rds\.\w+\.(?:DBParameterGroupName|OptionGroupName|\w*CharacterSetName|DBCluster(?:Snapshot)?Identifier)$/,
     "Not had.",
   ],
-  [
-    /^rds\.\w+\.(?:TdeCred|DomainAuth|MonitoringRole|DomainIAM|Processor|CACert|Additional|DBCap|AwsB)/,
-    "Not had.",
-  ],
+  [/^rds\.\w+\.(?:TdeCred|DomainAuth|DomainIAM|Processor|CACert|Additional|DBCap|AwsB)/, "Not had."],
   [
     /^ecr\.PutReplicationConfiguration\./,
     "AWS knows no resource; the destination's registry policy decides.",

@@ -226,6 +226,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^rds\.(?!Restore)\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
   [/^rds\.(?!Restore|CopyDBS)\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/, "optionGroup"],
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
+  [/^rds\.\w+\.MonitoringRoleArn$/, "passedRole"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],
   [

@@ -151,6 +151,8 @@ async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made>
       "ModifyDBInstance.DBInstanceIdentifier": "prod",
       "ModifyDBInstance.AllocatedStorage": 30,
       "DeleteDBInstance.SkipFinalSnapshot": true,
+      // No server has written a file: a marker that none gave is refused instead.
+      "DownloadDBLogFilePortion.Marker": "x",
       ...group,
       ...parameters,
       "CreateOptionGroup.EngineName": "mysql",
