@@ -9,6 +9,7 @@ import {
   alarmController,
   autoScalingController,
   autoScalingGroupController,
+  certificateRenewalController,
   certificateValidationController,
   clientTokenController,
   codeDeployController,
@@ -221,6 +222,7 @@ function certificates(instance: Instance): readonly Reconciler[] {
   const deps = { store, clock, ids, log };
   return [
     certificateValidationController(deps),
+    certificateRenewalController({ ...deps, vault, authority }),
     databaseCertificateController({ ...deps, vault, authority }),
   ];
 }
