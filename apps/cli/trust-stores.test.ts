@@ -21,7 +21,8 @@ function newMachine(...programs: readonly string[]) {
     run(program, parameters) {
       calls.push([program, ...parameters].join(" "));
       const [verb = ""] = parameters;
-      const store = parameters.find((each) => each.startsWith("sql:")) ?? program;
+      const store =
+        parameters.find((each) => each.startsWith("sql:") || each.startsWith("debian:")) ?? program;
       if (verb === "-N") writeFileSync(join(store.slice(4), "cert9.db"), "");
       if (/^-(?:A|importcert)$/.test(verb)) held.add(store);
       if (/^-(?:D|delete)$/.test(verb)) held.delete(store);
@@ -55,6 +56,8 @@ describe("the authority", () => {
     expect(existsSync(file)).toBe(false);
     expect(held.size).toBe(0);
     expect(calls).toContain("update-ca-certificates --fresh");
+    // Before: Java trusted it still, by the entry that Debian's hook had made.
+    expect(calls).toContain("keytool -delete -cacerts -storepass changeit -alias debian:gantry-1.pem");
     expect(await change("remove")).toEqual(all("unchanged"));
   });
 

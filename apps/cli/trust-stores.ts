@@ -99,6 +99,9 @@ function systemStore({ root, has, run }: TrustHost, { name, path }: TrustedAutho
     async remove() {
       rmSync(file, { force: true });
       await run(kind?.program ?? "", kind === debian ? ["--fresh"] : []);
+      // The hook of Debian's Java adds what the system trusts to Java's store, and is not told what is gone.
+      if (kind === debian && has("keytool"))
+        await succeeds(run("keytool", ["-delete", ...javaEntry(`debian:${name}.pem`)]));
     },
   };
 }
@@ -133,7 +136,7 @@ function nssStore(
 
 /** The store that comes with Java, whose password everyone knows. Source: keytool, "-cacerts". */
 function javaStore({ has, run }: TrustHost, { name, path }: TrustedAuthority): TrustStore {
-  const store = ["-cacerts", "-storepass", "changeit", "-alias", name];
+  const store = javaEntry(name);
   return {
     name: "Java",
     missing: has("keytool") ? undefined : "keytool (of a Java runtime) is not there",
@@ -145,6 +148,10 @@ function javaStore({ has, run }: TrustHost, { name, path }: TrustedAuthority): T
       await run("keytool", ["-delete", ...store]);
     },
   };
+}
+
+function javaEntry(alias: string): readonly string[] {
+  return ["-cacerts", "-storepass", "changeit", "-alias", alias];
 }
 
 function succeeds(work: Promise<unknown>): Promise<boolean> {

@@ -8,6 +8,7 @@ import {
   replaceAuthority,
   type Authority,
   type AuthorityFiles,
+  keyTypeOf,
 } from "@gantry/tls";
 import { writeSecretFile } from "./secret-file.ts";
 
@@ -65,9 +66,11 @@ export async function reissueCertificates(deps: {
   const signed = store
     .list("certificate")
     .filter((each) => each.type === "AMAZON_ISSUED" && each.chainPem.trim() !== authority.chainPem.trim());
-  for (const { arn, domainName, subjectAlternativeNames } of signed) {
+  for (const { arn, domainName, subjectAlternativeNames, certificatePem } of signed) {
     const names = [...new Set([domainName, ...subjectAlternativeNames])];
-    const { keyPem, ...issued } = await authority.issue(names, clock.now());
+    const { keyPem, ...issued } = await authority.issue(names, clock.now(), {
+      keyType: keyTypeOf(certificatePem),
+    });
     store.transact((tx) => {
       const record = tx.get("certificate", arn);
       if (record !== undefined)

@@ -30,7 +30,7 @@ export function endpointTls(
   const open = async (before: typeof opened) => {
     const names = [...new Set(["localhost", hostname()])];
     const addresses = ["127.0.0.1", "::1", ...(address === undefined ? [] : [address])];
-    const issued = await authority.issue(names, clock.now(), addresses);
+    const issued = await authority.issue(names, clock.now(), { addresses });
     const own = { key: issued.keyPem, cert: `${issued.certificatePem}\n${issued.chainPem}` };
     const server = await before?.server.catch(() => undefined);
     if (server !== undefined) {

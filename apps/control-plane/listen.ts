@@ -99,7 +99,7 @@ export async function listenCertificate(options: {
   const path = join(folder, LISTEN_FILE);
   const known = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (known.includes(authority.chainPem.trim()) && covers(known, address, now)) return splitPem(known);
-  const issued = await authority.issue([hostname(), "localhost"], now, [address]);
+  const issued = await authority.issue([hostname(), "localhost"], now, { addresses: [address] });
   const parts = [issued.certificatePem, issued.chainPem, issued.keyPem].map((part) => `${part.trim()}\n`);
   writeSecretFile(path, parts.join(""));
   return splitPem(parts.join(""));

@@ -10,6 +10,7 @@ import {
   automatedBackupController,
   autoScalingController,
   autoScalingGroupController,
+  certificateRenewalController,
   certificateValidationController,
   clientTokenController,
   codeDeployController,
@@ -229,6 +230,7 @@ function certificates(instance: Instance): readonly Reconciler[] {
   const deps = { store, clock, ids, log };
   return [
     certificateValidationController(deps),
+    certificateRenewalController({ ...deps, vault, authority }),
     databaseCertificateController({ ...deps, vault, authority }),
   ];
 }

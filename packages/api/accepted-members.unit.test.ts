@@ -215,7 +215,7 @@ describe("a member that would do nothing is refused", () => {
       "ValidationException",
       () =>
         new acm.ACMClient(api.client()).send(
-          new acm.RequestCertificateCommand({ DomainName: "a.example", KeyAlgorithm: "RSA_2048" }),
+          new acm.RequestCertificateCommand({ DomainName: "a.example", KeyAlgorithm: "RSA_4096" }),
         ),
     ],
     [

@@ -3,6 +3,7 @@
  * and writes. `node/` turns records into assignments for a node's agent, and the agent's observations into
  * records. A controller has no state of its own: everything is in the store.
  */
+export * from "./certificates/certificate-renewal-controller.ts";
 export * from "./certificates/certificate-validation-controller.ts";
 export * from "./controller-deps.ts";
 export * from "./alarm/alarm-controller.ts";

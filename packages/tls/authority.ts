@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { Authority, AuthorityFiles } from "./certificates.ts";
+import type { Authority, AuthorityFiles, KeyType } from "./certificates.ts";
 
 /** Creates a new authority's certificate and key. */
 export async function newAuthority(now: number): Promise<AuthorityFiles> {
@@ -43,12 +43,19 @@ export function openAuthority(files: AuthorityFiles): Authority {
   return {
     caPem: files.certificatePem,
     chainPem: files.crossPem ?? files.certificatePem,
-    async issue(names, now, addresses) {
+    async issue(names, now, options) {
       opened ??= signing().then(({ newIssuer }) => newIssuer(files));
-      return (await opened)(names, now, addresses);
+      return (await opened)(names, now, options);
     },
     issueSigner: async (name, now) => (await signing()).issueSigner(files, name, now),
   };
+}
+
+/** The key type of a certificate that an authority issued, in PEM. */
+export function keyTypeOf(certificatePem: string): KeyType {
+  const { asymmetricKeyType, asymmetricKeyDetails } = new X509Certificate(certificatePem).publicKey;
+  if (asymmetricKeyType === "rsa") return "RSA_2048";
+  return asymmetricKeyDetails?.namedCurve === "secp384r1" ? "EC_secp384r1" : "EC_prime256v1";
 }
 
 /**

@@ -11,6 +11,11 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
   hash: "SHA-256",
 } as const;
+const KEYS = {
+  RSA_2048: RSA,
+  EC_prime256v1: ALGORITHM,
+  EC_secp384r1: { ...ALGORITHM, namedCurve: "P-384" },
+} as const;
 const DAY_MS = 24 * 60 * 60_000;
 const CA_DAYS = 3_650;
 const LEAF_DAYS = 395;
@@ -68,7 +73,7 @@ export async function replaceAuthority(before: AuthorityFiles, now: number): Pro
 /** Creates the authority that signs certificates for names with the given key. */
 export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue"]> {
   const signer = await openSigner(files);
-  return async (names, now, addresses = []) => {
+  return async (names, now, { addresses = [], keyType = "EC_prime256v1" } = {}) => {
     const issued = await signLeaf(signer, {
       commonName: names[0] ?? "localhost",
       names: [
@@ -78,6 +83,7 @@ export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue
       usage: x509.ExtendedKeyUsage.serverAuth,
       from: now - DAY_MS,
       to: now + LEAF_DAYS * DAY_MS,
+      keyAlgorithm: KEYS[keyType],
     });
     return { ...issued, chainPem: files.crossPem ?? files.certificatePem };
   };
@@ -138,7 +144,7 @@ async function signLeaf(
     usage: x509.ExtendedKeyUsage;
     from: number;
     to: number;
-    keyAlgorithm?: typeof RSA;
+    keyAlgorithm?: (typeof KEYS)[keyof typeof KEYS];
   },
 ): Promise<Omit<IssuedCertificate, "chainPem">> {
   const keys = await crypto.subtle.generateKey(leaf.keyAlgorithm ?? ALGORITHM, true, ["sign", "verify"]);

@@ -6,6 +6,7 @@ import {
   RunTaskCommand,
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
+import * as ecr from "@aws-sdk/client-ecr";
 import * as eb from "@aws-sdk/client-eventbridge";
 import {
   CreateLogGroupCommand,
@@ -134,6 +135,29 @@ describe("a rule", () => {
       previousState: { value: "INSUFFICIENT_DATA" },
     });
     await events.send(new eb.DisableRuleCommand({ Name: "states" }));
+  });
+
+  it("sees the tags that images of a repository get and lose", async () => {
+    await rule("images", { EventPattern: '{"source":["aws.ecr"]}' }, {});
+    const registry = new ecr.ECRClient(api.client());
+    const repositoryName = "pushed";
+    await registry.send(new ecr.CreateRepositoryCommand({ repositoryName }));
+    const imageManifestMediaType = "application/vnd.oci.image.index.v1+json";
+    const manifest = { schemaVersion: 2, mediaType: imageManifestMediaType, manifests: [] };
+    const imageManifest = JSON.stringify(manifest);
+    await registry.send(
+      new ecr.PutImageCommand({ repositoryName, imageManifest, imageManifestMediaType, imageTag: "v1" }),
+    );
+    await registry.send(new ecr.BatchDeleteImageCommand({ repositoryName, imageIds: [{ imageTag: "v1" }] }));
+    await world.settle();
+    const seen = (await lines()).filter(({ source }) => source === "aws.ecr");
+    const common = { result: "SUCCESS", "repository-name": repositoryName, "image-tag": "v1" };
+    expect(seen.map((each) => each["detail-type"])).toEqual(["ECR Image Action", "ECR Image Action"]);
+    expect(seen.map(({ detail }) => detail)).toEqual([
+      expect.objectContaining({ ...common, "action-type": "PUSH" }),
+      expect.objectContaining({ ...common, "action-type": "DELETE" }),
+    ]);
+    await events.send(new eb.DisableRuleCommand({ Name: "images" }));
   });
 });
 

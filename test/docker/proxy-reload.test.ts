@@ -7,6 +7,7 @@ import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { run } from "@gantry/cli/run";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { balancer, forward, group, listenerOn, says } from "../attacks/balancer-builders.ts";
+import { freePorts } from "./free-ports.ts";
 import { openLiveProxy, startClients, startTarget } from "./live-proxy.ts";
 
 const ADDRESS = "127.0.0.1";
@@ -22,23 +23,6 @@ const RELOADS = 12;
 const CLIENTS = 8;
 
 type LiveProxy = Awaited<ReturnType<typeof openLiveProxy>>;
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer();
-          server.listen(0, ADDRESS, () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port); // Listening TCP servers have one.
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
 
 function assign(ports: readonly number[], targetPort?: number, body = "a"): BalancersAssignment {
   const listeners = ports.map((port) =>

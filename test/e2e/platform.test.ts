@@ -18,6 +18,7 @@ import { chromium } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { BROWSER_ARGUMENTS, eventually, get, run } from "./helpers.ts";
+import { visitOf } from "./website-visit.ts";
 
 const { instance, url, client, fileshare, taskContainers } = openDemo(inject("demo"));
 
@@ -50,19 +51,11 @@ describe("the demo", () => {
         const hosts = new Set<string>();
         page.on("request", (request) => void hosts.add(new URL(request.url()).host));
         await page.goto(`${url}users`);
-        const register = async () => {
-          for (const [name, value] of Object.entries({
-            name: "Ada",
-            lastname: "Lovelace",
-            email: "ada@example.org",
-            username: "ada",
-          }))
-            await page.fill(`input[name=${name}]`, value);
-          await page.click("text=Register");
-        };
-        await register();
+        const visit = visitOf(page);
+        const ada = { name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" };
+        await visit.register(ada);
         await page.waitForSelector("text=Ada Lovelace");
-        await register();
+        await visit.register(ada);
         expect(await page.textContent("[role=alert]")).toBe("Duplicate username and/or email!");
         // A phone shows the whole width, and nothing comes from elsewhere.
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
@@ -80,30 +73,15 @@ describe("the demo", () => {
         for (const [place, name] of [
           ["s3", "in-s3.bin"],
           ["FS", "in-files.bin"],
-        ]) {
-          await page.check(`input[value=${place}]`);
-          await page.setInputFiles("input[type=file]", {
-            name: name ?? "",
-            mimeType: "application/octet-stream",
-            buffer: bytes,
-          });
-          await page.click("button:has-text('Upload')");
-          await page.waitForSelector(`a:has-text("${name}")`);
-          const [download] = await Promise.all([
-            page.waitForEvent("download"),
-            page.click(`a:has-text("${name}")`),
-          ]);
-          const stream = await download.createReadStream();
-          const chunks: Buffer[] = [];
-          for await (const chunk of stream) chunks.push(chunk as Buffer); // No encoding is set, so chunks are buffers.
-          expect(Buffer.concat(chunks).equals(bytes), `the bytes of ${name}`).toBe(true);
+        ] as const) {
+          await visit.upload(place, name, bytes);
+          expect((await visit.download(name)).equals(bytes), `the bytes of ${name}`).toBe(true);
         }
         const stored = await new S3Client({ ...client(), forcePathStyle: true }).send(
           new GetObjectCommand({ Bucket: "fileshare-000000000000", Key: "ada/in-s3.bin" }),
         );
         expect(stored.ContentLength).toBe(bytes.length);
-        await page.click("button[aria-label='Delete in-s3.bin']");
-        await page.waitForSelector("a:has-text('in-s3.bin')", { state: "detached" });
+        await visit.remove("in-s3.bin");
         expect([...hosts]).toEqual([new URL(url).host]);
       } finally {
         await browser.close();

@@ -43,19 +43,32 @@ export function openTerraform(
   configuration = CONFIGURATION,
 ) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-terraform-"));
-  const settings = join(folder, "terraformrc");
-  writeFileSync(
-    settings,
-    `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`,
-  );
   cpSync(configuration, folder, {
     recursive: true,
     filter: (path) => !path.includes(".terraform") && !path.includes(".tfstate"),
   });
+  return openTerraformIn(folder, { ...environment, TF_CLI_CONFIG_FILE: writeSettings(folder) }, variables);
+}
+
+/** Writes in a folder the settings by which Terraform takes providers from this machine. Returns the path. */
+export function writeSettings(folder: string): string {
+  const path = join(folder, "terraformrc");
+  writeFileSync(
+    path,
+    `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`,
+  );
+  return path;
+}
+
+/** A folder that has a configuration, and maybe a state, already. */
+export function openTerraformIn(
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
+) {
   const env = {
     ...process.env,
     ...environment,
-    TF_CLI_CONFIG_FILE: settings,
     TF_IN_AUTOMATION: "1",
     CHECKPOINT_DISABLE: "1",
     // Each command starts the provider, which spends a quarter of its start on collecting garbage.

@@ -166,6 +166,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bunvalidated: left\b|: \{ unvalidated \}/,
     writers: [`${TRANSACTIONS}certificate-validation.ts`, "packages/api/acm/index.ts"],
   },
+  "certificate.renewal": {
+    pattern: /\brenewal: \{ status: /,
+    writers: [`${CONTROLLERS}certificates/certificate-renewal-controller.ts`],
+  },
   "loadBalancer.ownCertificate": {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],

@@ -96,15 +96,6 @@ it("refuses names that no certificate can have", async () =>
     name: "ValidationException",
   }));
 
-// Before: every certificate was said to be eligible for renewal.
-it("tells that no certificate is renewed", async () => {
-  const { CertificateArn } = await client.send(
-    new RequestCertificateCommand({ DomainName: "d.example.com" }),
-  );
-  const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
-  expect(Certificate?.RenewalEligibility).toBe("INELIGIBLE");
-});
-
 // Before: every certificate was ISSUED, signed with ECDSA and issued by Gantry.
 it("shows the status, the issuer and the signature of an imported certificate", async () => {
   const { CertificateArn = "" } = await client.send(
@@ -131,3 +122,19 @@ it("shows the status, the issuer and the signature of an imported certificate", 
 function isOfIsrg({ subject, publicKey }: X509Certificate): boolean {
   return subject.includes("ISRG") && publicKey.asymmetricKeyType === "rsa";
 }
+
+it.each(["EC_prime256v1", "EC_secp384r1", "RSA_2048"] as const)(
+  "issues a certificate with a key of the type %s",
+  async (KeyAlgorithm) => {
+    const { CertificateArn } = await client.send(
+      new RequestCertificateCommand({ DomainName: "key.example.com", KeyAlgorithm }),
+    );
+    const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
+    expect(Certificate).toMatchObject({ KeyAlgorithm, SignatureAlgorithm: "SHA256WITHECDSA" });
+    const { Certificate: pem = "", CertificateChain = "" } = await client.send(
+      new GetCertificateCommand({ CertificateArn }),
+    );
+    expect(new X509Certificate(pem).verify(new X509Certificate(CertificateChain).publicKey)).toBe(true);
+    await client.send(new DeleteCertificateCommand({ CertificateArn }));
+  },
+);

@@ -2,16 +2,11 @@
  * ACM: certificates signed by the platform's own authority, for load balancers to present. Names that public hosted
  * zones of the instance cover are validated there; others are not. What is refused: SUPPORT.md.
  */
-import { X509Certificate } from "node:crypto";
 import * as sdk from "@aws-sdk/client-acm";
 import { formatArn } from "@gantry/kernel";
 import type { CertificateRecord, Reader } from "@gantry/state";
-import {
-  isWaiting,
-  unvalidatedNames,
-  validationRecordOf,
-} from "@gantry/state/transactions/certificate-validation";
-import type { Authority } from "@gantry/tls";
+import { certificateUsers, unvalidatedNames } from "@gantry/state/transactions/certificate-validation";
+import type { Authority, KeyType } from "@gantry/tls";
 import type { Implementation, ServiceModule, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { paged, type PagedList } from "../common/paging.ts";
@@ -26,6 +21,7 @@ import { keyAlgorithmOf } from "../common/import-certificate.ts";
 import { checkedImport } from "./checked-import.ts";
 import { presentTags, toTags, withoutPairs } from "../common/tags.ts";
 import { REFUSED } from "./members.ts";
+import { presentDetail, presentValidity } from "./present-certificate.ts";
 
 export interface AcmDeps extends ApiDeps {
   readonly authority: Authority;
@@ -82,7 +78,8 @@ async function requestCertificate(
         `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: ` +
           "Member must be a valid domain name",
       );
-  const issued = await authority.issue(names, clock.now());
+  const keyType = (input.KeyAlgorithm ?? "EC_prime256v1") as KeyType; // Others are refused by `REFUSED`.
+  const issued = await authority.issue(names, clock.now(), { keyType });
   const arn = store.transact((tx) => {
     const token = input.IdempotencyToken;
     const known =
@@ -156,7 +153,7 @@ function listCertificates(
       Status: statusOf(record, now),
       Type: record.type,
       KeyAlgorithm: algorithmOf(record),
-      InUse: usersOf(store, record.arn).length > 0,
+      InUse: certificateUsers(store, record.arn).length > 0,
       CreatedAt: new Date(record.createdAt),
       ...presentValidity(record),
     })),
@@ -170,7 +167,7 @@ function deleteCertificate(
 ): object {
   store.transact((tx) => {
     const record = findCertificate(tx, context, input.CertificateArn);
-    if (usersOf(tx, record.arn).length > 0)
+    if (certificateUsers(tx, record.arn).length > 0)
       throw new ApiError(
         "ResourceInUseException",
         `Certificate ${record.arn} in account ${record.account} is in use.`,
@@ -199,12 +196,7 @@ function removeTagsFromCertificate(
 ): object {
   store.transact((tx) => {
     const record = findCertificate(tx, context, input.CertificateArn);
-    const unvalidated = unvalidatedNames(tx, record);
-    tx.put("certificate", record.arn, {
-      ...record,
-      ...(unvalidated.length === 0 ? {} : { unvalidated }),
-      tags: withoutPairs(record.tags, input.Tags ?? []),
-    });
+    tx.put("certificate", record.arn, { ...record, tags: withoutPairs(record.tags, input.Tags ?? []) });
   });
   return {};
 }
@@ -316,76 +308,4 @@ function newRecord(
     createdAt: deps.clock.now(),
     tags: {},
   };
-}
-
-function usersOf(reader: Reader, arn: string): readonly string[] {
-  return [
-    ...new Set(
-      reader
-        .list("listener")
-        .filter((listener) => listener.certificates.includes(arn))
-        .map((listener) => listener.loadBalancerArn),
-    ),
-  ];
-}
-
-function presentDetail(record: CertificateRecord, reader: Reader, now: number): sdk.CertificateDetail {
-  const date = (ms: number) => new Date(ms);
-  const { issuer, signatureAlgorithm } = new X509Certificate(record.certificatePem);
-  return {
-    CertificateArn: record.arn,
-    DomainName: record.domainName,
-    SubjectAlternativeNames: [...record.subjectAlternativeNames],
-    DomainValidationOptions: record.subjectAlternativeNames.map((DomainName) => ({
-      DomainName,
-      ValidationDomain: DomainName,
-      ValidationStatus: validationStatusOf(record, DomainName, now),
-      ValidationMethod: record.validationMethod,
-      ResourceRecord: presentValidation(record.account, DomainName),
-    })),
-    Subject: `CN=${record.domainName}`,
-    Issuer: issuerOf(issuer),
-    Status: statusOf(record, now),
-    Type: record.type,
-    KeyAlgorithm: algorithmOf(record),
-    SignatureAlgorithm: signatureOf(signatureAlgorithm),
-    CreatedAt: date(record.createdAt),
-    ...(record.unvalidated === undefined
-      ? { Serial: record.serial, IssuedAt: date(record.issuedAt ?? record.createdAt) }
-      : {}),
-    ...presentValidity(record),
-    InUseBy: [...usersOf(reader, record.arn)],
-    RenewalEligibility: "INELIGIBLE",
-    Options: { CertificateTransparencyLoggingPreference: "ENABLED", Export: "DISABLED" },
-    KeyUsages: [{ Name: "DIGITAL_SIGNATURE" }],
-    ExtendedKeyUsages: [{ Name: "TLS_WEB_SERVER_AUTHENTICATION", OID: "1.3.6.1.5.5.7.3.1" }],
-  };
-}
-
-/** A certificate that is not issued has no validity. */
-function presentValidity({ unvalidated, notBefore, notAfter }: CertificateRecord) {
-  return unvalidated === undefined ? { NotBefore: new Date(notBefore), NotAfter: new Date(notAfter) } : {};
-}
-
-function validationStatusOf(record: CertificateRecord, name: string, now: number): sdk.DomainStatus {
-  if (record.unvalidated?.includes(name) !== true) return "SUCCESS";
-  return isWaiting(record, now) ? "PENDING_VALIDATION" : "FAILED";
-}
-
-function presentValidation(account: string, domain: string): sdk.ResourceRecord {
-  const { name, value } = validationRecordOf(account, domain);
-  return { Name: `${name}.`, Type: "CNAME", Value: `${value}.` };
-}
-
-/** The name of an issuer: its organization, else its common name. `text` has a line for each attribute. */
-function issuerOf(text: string): string {
-  const [, name] = /^O=(.*)$/m.exec(text) ?? /^CN=(.*)$/m.exec(text) ?? [];
-  return name ?? text;
-}
-
-/** ACM's name of a signature algorithm, as SHA256WITHRSA, from OpenSSL's. */
-function signatureOf(name: string | undefined): string | undefined {
-  const [, digest] = /(sha\d+)/i.exec(name ?? "") ?? [];
-  if (digest === undefined) return name;
-  return `${digest.toUpperCase()}WITH${/ecdsa/i.test(name ?? "") ? "ECDSA" : "RSA"}`;
 }

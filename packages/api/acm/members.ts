@@ -12,7 +12,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 export const REFUSED: RefusedMembers<typeof sdk> = {
   RequestCertificate: [
     "CertificateAuthorityArn",
-    ["KeyAlgorithm", "EC_prime256v1"],
+    ["KeyAlgorithm", "EC_prime256v1", "EC_secp384r1", "RSA_2048"],
     "ManagedBy",
     ["Options.Export", "DISABLED"],
     ["ValidationMethod", "DNS", "EMAIL"],

@@ -20,6 +20,7 @@ import {
   type Reader,
   type TargetGroupRecord,
 } from "@gantry/state";
+import { targetGroupsOf } from "@gantry/state/transactions/balancer-health";
 
 const IDLE_SECONDS = 60;
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
@@ -106,20 +107,6 @@ function clientRulesOf(reader: Reader, balancer: LoadBalancerRecord): readonly B
       if (cidr === undefined) return [];
       return [protocol === "tcp" ? { cidr, fromPort, toPort } : { cidr, fromPort: 0, toPort: PORT_MAX }];
     });
-}
-
-/** ARNs of the target groups that a load balancer's listeners and rules lead to. */
-export function targetGroupsOf(reader: Reader, loadBalancerArn: string): ReadonlySet<string> {
-  const listeners = reader.listBy("listener", "loadBalancer", loadBalancerArn);
-  const actions = listeners.flatMap((listener) => [
-    ...listener.defaultActions,
-    ...reader.listBy("rule", "listener", listener.arn).flatMap((rule) => rule.actions),
-  ]);
-  return new Set(
-    actions.flatMap((action) =>
-      action.type === "forward" ? action.targets.map((target) => target.targetGroupArn) : [],
-    ),
-  );
 }
 
 function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly BalancerTargetGroup[] {

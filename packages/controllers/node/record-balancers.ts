@@ -1,8 +1,9 @@
 import type { BalancerPartLeftOut, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { realTimeOf, type Clock, type Ids } from "@gantry/kernel";
 import { addServiceEvent, type LoadBalancerRecord, type Transaction } from "@gantry/state";
+import { targetGroupsOf } from "@gantry/state/transactions/balancer-health";
 import { recordTargetHealth } from "../target/target-controller.ts";
-import { balancersOn, targetAddressOf, targetGroupsOf } from "./balancers-assignment.ts";
+import { balancersOn, targetAddressOf } from "./balancers-assignment.ts";
 
 const REASON_LENGTH_MAX = 1_000;
 

@@ -52,6 +52,18 @@ export function isWaiting({ unvalidated, createdAt }: CertificateRecord, now: nu
   return unvalidated !== undefined && now - createdAt <= VALIDATION_MS;
 }
 
+/** ARNs of the load balancers whose listeners present a certificate. */
+export function certificateUsers(reader: Reader, arn: string): readonly string[] {
+  return [
+    ...new Set(
+      reader
+        .list("listener")
+        .filter((listener) => listener.certificates.includes(arn))
+        .map((listener) => listener.loadBalancerArn),
+    ),
+  ];
+}
+
 function isProven(zones: Zones, account: string, domain: string): boolean {
   const { name, value } = validationRecordOf(account, domain);
   const answer = zones.answer(name, "CNAME", VIEW);

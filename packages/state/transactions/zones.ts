@@ -1,8 +1,14 @@
 import { reversedName } from "@gantry/kernel/dns/dns-name";
 import type { DnsRecordSet, DnsZone } from "@gantry/kernel/dns/zone-content";
 import { Zones } from "@gantry/kernel/dns/zones";
-import type { DnsChangeRecord, DnsRecordSetRecord, HostedZoneRecord } from "../records.ts";
+import type {
+  DnsChangeRecord,
+  DnsRecordSetRecord,
+  HostedZoneRecord,
+  LoadBalancerRecord,
+} from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { isBalancerHealthy } from "./balancer-health.ts";
 import { isHealthy } from "./health-checks.ts";
 
 /** Changes of an account that are remembered; AWS does not say for how long GetChange finds one. */
@@ -110,14 +116,18 @@ const EVALUATED_MAX = 8;
 
 /**
  * Whether a record set of the zone is unhealthy: by its health check, or because all records of the zone that its alias
- * leads to are, if the alias evaluates them.
+ * leads to are, or the load balancer is, if the alias evaluates them.
  */
 function unhealthyAmong(reader: Reader, zone: HostedZoneRecord, sets: readonly DnsRecordSetRecord[]) {
   const named = Map.groupBy(sets, ({ name, type }) => `${name} ${type}`);
   const isUnhealthy = (set: DnsRecordSetRecord, depth = 0): boolean => {
     const { alias, healthCheckId, type } = set;
     if (!isHealthy(reader, healthCheckId)) return true;
-    if (alias?.evaluatesHealth !== true || alias.zoneId !== zone.id || depth >= EVALUATED_MAX) return false;
+    if (alias?.evaluatesHealth !== true || depth >= EVALUATED_MAX) return false;
+    if (alias.zoneId !== zone.id) {
+      const balancer = balancerOf(reader, alias.target);
+      return balancer !== undefined && !isBalancerHealthy(reader, balancer.arn);
+    }
     const targets = named.get(`${alias.target} ${type}`) ?? [];
     return targets.length > 0 && targets.every((target) => isUnhealthy(target, depth + 1));
   };
@@ -154,9 +164,14 @@ function recordSetContent(reader: Reader, zone: HostedZoneRecord, set: DnsRecord
  * private ones for an internal one. Undefined where no load balancer has the name.
  */
 export function publicAddressesOf(reader: Reader, name: string): readonly string[] | undefined {
-  const balancer = reader.list("loadBalancer").find((each) => each.dnsName.toLowerCase() === name);
+  const balancer = balancerOf(reader, name);
   return balancer?.networkInterfaceIds.flatMap((id) => {
     const eni = reader.get("networkInterface", id);
     return (balancer.scheme === "internal" ? eni?.privateIp : eni?.publicIp) ?? [];
   });
+}
+
+/** The load balancer with a name, which is in lower case. */
+function balancerOf(reader: Reader, name: string): LoadBalancerRecord | undefined {
+  return reader.list("loadBalancer").find((each) => each.dnsName.toLowerCase() === name);
 }
