@@ -11,11 +11,7 @@ import { startApiWithoutNodes } from "./api-without-nodes.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/modules");
 /** Resources that the provider cannot import. Source: their pages in the provider's documentation. */
-const NOT_IMPORTED: ReadonlySet<string> = new Set([
-  "aws_kms_ciphertext",
-  "aws_ec2_instance_metadata_defaults",
-  "aws_ec2_image_block_public_access",
-]);
+const NOT_IMPORTED: ReadonlySet<string> = new Set(["aws_kms_ciphertext"]);
 const SECOND = { generation: "2" };
 /** Kinds of what the configuration makes, of which a region has none by itself. */
 const KINDS: readonly Kind[] = [
