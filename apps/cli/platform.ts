@@ -212,7 +212,7 @@ async function describeAgent(
   // There is no container the first time, and maybe no engine.
   const found = await localEngine(clock)
     .inspect(namingOf(settings.instance).agent())
-    .catch(() => {});
+    .catch(() => undefined);
   return found && { isRunning: found.state === "running", fingerprint: found.labels[PARAMETERS_LABEL] };
 }
 

@@ -48,7 +48,9 @@ it("gives a server of PostgreSQL its files, and never the password", () => {
 
 it("starts none before it has its certificate, and lets one go without", () => {
   expect(databaseServer(new MemoryStore(), deps, database({ certificate: undefined }))).toBeUndefined();
-  expect(databaseServer(new MemoryStore(), deps, database({ certificate: undefined, deleting: true }))).toBeDefined();
+  expect(
+    databaseServer(new MemoryStore(), deps, database({ certificate: undefined, deleting: true })),
+  ).toBeDefined();
   // One that began without TLS goes on without it: its clients do not wait for a certificate.
   const mysql = { certificate: undefined, engine: "mysql", engineVersion: "8.0.40" } as const;
   expect(databaseServer(new MemoryStore(), deps, database({ ...mysql, status: "creating" }))).toBeUndefined();

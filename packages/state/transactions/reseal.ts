@@ -34,7 +34,6 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   eventDelivery: true,
   eventArchive: true,
   eventConnection: true,
-  eventArchive: true,
   schedule: true,
 };
 
