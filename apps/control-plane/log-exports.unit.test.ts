@@ -158,8 +158,13 @@ describe("an export task", () => {
     const cancel = (id: string | undefined) => client.send(new sdk.CancelExportTaskCommand({ taskId: id }));
     await expect(cancel(taskId)).rejects.toThrow(sdk.InvalidOperationException);
     await expect(cancel("none")).rejects.toThrow(sdk.ResourceNotFoundException);
-    const listed = await client.send(new sdk.DescribeExportTasksCommand({ statusCode: "CANCELLED" }));
-    expect(listed.exportTasks?.map((task) => task.taskId)).toEqual([taskId]);
+    const listed = async (statusCode: sdk.ExportTaskStatusCode) =>
+      (await client.send(new sdk.DescribeExportTasksCommand({ statusCode }))).exportTasks?.map(
+        (task) => task.taskId,
+      );
+    expect(await listed("CANCELLED")).toEqual([taskId]);
+    for (const other of ["COMPLETED", "FAILED", "PENDING", "PENDING_CANCEL", "RUNNING"] as const)
+      expect(await listed(other)).not.toContain(taskId);
   });
 
   it("is listed page by page", async () => {

@@ -157,8 +157,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "elasticfilesystem:AccessedViaMountTarget": "ClientMount ClientRootAccess ClientWrite",
   },
   rds: {
-    "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance RestoreDBInstanceFromDBSnapshot",
-    "rds:PubliclyAccessible": "CreateDBInstance RestoreDBInstanceFromDBSnapshot",
+    "rds:ManageMasterUserPassword":
+      "CreateDBInstance ModifyDBInstance RestoreDBInstanceFromDBSnapshot RestoreDBInstanceToPointInTime",
+    "rds:PubliclyAccessible":
+      "CreateDBInstance CreateDBInstanceReadReplica RestoreDBInstanceFromDBSnapshot RestoreDBInstanceToPointInTime",
     "rds:req-tag/":
       "AddTagsToResource CopyDBParameterGroup CopyDBSnapshot CopyOptionGroup CreateDBInstance " +
       "CreateDBInstanceReadReplica CreateDBParameterGroup CreateDBSnapshot " +

@@ -48,6 +48,14 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("eventDelivery"),
     writers: [`${TRANSACTIONS}events.ts`, `${CONTROLLERS}events/delivery-controller.ts`],
   },
+  "logExport.status": {
+    pattern: writesOf("logExport"),
+    writers: [
+      "packages/api/logs/exports.ts",
+      `${TRANSACTIONS}log-exports.ts`,
+      `${CONTROLLERS}logs/export-controller.ts`,
+    ],
+  },
   "eventReplay.*": {
     pattern: writesOf("eventReplay"),
     writers: ["packages/api/eventbridge/replays.ts", `${CONTROLLERS}events/replay-controller.ts`],

@@ -45,6 +45,8 @@ describe("the defaults of instances' metadata", () => {
   it("stay where they are not given, and end with no preference", async () => {
     await modify({ HttpEndpoint: "disabled" });
     expect(await defaults()).toMatchObject({ HttpTokens: "required", HttpEndpoint: "disabled" });
+    await modify({ HttpTokens: "optional", InstanceMetadataTags: "disabled" });
+    expect(await defaults()).toMatchObject({ HttpTokens: "optional", InstanceMetadataTags: "disabled" });
     const none = "no-preference" as const;
     await modify({
       HttpTokens: none,

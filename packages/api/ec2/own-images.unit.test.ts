@@ -1,4 +1,5 @@
 import * as ec2 from "@aws-sdk/client-ec2";
+import * as iam from "@aws-sdk/client-iam";
 import { recordAttachedVolumes, recordVolumeFile } from "@gantry/controllers/node/ebs-assignment";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -187,6 +188,33 @@ describe("an image of an instance", () => {
     const copy = new ec2.CopySnapshotCommand({ SourceSnapshotId: made.SnapshotId, SourceRegion });
     const { SnapshotId } = await client.send(copy);
     expect(api.store.get("snapshot", SnapshotId)).toMatchObject({ rootOf: source, source: made.SnapshotId });
+  });
+
+  it("is deregistered by nobody without permission on it", async () => {
+    const { ImageId = "" } = await createImage({ Name: "kept" });
+    const users = new iam.IAMClient(api.client());
+    await users.send(new iam.CreateUserCommand({ UserName: "limited" }));
+    const { AccessKey } = await users.send(new iam.CreateAccessKeyCommand({ UserName: "limited" }));
+    const allow = (Resource: string) =>
+      users.send(
+        new iam.PutUserPolicyCommand({
+          ...{ UserName: "limited", PolicyName: "p" },
+          PolicyDocument: JSON.stringify({
+            Version: "2012-10-17",
+            Statement: { Effect: "Allow", Action: "ec2:DeregisterImage", Resource },
+          }),
+        }),
+      );
+    const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } = AccessKey ?? {};
+    const limited = new ec2.EC2Client(api.client({ accessKeyId, secretAccessKey }));
+    const deregister = (input: Partial<ec2.DeregisterImageCommandInput> = {}) =>
+      limited.send(new ec2.DeregisterImageCommand({ ImageId, ...input }));
+    const denied = { name: "UnauthorizedOperation" };
+    await allow("arn:aws:ec2:eu-south-1::image/ami-0123456789abcdef0");
+    await expect(deregister()).rejects.toMatchObject(denied);
+    await allow(`arn:aws:ec2:eu-south-1::image/${ImageId}`);
+    await expect(deregister({ DeleteAssociatedSnapshots: true })).rejects.toMatchObject(denied);
+    await deregister();
   });
 
   it("is neither seen nor used by another account", async () => {

@@ -143,7 +143,10 @@ describe("a database instance", () => {
       MultiAZ: true,
     };
     expect(await create({ DBInstanceIdentifier: "settings", ...settings })).toMatchObject(settings);
-    const change = { BackupRetentionPeriod: 1, MultiAZ: false, PubliclyAccessible: true };
+    const change = {
+      ...{ BackupRetentionPeriod: 1, MultiAZ: false, PubliclyAccessible: true },
+      PreferredBackupWindow: "02:00-02:30",
+    };
     const modify = { DBInstanceIdentifier: "settings", ApplyImmediately: true, ...change };
     const { DBInstance } = await rds.send(new ModifyDBInstanceCommand(modify));
     expect(DBInstance).toMatchObject({ ...settings, ...change });

@@ -1,4 +1,5 @@
 import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import * as iam from "@aws-sdk/client-iam";
 import * as rds from "@aws-sdk/client-rds";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -205,4 +206,45 @@ describe("a read replica", () => {
     report("without");
     expect((await retain(5)).DBInstance?.DBInstanceStatus).toBe("available");
   });
+});
+
+it("is made, and its source restored, by nobody without permission on the source", async () => {
+  const users = new iam.IAMClient(api.client());
+  await users.send(new iam.CreateUserCommand({ UserName: "limited" }));
+  const { AccessKey } = await users.send(new iam.CreateAccessKeyCommand({ UserName: "limited" }));
+  const place = "arn:aws:rds:eu-south-1:000000000000";
+  const allow = (...names: string[]) =>
+    users.send(
+      new iam.PutUserPolicyCommand({
+        ...{ UserName: "limited", PolicyName: "p" },
+        PolicyDocument: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: {
+            ...{ Effect: "Allow", Action: "rds:*" },
+            Resource: [...names.map((name) => `${place}:db:${name}`), `${place}:subgrp:*`],
+          },
+        }),
+      }),
+    );
+  const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } = AccessKey ?? {};
+  const limited = new rds.RDSClient(api.client({ accessKeyId, secretAccessKey }));
+  const restored = (input: Partial<rds.RestoreDBInstanceToPointInTimeCommandInput>) =>
+    limited.send(
+      new rds.RestoreDBInstanceToPointInTimeCommand({
+        ...{ TargetDBInstanceIdentifier: "taken", UseLatestRestorableTime: true, ...input },
+      }),
+    );
+  const denied = { name: "AccessDenied" };
+  await allow("taken", "other");
+  for (const source of ["source", "SOURCE", `${place}:db:source`, `${place}:db:Source`])
+    await expect(replicate("taken", source, {}, limited)).rejects.toMatchObject(denied);
+  for (const SourceDBInstanceIdentifier of ["source", "SOURCE"])
+    await expect(restored({ SourceDBInstanceIdentifier })).rejects.toMatchObject(denied);
+  const SourceDbiResourceId = recordOf("source").resourceId;
+  await expect(restored({ SourceDbiResourceId })).rejects.toMatchObject(denied);
+  await allow("source");
+  await expect(replicate("taken", "source", {}, limited)).rejects.toMatchObject(denied);
+  await allow("taken", "source");
+  report("source");
+  expect(await replicate("taken", "SOURCE", {}, limited)).toMatchObject({ DBInstanceIdentifier: "taken" });
 });

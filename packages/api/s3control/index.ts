@@ -10,7 +10,7 @@ import { accountPublicAccessOperations } from "./account-public-access.ts";
 import { refusing } from "./api-error.ts";
 import { bucketTagOperations } from "./bucket-tags.ts";
 import { REFUSED } from "./members.ts";
-import { s3ControlPermissions } from "./permissions.ts";
+import { leastActions, s3ControlPermissions } from "./permissions.ts";
 
 export function s3ControlService(deps: ApiDeps): ServiceModule {
   const operations = { ...accountPublicAccessOperations(deps), ...bucketTagOperations(deps) };
@@ -19,5 +19,6 @@ export function s3ControlService(deps: ApiDeps): ServiceModule {
     operations: refusing(operations, REFUSED, "InvalidRequestException"),
     validationCode: "InvalidRequestException",
     permissions: permissionsBy("s3", operations, s3ControlPermissions()),
+    leastActions,
   };
 }

@@ -17,6 +17,12 @@ export function s3ControlPermissions() {
   } satisfies PermissionTable<typeof sdk>;
 }
 
+/** The action that every call of an operation needs. */
+export function leastActions(operation: string): readonly string[] {
+  if (!operation.endsWith("PublicAccessBlock")) return [`s3:${operation}`];
+  return [`s3:${operation.startsWith("Get") ? "Get" : "Put"}AccountPublicAccessBlock`];
+}
+
 function ofAccount(action: string): readonly Need[] {
   return [{ action: `s3:${action}`, resource: "*" }];
 }

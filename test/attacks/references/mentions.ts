@@ -177,6 +177,7 @@ export const MENTIONS: Listed = [
   [/^logs\.ListLogGroups\./, "Narrows a list."],
   [/^logs\.\w+\.queryId$|^logs\.DescribeQueries\.logGroupName$/, "AWS knows no resource."],
   [/^logs\.GetLogRecord\.logRecordPointer$/, "A row of a query's result, which names its event."],
+  [/^logs\.CreateExportTask\.taskName$/, "The name of what is created."],
   [/^logs\.DescribeMetricFilters\.metric\w+$/, "Narrows a list."],
   [/^logs\.\w+\.metricTransformations\[\]\./, "A metric that the filter makes."],
   [
@@ -191,6 +192,11 @@ export const MENTIONS: Listed = [
     /^rds\.RestoreDBInstanceFromDBSnapshot\./,
     "It takes a snapshot; packages/api/rds/snapshots.unit.test.ts calls it.",
   ],
+  [
+    /^rds\.(?:CreateDBInstanceReadReplica|RestoreDBInstanceToPointInTime)\./,
+    "It takes a source; packages/api/rds/replicas.unit.test.ts spells it.",
+  ],
+  [/^rds\.DescribeDBInstanceAutomatedBackups\.DBInstanceAutomatedBackupsArn$/, "Narrows a list."],
   [/^rds\.\w+\.(?:SourceIds\[\]|SourceIdentifier)$/, "Only the subscription."],
   [/^rds\.\w+EventSubscription\.SnsTopicArn$/, "The topic's policy decides on RDS's messages."],
   [/^rds\.\w+\.SubscriptionName$/, "packages/api/rds/events.unit.test.ts spells it."],
@@ -249,6 +255,8 @@ export const OTHERS: Listed = [
   [/^ec2\.(?:CreateLaunchTemplate\.LaunchTemplateName)$/, "The name of what is created."],
   [/^ec2\.(?:CreateKeyPair|ImportKeyPair)\.KeyName$/, "The name of what is created."],
   [/^ec2\.DescribeVolumes\.VolumeIds\[\]$/, "Asked for as all volumes."],
+  [/^ec2\.CreateImage\.(?:Name$|BlockDeviceMappings)/, "Parts of what is created."],
+  [/^ec2\.DeregisterImage\.ImageId$/, "packages/api/ec2/own-images.unit.test.ts spells it."],
   [/^ec2\.(?:DescribeImages\.ImageIds\[\]|RunInstances\.ImageId)$/, "AWS's images."],
   [
     /^ec2\.(?:RunInstances|ModifyInstanceAttribute)\.BlockDeviceMappings\[\]/,

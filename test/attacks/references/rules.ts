@@ -221,12 +221,21 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^efs\.\w+\.AccessPointId$/, "accessPoint"],
   [/^efs\.\w+\.ResourceId$/, "efsResource"],
 
-  [/^rds\.(?!Restore)\w+\.DBInstanceIdentifier$/, "database"],
-  [/^rds\.(?!ModifyDBInstance|Restore)\w+\.DBSubnetGroupName$/, "subnetGroup"],
-  [/^rds\.(?!Restore)\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/, "parameterGroup"],
-  [/^rds\.(?!Restore|CopyDBS)\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/, "optionGroup"],
+  [
+    /^rds\.(?!Restore|\w+ReadReplica)\w+\.DBInstanceIdentifier$|^rds\.PromoteReadReplica\.DBInstanceIdentifier$/,
+    "database",
+  ],
+  [/^rds\.(?!ModifyDBInstance|Restore|\w+ReadReplica)\w+\.DBSubnetGroupName$/, "subnetGroup"],
+  [
+    /^rds\.(?!Restore|\w+ReadReplica)\w+\.(?:DBParameterGroupName|SourceDBParameterGroupIdentifier)$/,
+    "parameterGroup",
+  ],
+  [
+    /^rds\.(?!Restore|CopyDBS|\w+ReadReplica)\w+\.(?:OptionGroupName|SourceOptionGroupIdentifier)$/,
+    "optionGroup",
+  ],
   [/^rds\.\w+\.ResourceName$/, "rdsArn"],
-  [/^rds\.\w+\.MonitoringRoleArn$/, "passedRole"],
+  [/^rds\.(?!\w+ReadReplica)\w+\.MonitoringRoleArn$/, "passedRole"],
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],
   [
