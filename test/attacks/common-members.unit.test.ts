@@ -37,7 +37,8 @@ const TAGGED: Readonly<Record<string, string>> = {
   RunInstances: "instance",
 };
 const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZvbyBiYXIgZm9vIGJhciBmb28gYmFyIGZvbyBiYXIx me";
-const instanceId = world.targets.flatMap(({ spellings }) => spellings).find((id) => id.startsWith("i-")) ?? "";
+const instanceId =
+  world.targets.flatMap(({ spellings }) => spellings).find((id) => id.startsWith("i-")) ?? "";
 /** Members that operations need besides those that the schema requires. */
 const MORE: Readonly<Record<string, object>> = {
   AuthorizeSecurityGroupEgress: {
