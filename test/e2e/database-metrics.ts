@@ -12,7 +12,7 @@ const WORK =
   "i=0; while [ $i -lt 500 ]; do i=$((i+1)); j=0; while [ $j -lt 20000 ]; do j=$((j+1)); done; sleep 0.2; done";
 /** Prints the bytes on the disk of the database's files, without the folder itself. */
 const USED =
-  "echo $(( $(du -s --block-size=1 /var/lib/mysql | cut -f1) - $(stat -c %b /var/lib/mysql) * 512 ))";
+  "echo $(( $(du -sk /var/lib/mysql | cut -f1) * 1024 - $(stat -c %b /var/lib/mysql) * 512 ))";
 
 /** What the kernel says of the container of the demo's database. */
 export async function databaseOf(demo: ReturnType<typeof openDemo>) {
