@@ -24,3 +24,13 @@ it("collects a small body, and fails with the error of the body or of whoever lo
   cut.destroy();
   await expect(collected).rejects.toThrow("cut off");
 });
+
+it("fails with a body that failed, or was cut off, before it is collected", async () => {
+  const [failed, cut] = [new Readable({ read: () => {} }), new Readable({ read: () => {} })];
+  failed.on("error", () => {}); // As pipelines do.
+  failed.destroy(new Error("broken"));
+  cut.destroy();
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(collect(failed, () => {})).rejects.toThrow("broken");
+  await expect(collect(cut, () => {})).rejects.toThrow("cut off");
+});

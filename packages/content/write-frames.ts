@@ -204,9 +204,12 @@ export function collect(body: Readable, onChunk: (chunk: Buffer) => void): Promi
       const [first] = chunks;
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks));
     });
+    const cutOff = (): void => {
+      if (!isWhole) reject(body.errored ?? new Error("The body was cut off."));
+    };
     body.on("error", reject);
-    body.on("close", () => {
-      if (!isWhole) reject(new Error("The body was cut off."));
-    });
+    body.on("close", cutOff);
+    // It may have failed before, and tells nobody again.
+    if (body.destroyed) cutOff();
   });
 }

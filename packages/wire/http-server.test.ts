@@ -75,3 +75,18 @@ describe("a client that is silent", () => {
     expect(Object.values(bounds(tls)).every((bound) => bound > 0)).toBe(true);
   });
 });
+
+// Before: one with an expectation that is not 100-continue was not looked at.
+it.each(["", "expect: 100-continue\r\n", "expect: other\r\n"])(
+  "refuses a request with two hosts and %j",
+  async (more) => {
+    const server = newHttpServer(async (_, response) => void response.end());
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    onTestFinished(() => void server.close());
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1"); // It listens on a port.
+    socket.end(`GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n${more}\r\n`);
+    let answer = "";
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  },
+);

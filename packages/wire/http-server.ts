@@ -88,7 +88,7 @@ function serving<S extends Server>(
     (request, response) => void serve(request, response, () => response.writeContinue()),
   );
   // S3 ignores an unknown expectation. Node would respond with 417.
-  server.on("checkExpectation", (request, response) => void handle(request, response, () => {}));
+  server.on("checkExpectation", (request, response) => void serve(request, response, () => {}));
   return server;
 }
 

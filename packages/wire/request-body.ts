@@ -155,10 +155,13 @@ export function readAll(stream: Readable, maxBytes: number, lease?: BodyLease): 
       const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
       resolve({ bytes, sha256: hash?.digest("hex") ?? sha256Hex(bytes) });
     });
+    const cutOff = (): void => {
+      if (!isWhole) reject(stream.errored ?? new Error("The request was cut off."));
+    };
     stream.on("error", reject);
-    stream.on("close", () => {
-      if (!isWhole) reject(new Error("The request was cut off."));
-    });
+    stream.on("close", cutOff);
+    // It may have been lost before, and tells nobody again.
+    if (stream.destroyed) cutOff();
   });
 }
 

@@ -136,6 +136,8 @@ export interface Engine {
   stopContainer(id: string, timeoutSeconds: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
   inspect(idOrName: string): Promise<EngineContainer | undefined>;
+  /** As `inspect`, but never from an earlier answer: for what cannot be undone. */
+  inspectNow(idOrName: string): Promise<EngineContainer | undefined>;
   /** Takes one sample immediately; undefined where there is no such container. */
   stats(id: string): Promise<EngineStats | undefined>;
   /** What a container stores; undefined where there is no such container. The engine counts its files. */

@@ -173,6 +173,10 @@ export class FakeEngine implements Engine {
     this.#tell(container);
   }
 
+  inspectNow(idOrName: string): Promise<EngineContainer | undefined> {
+    return this.inspect(idOrName);
+  }
+
   async inspect(idOrName: string): Promise<EngineContainer | undefined> {
     return this.#find(idOrName)?.state;
   }

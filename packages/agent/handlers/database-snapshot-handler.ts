@@ -1,11 +1,15 @@
 import type { DatabaseSnapshotAssignment } from "@gantry/agent-protocol";
 import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
 
+type Deps = Pick<HandlerDeps, "engine" | "naming" | "report"> & {
+  readonly host: Pick<HandlerDeps["host"], "databaseFiles">;
+};
+
 /** Handles the files of databases' snapshots, and reports their sizes. */
 export class DatabaseSnapshotHandler implements AssignmentHandler<DatabaseSnapshotAssignment> {
-  readonly #deps: HandlerDeps;
+  readonly #deps: Deps;
 
-  constructor(deps: HandlerDeps) {
+  constructor(deps: Deps) {
     this.#deps = deps;
   }
 
@@ -29,7 +33,7 @@ export class DatabaseSnapshotHandler implements AssignmentHandler<DatabaseSnapsh
   async #serverOf(source: string): Promise<number | undefined> {
     if (!source.startsWith("db-")) return undefined;
     const { engine, naming } = this.#deps;
-    const server = await engine.inspect(naming.container(`pod/${source}`, "database"));
+    const server = await engine.inspectNow(naming.container(`pod/${source}`, "database"));
     return server?.state === "running" ? server.pid : undefined;
   }
 }

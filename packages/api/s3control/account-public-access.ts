@@ -36,7 +36,7 @@ function getPublicAccessBlock(
   };
 }
 
-/** It replaces all four settings: one that is not given is off. Errors: AccessDenied. */
+/** It replaces all four settings: one that is not given is off. Errors: AccessDenied, InvalidRequest without any. */
 function putPublicAccessBlock(
   { store }: ApiDeps,
   input: sdk.PutPublicAccessBlockCommandInput,
@@ -44,6 +44,8 @@ function putPublicAccessBlock(
 ): OutputOf<sdk.PutPublicAccessBlockCommandOutput> {
   const account = ownAccount(input, context);
   const given = input.PublicAccessBlockConfiguration ?? {};
+  if (Object.keys(given).length === 0)
+    throw new ApiError("InvalidRequest", "Must specify at least one configuration.", { status: 400 });
   store.transact((tx) =>
     tx.put("accountPublicAccess", account, {
       account,

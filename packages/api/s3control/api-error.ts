@@ -3,7 +3,7 @@ import { ApiError as AnyApiError, type ApiErrorOf, type ErrorCodeOf } from "@gan
 import { refusing as refusingAny, type Refusing } from "../common/members.ts";
 
 /** Codes that operations of S3 Control return. Source: S3 Control's own, and those of S3 about a bucket. */
-export type ErrorCode = ErrorCodeOf<typeof sdk, "NoSuchBucket" | "InvalidTag">;
+export type ErrorCode = ErrorCodeOf<typeof sdk, "NoSuchBucket" | "InvalidTag" | "InvalidRequest">;
 
 /** An error of S3 Control: the code of another service does not compile. */
 export const ApiError: ApiErrorOf<ErrorCode> = AnyApiError;

@@ -91,6 +91,15 @@ describe("the public access block of an account", () => {
 });
 
 describe("attacks on the account's block", () => {
+  it("is not switched off by a document that names no setting, such as another one", async () => {
+    await put({ BlockPublicPolicy: true });
+    await expect(put({})).rejects.toMatchObject({
+      name: "InvalidRequest",
+      message: "Must specify at least one configuration.",
+    });
+    expect(api.store.get("accountPublicAccess", AccountId)?.blockPublicPolicy).toBe(true);
+  });
+
   it("is neither read nor changed by another account, nor for another account", async () => {
     const other = control(OTHER);
     await put({ BlockPublicPolicy: true });

@@ -142,6 +142,7 @@ export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate)
     stopContainer: (id, seconds) => change(() => engine.stopContainer(id, seconds)),
     removeContainer: (id) => change(() => engine.removeContainer(id)),
     inspect: (id) => read<EngineContainer | undefined>(engine.inspect(id)),
+    inspectNow: (id) => read<EngineContainer | undefined>(engine.inspectNow(id)),
     stats: (id) => read(engine.stats(id)),
     storage: (id) => read(engine.storage(id)),
     list: (label) => read(engine.list(label)),

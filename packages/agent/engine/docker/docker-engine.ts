@@ -159,10 +159,10 @@ export class DockerEngine implements Engine {
   }
 
   inspect(idOrName: string): Promise<EngineContainer | undefined> {
-    return this.#inspected.read(idOrName, () => this.#inspectNow(idOrName));
+    return this.#inspected.read(idOrName, () => this.inspectNow(idOrName));
   }
 
-  async #inspectNow(idOrName: string): Promise<EngineContainer | undefined> {
+  async inspectNow(idOrName: string): Promise<EngineContainer | undefined> {
     // Docker's answer to inspect.
     const answer = (await this.#ofContainer(idOrName, "json")) as InspectAnswer | undefined;
     return answer && present(answer, await this.#digestOf(answer.Image));
@@ -199,7 +199,7 @@ export class DockerEngine implements Engine {
   async probe(label: string, turn: number): Promise<void> {
     const names = await this.#namesOf(label);
     const name = names[turn % names.length];
-    if (name !== undefined) await this.#inspectNow(name);
+    if (name !== undefined) await this.inspectNow(name);
   }
 
   async #namesOf(label: string): Promise<readonly string[]> {

@@ -60,6 +60,16 @@ describe("what the engine said of a container", () => {
     expect(world.asked()).toBe(2);
   });
 
+  it("is not used again once it was too old, wherever the clock is set back to", async () => {
+    const { clock, inspected, read } = newWorld();
+    inspected.opened(LABEL);
+    await read(container());
+    clock.jump(12_000);
+    expect(await read(undefined)).toBeUndefined();
+    clock.jump(-5_000);
+    expect(await read(undefined)).toBeUndefined();
+  });
+
   it("is not kept where the container changes while it is read", async () => {
     const { inspected, read } = newWorld();
     inspected.opened(LABEL);

@@ -61,6 +61,7 @@ export class InspectedContainers {
   ): Promise<EngineContainer | undefined> {
     const kept = this.#kept.get(name);
     if (kept !== undefined && this.#isFresh(kept)) return kept.container;
+    this.#kept.delete(name);
     const started = this.#readings.get(name);
     if (started !== undefined) return started.answer;
     const reading: Reading = { answer: ask(), isOutdated: this.#watched === undefined };
