@@ -17,10 +17,21 @@ export function imageOfSnapshot(reader: Reader, snapshotId: string): MachineImag
 }
 
 /** Whether an instance is about to start from a snapshot of a root file system. */
-export function isStartingFrom(reader: Reader, snapshotId: string): boolean {
+function isStartingFrom(reader: Reader, snapshotId: string): boolean {
   const starts = ({ ownImage, state }: Ec2InstanceRecord) =>
     ownImage?.rootSnapshotId === snapshotId && state === "pending";
   return reader.list("ec2Instance").some(starts);
+}
+
+/** Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. */
+export function isBeingCopied(reader: Reader, id: string): boolean {
+  const ofSnapshot = reader
+    .list("snapshot")
+    .some(({ source, completedAt }) => source === id && completedAt === undefined);
+  const ofVolume = reader
+    .list("volume")
+    .some(({ snapshotId, storedBytes }) => snapshotId === id && storedBytes === undefined);
+  return ofSnapshot || ofVolume || isStartingFrom(reader, id);
 }
 
 /**
