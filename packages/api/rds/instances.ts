@@ -37,7 +37,14 @@ import { monitoringOf } from "./monitoring.ts";
 import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
-import { checkReplicaChange, passPassword, promoteReplicasOf, startedForBackups } from "./replication.ts";
+import {
+  checkReplicaChange,
+  checkRetention,
+  checkSourceDeletion,
+  passPassword,
+  promoteReplicasOf,
+  startedForBackups,
+} from "./replication.ts";
 import { storageEncryption, type StorageEncryption } from "./storage-key.ts";
 import { defaultSubnetGroup } from "./subnet-groups.ts";
 
@@ -102,6 +109,7 @@ function modifyDBInstance(
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     checkSettings(input, found.engine);
     checkReplicaChange(found, input);
+    checkRetention(tx, found, input);
     if (input.VpcSecurityGroupIds !== undefined)
       checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
@@ -160,6 +168,7 @@ function deleteDBInstance(
         "InvalidParameterCombination",
         "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance",
       );
+    checkSourceDeletion(tx, found);
     // Its files stay until the snapshot has been copied from them.
     if (input.SkipFinalSnapshot !== true)
       putSnapshot(tx, deps, found, {

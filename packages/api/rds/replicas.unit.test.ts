@@ -151,9 +151,32 @@ describe("a read replica", () => {
     await expect(replicate("no", "managed")).rejects.toThrow("Secrets Manager");
   });
 
+  it("keeps the log of its source and its own replicas: their backups stay turned on", async () => {
+    const withoutBackups = (DBInstanceIdentifier: string) =>
+      client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier, BackupRetentionPeriod: 0 }));
+    await expect(withoutBackups("source")).rejects.toThrow("read replicas");
+    await client.send(
+      new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "copy", BackupRetentionPeriod: 1 }),
+    );
+    await replicate("second", "copy");
+    await expect(withoutBackups("copy")).rejects.toThrow("read replicas");
+    await expect(promote({ DBInstanceIdentifier: "copy", BackupRetentionPeriod: 0 })).rejects.toThrow(
+      "read replicas",
+    );
+    await remove("second");
+    expect((await withoutBackups("copy")).DBInstance?.BackupRetentionPeriod).toBe(0);
+  });
+
+  it("logs in at its source with a user that no master user has the name of", async () => {
+    for (const MasterUsername of ["rdsrepladmin", "RDSRepLAdmin"])
+      await expect(newInstance("no", { MasterUsername })).rejects.toThrow("reserved word");
+  });
+
   it("of PostgreSQL copies its source by itself, has none of its own, and its source's roles", async () => {
     await replicate("postgres-copy", "postgres");
     expect(recordOf("postgres-copy")).not.toHaveProperty("restoredFrom");
+    // It would be an instance without any data.
+    await expect(remove("postgres")).rejects.toThrow("is being created");
     report("postgres-copy");
     const modify = (more: Partial<rds.ModifyDBInstanceCommandInput>) =>
       client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "postgres-copy", ...more }));
