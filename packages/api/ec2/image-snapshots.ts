@@ -1,12 +1,16 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ec2InstanceRecord, MachineImageRecord, Reader } from "@gantry/state";
 
-/** Whether every snapshot of an image is complete, so that instances can be launched from it. */
-export function isAvailable(reader: Reader, image: MachineImageRecord): boolean {
-  return image.mappings.every(
-    ({ snapshotId }) =>
-      snapshotId === undefined || reader.get("snapshot", snapshotId)?.completedAt !== undefined,
-  );
+/**
+ * The state of an image: instances can be launched from it once every snapshot of it is complete. It has failed where
+ * one is not there: of an instance that ended before it had files, none is made.
+ */
+export function imageStateOf(reader: Reader, image: MachineImageRecord): "available" | "pending" | "failed" {
+  const snapshots = image.mappings
+    .filter(({ snapshotId }) => snapshotId !== undefined)
+    .map(({ snapshotId }) => reader.get("snapshot", snapshotId));
+  if (snapshots.includes(undefined)) return "failed";
+  return snapshots.every((snapshot) => snapshot?.completedAt !== undefined) ? "available" : "pending";
 }
 
 /** The image that uses a snapshot. */

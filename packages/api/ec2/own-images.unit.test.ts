@@ -195,6 +195,15 @@ describe("an image of an instance", () => {
     expect(api.store.get("snapshot", SnapshotId)).toBeDefined();
   });
 
+  it("has failed where a snapshot was never made, and starts nothing", async () => {
+    const { ImageId = "" } = await createImage({ Name: "four" });
+    const root = api.store.get("machineImage", ImageId)?.rootSnapshotId ?? "";
+    api.store.transact((tx) => tx.delete("snapshot", root));
+    nodeReports();
+    expect((await images({ ImageIds: [ImageId] }))[0]?.State).toBe("failed");
+    await expect(launch(ImageId)).rejects.toMatchObject({ name: "InvalidAMIID.Unavailable" });
+  });
+
   it("is copied with the snapshot of its root, in whatever region", async () => {
     const root = (await volumesOf(source)).find(
       ({ Attachments }) => Attachments?.[0]?.Device === "/dev/sda1",
