@@ -11,6 +11,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { automatedSnapshotsOf, removeAutomated } from "@gantry/state/transactions/automated-snapshots";
+import { passPassword } from "@gantry/state/transactions/replicas";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -41,7 +42,6 @@ import {
   checkReplicaChange,
   checkRetention,
   checkSourceDeletion,
-  passPassword,
   promoteReplicasOf,
   startedForBackups,
 } from "./replication.ts";
@@ -134,8 +134,9 @@ function modifyDBInstance(
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
-    passPassword(tx, found, next);
-    return applySecretChange(tx, deps, next, { input, secret });
+    const changed = applySecretChange(tx, deps, next, { input, secret });
+    passPassword(tx, found, changed);
+    return changed;
   });
   return { DBInstance: presentInstance(record, store) };
 }

@@ -198,6 +198,19 @@ describe("a read replica", () => {
     report("source");
   });
 
+  it("gets the password that RDS chooses for its source, too", async () => {
+    const modify = (more: Partial<rds.ModifyDBInstanceCommandInput>) =>
+      client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "postgres", ...more }));
+    for (const more of [
+      { ManageMasterUserPassword: true },
+      { RotateMasterUserPassword: true, ApplyImmediately: true },
+    ]) {
+      await modify(more);
+      expect(recordOf("postgres-copy").sealedPassword).toBe(recordOf("postgres").sealedPassword);
+      report("postgres");
+    }
+  });
+
   it("is no replica once it is promoted, or its source is deleted", async () => {
     await expect(promote({ DBInstanceIdentifier: "source" })).rejects.toThrow("is not a read replica");
     await expect(

@@ -49,7 +49,13 @@ it("ends a snapshot of an instance that was terminated before it had a file", ()
   const store = new MemoryStore();
   const volume = { nodeId: "n1", source: "vol-root", rootOf: "i-1" };
   store.transact((tx) => {
-    const instance = { id: "i-1", nodeId: "n1", state: "shutting-down", rootVolumeId: "vol-root", halted: false };
+    const instance = {
+      id: "i-1",
+      nodeId: "n1",
+      state: "shutting-down",
+      rootVolumeId: "vol-root",
+      halted: false,
+    };
     tx.put("ec2Instance", "i-1", instance as unknown as Ec2InstanceRecord); // What is looked at.
     tx.put("snapshot", "snap-1", { ...volume, id: "snap-1" } as never);
     tx.put("snapshot", "snap-2", { ...volume, id: "snap-2", completedAt: 1 } as never);
