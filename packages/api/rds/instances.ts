@@ -256,7 +256,7 @@ export function checkSettings(
   } = input;
   if (days !== undefined && (days < 0 || days > 35))
     refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
-  if (backup !== undefined && !/^\d\d:\d\d-\d\d:\d\d$/.test(backup))
+  if (backup !== undefined && !/^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/.test(backup))
     refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
   if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
     refuse(

@@ -81,6 +81,17 @@ describe("a read replica", () => {
     expect(Events.map(({ Message }) => Message)).toContain("Replication for the Read Replica resumed.");
   });
 
+  it("is what engines and classes say they can have", async () => {
+    const { DBEngineVersions = [] } = await client.send(
+      new rds.DescribeDBEngineVersionsCommand({ Engine: "mariadb" }),
+    );
+    expect(DBEngineVersions[0]?.SupportsReadReplica).toBe(true);
+    const { OrderableDBInstanceOptions = [] } = await client.send(
+      new rds.DescribeOrderableDBInstanceOptionsCommand({ Engine: "postgres" }),
+    );
+    expect(OrderableDBInstanceOptions[0]?.ReadReplicaCapable).toBe(true);
+  });
+
   it("begins with files of its source that nobody sees as a snapshot", async () => {
     const seed = recordOf("copy").restoredFrom ?? expect.fail();
     expect(api.store.listBy("databaseSnapshot", "id", seed)).toMatchObject([{ type: "replica" }]);
@@ -231,6 +242,10 @@ describe("a read replica", () => {
     expect((await describeOne("source"))?.ReadReplicaDBInstanceIdentifiers).toEqual(["own"]);
     await remove("source");
     expect((await describeOne("own"))?.ReadReplicaSourceDBInstanceIdentifier).toBeUndefined();
+  });
+
+  it.each(["24:00-24:30", "03:60-04:30"])("has no backup window of %s", async (PreferredBackupWindow) => {
+    await expect(newInstance("no", { PreferredBackupWindow })).rejects.toThrow("hh24:mi-hh24:mi");
   });
 
   it("restarts its source of MariaDB only where automated backups are turned on or off", async () => {
