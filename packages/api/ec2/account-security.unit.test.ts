@@ -32,6 +32,15 @@ describe("the defaults of instances' metadata", () => {
     });
   });
 
+  it.each([{ HttpTokens: "Required" }, { HttpEndpoint: "off" }, { InstanceMetadataTags: "x" }])(
+    "are not replaced by %j at a launch",
+    async (options) => {
+      await expect(launch(options as ec2.InstanceMetadataOptionsRequest)).rejects.toMatchObject({
+        name: "InvalidParameterValue",
+      });
+    },
+  );
+
   it("apply to what the launch of an instance does not say, in their region", async () => {
     expect(await defaults()).toEqual({ ManagedBy: "account", HttpTokensEnforced: "disabled" });
     await modify({
