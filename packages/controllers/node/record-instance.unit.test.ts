@@ -1,6 +1,7 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { MemoryStore, type Ec2InstanceRecord, type Transaction } from "@gantry/state";
 import { expect, it } from "vitest";
+import { snapshotFile } from "./ebs-assignment.ts";
 import { recordInstance } from "./record-instance.ts";
 
 /** What a node reports in turn, and what the record says about the instance's checks afterwards. */
@@ -69,4 +70,16 @@ it("ends a snapshot of an instance that was terminated before it had a file", ()
   expect(report("container")).toEqual(["snap-1", "snap-2"]);
   expect(report(undefined)).toEqual(["snap-2"]);
   expect(store.get("ec2Instance", "i-1")?.halted).toBe(true);
+});
+
+it("asks for a copy of a root file system once: one that is lost later is not that of another moment", () => {
+  const store = new MemoryStore();
+  const put = (more: object) => {
+    const snapshot = { id: "snap-1", nodeId: "n1", source: "vol-root", rootOf: "i-1", sizeGiB: 8 };
+    store.transact((tx) => tx.put("snapshot", "snap-1", { ...snapshot, ...more } as never));
+  };
+  put({});
+  expect(snapshotFile(store, "n1", "snap-1")).toMatchObject({ kind: "rootSnapshot", pod: "pod/i-1" });
+  put({ completedAt: 1 });
+  expect(snapshotFile(store, "n1", "snap-1")).not.toHaveProperty("pod");
 });
