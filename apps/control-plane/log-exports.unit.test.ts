@@ -137,6 +137,33 @@ describe("an export task", () => {
     expect(new Set(lines).size).toBe(12_001);
   });
 
+  it("loses no events of streams whose names differ in a slash alone", async () => {
+    const logGroupName = "alike";
+    await client.send(new sdk.CreateLogGroupCommand({ logGroupName }));
+    for (const logStreamName of ["x/1", "x-1"]) {
+      await client.send(new sdk.CreateLogStreamCommand({ logGroupName, logStreamName }));
+      const logEvents = [{ timestamp: NOW - 1_000, message: `of ${logStreamName}` }];
+      await client.send(new sdk.PutLogEventsCommand({ logGroupName, logStreamName, logEvents }));
+    }
+    const { taskId } = await start({ logGroupName });
+    await settle();
+    const keys = await keysIn(`exportedlogs/${taskId}/`);
+    expect(keys).toEqual(["000000.gz", "000001.gz"].map((file) => `exportedlogs/${taskId}/x-1/${file}`));
+    const text = (await Promise.all(keys.map(textOf))).join("");
+    expect(text).toContain("of x/1\n");
+    expect(text).toContain("of x-1\n");
+  });
+
+  it("makes no key that S3 would not take", async () => {
+    await expect(start({ destinationPrefix: "p".repeat(1_024) })).rejects.toThrow("longer than 1024 bytes");
+    const { taskId } = await start({ destinationPrefix: "p".repeat(990) });
+    await settle();
+    expect((await find(taskId))?.status).toMatchObject({
+      code: "FAILED",
+      message: expect.stringContaining("longer than 1024 bytes"),
+    });
+  });
+
   it.each([1, 2, 3, 4])(
     "that is killed at its put number %d is completed by the next loop",
     async (failAt) => {
@@ -172,7 +199,7 @@ describe("an export task", () => {
     const rest = await client.send(new sdk.DescribeExportTasksCommand({ nextToken: first.nextToken }));
     const ids = [...(first.exportTasks ?? []), ...(rest.exportTasks ?? [])].map(({ taskId }) => taskId);
     expect(first.exportTasks).toHaveLength(2);
-    expect(new Set(ids).size).toBe(7);
+    expect(new Set(ids).size).toBe(9);
   });
 
   it("is the account's only one in a region", async () => {

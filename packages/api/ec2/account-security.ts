@@ -10,6 +10,16 @@ const NO_PREFERENCE = "no-preference";
 /** The same for the hop limit. Source: API_ModifyInstanceMetadataDefaults. */
 const NO_HOPS = -1;
 
+const SWITCH = ["enabled", "disabled", NO_PREFERENCE];
+const CHOICES = ["HttpTokens", "HttpEndpoint", "InstanceMetadataTags", "HttpTokensEnforced"] as const;
+/** Source: API_ModifyInstanceMetadataDefaults. */
+const VALUES: Readonly<Record<(typeof CHOICES)[number], readonly string[]>> = {
+  HttpTokens: ["optional", "required", NO_PREFERENCE],
+  HttpEndpoint: SWITCH,
+  InstanceMetadataTags: SWITCH,
+  HttpTokensEnforced: SWITCH,
+};
+
 /**
  * Settings of an account in a region: defaults of instances' metadata, and what is blocked. Source:
  * API_ModifyInstanceMetadataDefaults, API_EnableImageBlockPublicAccess, API_EnableSnapshotBlockPublicAccess,
@@ -101,6 +111,10 @@ function modifyDefaults(
   const { HttpPutResponseHopLimit: hops, HttpTokensEnforced: enforced } = input;
   if (hops !== undefined && hops !== NO_HOPS && (hops < 1 || hops > 64))
     throw invalidValue(hops, "HttpPutResponseHopLimit");
+  for (const name of CHOICES) {
+    const value = input[name];
+    if (value !== undefined && !VALUES[name].includes(value)) throw invalidValue(value, name);
+  }
   store.transact((tx) => {
     const before = securityOf(tx, context);
     const { httpTokens, httpEndpoint, hopLimit, instanceTags } = before.metadataDefaults;

@@ -21,6 +21,26 @@ describe("the defaults of instances' metadata", () => {
     return (await client.send(run)).Instances?.[0];
   };
 
+  it.each([
+    { HttpTokens: "x" },
+    { HttpEndpoint: "x" },
+    { InstanceMetadataTags: "x" },
+    { HttpTokensEnforced: "x" },
+  ])("are not %j", async (input) => {
+    await expect(modify(input as ec2.ModifyInstanceMetadataDefaultsCommandInput)).rejects.toMatchObject({
+      name: "InvalidParameterValue",
+    });
+  });
+
+  it.each([{ HttpTokens: "Required" }, { HttpEndpoint: "off" }, { InstanceMetadataTags: "x" }])(
+    "are not replaced by %j at a launch",
+    async (options) => {
+      await expect(launch(options as ec2.InstanceMetadataOptionsRequest)).rejects.toMatchObject({
+        name: "InvalidParameterValue",
+      });
+    },
+  );
+
   it("apply to what the launch of an instance does not say, in their region", async () => {
     expect(await defaults()).toEqual({ ManagedBy: "account", HttpTokensEnforced: "disabled" });
     await modify({

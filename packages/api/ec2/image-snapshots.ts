@@ -1,12 +1,16 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ec2InstanceRecord, MachineImageRecord, Reader } from "@gantry/state";
 
-/** Whether every snapshot of an image is complete, so that instances can be launched from it. */
-export function isAvailable(reader: Reader, image: MachineImageRecord): boolean {
-  return image.mappings.every(
-    ({ snapshotId }) =>
-      snapshotId === undefined || reader.get("snapshot", snapshotId)?.completedAt !== undefined,
-  );
+/**
+ * The state of an image: instances can be launched from it once every snapshot of it is complete. It has failed where
+ * one is not there: of an instance that ended before it had files, none is made.
+ */
+export function imageStateOf(reader: Reader, image: MachineImageRecord): "available" | "pending" | "failed" {
+  const snapshots = image.mappings
+    .filter(({ snapshotId }) => snapshotId !== undefined)
+    .map(({ snapshotId }) => reader.get("snapshot", snapshotId));
+  if (snapshots.includes(undefined)) return "failed";
+  return snapshots.every((snapshot) => snapshot?.completedAt !== undefined) ? "available" : "pending";
 }
 
 /** The image that uses a snapshot. */
@@ -17,10 +21,21 @@ export function imageOfSnapshot(reader: Reader, snapshotId: string): MachineImag
 }
 
 /** Whether an instance is about to start from a snapshot of a root file system. */
-export function isStartingFrom(reader: Reader, snapshotId: string): boolean {
+function isStartingFrom(reader: Reader, snapshotId: string): boolean {
   const starts = ({ ownImage, state }: Ec2InstanceRecord) =>
     ownImage?.rootSnapshotId === snapshotId && state === "pending";
   return reader.list("ec2Instance").some(starts);
+}
+
+/** Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. */
+export function isBeingCopied(reader: Reader, id: string): boolean {
+  const ofSnapshot = reader
+    .list("snapshot")
+    .some(({ source, completedAt }) => source === id && completedAt === undefined);
+  const ofVolume = reader
+    .list("volume")
+    .some(({ snapshotId, storedBytes }) => snapshotId === id && storedBytes === undefined);
+  return ofSnapshot || ofVolume || isStartingFrom(reader, id);
 }
 
 /**

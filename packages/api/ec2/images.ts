@@ -8,7 +8,7 @@ import { presentTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, selectById, type FilterFields } from "./filters.ts";
-import { isAvailable, presentDevices } from "./image-snapshots.ts";
+import { imageStateOf, presentDevices } from "./image-snapshots.ts";
 
 const CREATED = new Date(IMAGES_PUBLISHED_AT).toISOString();
 const DEPRECATED = new Date(IMAGES_PUBLISHED_AT + 2 * 365 * 24 * 60 * 60_000).toISOString();
@@ -31,7 +31,7 @@ export interface LaunchImage extends MachineImage {
 
 type Image = LaunchImage & {
   readonly tags: Readonly<Record<string, string>>;
-  readonly state: "available" | "pending";
+  readonly state: "available" | "pending" | "failed";
 };
 
 /** What an own image has of its own, and an image of AWS's in its place. */
@@ -92,7 +92,7 @@ function describeImages(
     ...machineImages(context.region).map((image): Image => ({ ...image, tags: {}, state: "available" })),
     ...own.map((image): Image => ({
       ...{ ...launchImageOf(image), tags: image.tags },
-      state: isAvailable(store, image) ? "available" : "pending",
+      state: imageStateOf(store, image),
     })),
   ];
   const chosen = selectById(all, input.ImageIds, (image) => image.id, missingImage).filter(
@@ -132,7 +132,7 @@ function launchImageOf(own: MachineImageRecord): LaunchImage {
 /** An image to launch from. Errors: InvalidAMIID.NotFound, InvalidAMIID.Unavailable. */
 export function findImage(reader: Reader, place: Place, id: string | undefined): LaunchImage {
   const own = within(reader.get("machineImage", id), place);
-  if (own !== undefined && !isAvailable(reader, own))
+  if (own !== undefined && imageStateOf(reader, own) !== "available")
     throw new ApiError("InvalidAMIID.Unavailable", `The image ID '${own.id}' is not available`);
   const found =
     own === undefined ? machineImages(place.region).find((each) => each.id === id) : launchImageOf(own);

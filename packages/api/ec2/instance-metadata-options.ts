@@ -45,6 +45,15 @@ export function checkTokens(
     );
 }
 
+const SWITCH = ["enabled", "disabled"];
+const CHOICES = ["HttpTokens", "HttpEndpoint", "InstanceMetadataTags"] as const;
+/** Source: API_InstanceMetadataOptionsRequest. */
+const VALUES: Readonly<Record<(typeof CHOICES)[number], readonly string[]>> = {
+  HttpTokens: ["optional", "required"],
+  HttpEndpoint: SWITCH,
+  InstanceMetadataTags: SWITCH,
+};
+
 /** Errors: InvalidParameterValue. */
 export function changedSettings(
   before: InstanceMetadataSettings,
@@ -54,6 +63,10 @@ export function changedSettings(
   if (given.HttpProtocolIpv6 === "enabled")
     throw new ApiError("InvalidParameterValue", "Gantry has no IPv6: HttpProtocolIpv6 can only be disabled.");
   if (hops !== undefined && (hops < 1 || hops > 64)) throw invalidValue(hops, "HttpPutResponseHopLimit");
+  for (const name of CHOICES) {
+    const value = given[name];
+    if (value !== undefined && !VALUES[name].includes(value)) throw invalidValue(value, name);
+  }
   return {
     httpTokens: given.HttpTokens ?? before.httpTokens,
     httpEndpoint: given.HttpEndpoint ?? before.httpEndpoint,

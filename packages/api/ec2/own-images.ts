@@ -7,7 +7,7 @@ import { isIn, within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
-import { isStartingFrom } from "./image-snapshots.ts";
+import { isBeingCopied } from "./image-snapshots.ts";
 import { missingImage } from "./images.ts";
 import { rootDeviceOf } from "./instance-parts.ts";
 import { findInstance } from "./instances.ts";
@@ -100,7 +100,7 @@ function deregisterImage(
   const DeleteSnapshotResults = store.transact((tx) => {
     tx.delete("machineImage", image.id);
     return snapshots.map((SnapshotId) => {
-      if (isStartingFrom(tx, SnapshotId)) return { SnapshotId, ReturnCode: "skipped" as const };
+      if (isBeingCopied(tx, SnapshotId)) return { SnapshotId, ReturnCode: "skipped" as const };
       tx.delete("snapshot", SnapshotId);
       return { SnapshotId, ReturnCode: "success" as const };
     });

@@ -164,7 +164,9 @@ describe("an image of an instance", () => {
   it("is deleted with its snapshots where that is asked for", async () => {
     const { ImageId = "" } = await createImage({ Name: "two" });
     nodeReports();
-    const starting = await launch(ImageId);
+    const starting = await launch(ImageId, {
+      BlockDeviceMappings: [{ DeviceName: "/dev/sdf", NoDevice: "" }],
+    });
     const before = api.store.keys("snapshot").length;
     const input = { ImageId, DeleteAssociatedSnapshots: true };
     const { DeleteSnapshotResults } = await client.send(new ec2.DeregisterImageCommand(input));
@@ -176,6 +178,30 @@ describe("an image of an instance", () => {
     expect(api.store.get("snapshot", recordOf(starting)?.ownImage?.rootSnapshotId)).toBeDefined();
     const again = new ec2.DeregisterImageCommand({ ImageId, DeleteAssociatedSnapshots: false });
     await expect(client.send(again)).rejects.toMatchObject({ name: "InvalidAMIID.NotFound" });
+  });
+
+  it("leaves a snapshot that a volume or another snapshot is still made of", async () => {
+    const { ImageId = "" } = await createImage({ Name: "three" });
+    nodeReports();
+    const [made] = await images({ ImageIds: [ImageId] });
+    const idOf = (device: string) =>
+      made?.BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === device)?.Ebs?.SnapshotId;
+    const [SnapshotId, SourceSnapshotId] = [idOf("/dev/sdf"), idOf("/dev/sda1")];
+    await client.send(new ec2.CreateVolumeCommand({ ...Placement, SnapshotId }));
+    await client.send(new ec2.CopySnapshotCommand({ SourceSnapshotId, SourceRegion: "eu-south-1" }));
+    const input = { ImageId, DeleteAssociatedSnapshots: true };
+    const { DeleteSnapshotResults } = await client.send(new ec2.DeregisterImageCommand(input));
+    expect(DeleteSnapshotResults?.map(({ ReturnCode }) => ReturnCode)).toEqual(["skipped", "skipped"]);
+    expect(api.store.get("snapshot", SnapshotId)).toBeDefined();
+  });
+
+  it("has failed where a snapshot was never made, and starts nothing", async () => {
+    const { ImageId = "" } = await createImage({ Name: "four" });
+    const root = api.store.get("machineImage", ImageId)?.rootSnapshotId ?? "";
+    api.store.transact((tx) => tx.delete("snapshot", root));
+    nodeReports();
+    expect((await images({ ImageIds: [ImageId] }))[0]?.State).toBe("failed");
+    await expect(launch(ImageId)).rejects.toMatchObject({ name: "InvalidAMIID.Unavailable" });
   });
 
   it("is copied with the snapshot of its root, in whatever region", async () => {

@@ -7,7 +7,7 @@ import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters, selectById, tagsFor, type FilterFields } from "./filters.ts";
 import { invalidValue } from "./missing.ts";
-import { imageOfSnapshot, isStartingFrom } from "./image-snapshots.ts";
+import { imageOfSnapshot, isBeingCopied } from "./image-snapshots.ts";
 import { encryptionOf, findSnapshot, findVolume, missingSnapshot } from "./new-volume.ts";
 
 /** Source: API_CopySnapshot: the volume id of a copied snapshot. */
@@ -92,20 +92,13 @@ function deleteSnapshot(
 ): object {
   store.transact((tx) => {
     const snapshot = findSnapshot(tx, context, input.SnapshotId);
-    const isCopied =
-      tx
-        .list("snapshot")
-        .some(({ source, completedAt }) => source === snapshot.id && completedAt === undefined) ||
-      tx
-        .list("volume")
-        .some(({ snapshotId, storedBytes }) => snapshotId === snapshot.id && storedBytes === undefined);
     const image = imageOfSnapshot(tx, snapshot.id);
     if (image !== undefined)
       throw new ApiError(
         "InvalidSnapshot.InUse",
         `The snapshot ${snapshot.id} is currently in use by ${image.id}`,
       );
-    if (isCopied || isStartingFrom(tx, snapshot.id))
+    if (isBeingCopied(tx, snapshot.id))
       throw new ApiError("InvalidSnapshot.InUse", `The snapshot ${snapshot.id} is currently being copied.`);
     tx.delete("snapshot", snapshot.id);
   });

@@ -2,6 +2,9 @@ import type { BucketRecord, LogExportRecord, Reader } from "@gantry/state";
 import { asService, permitsService } from "../iam/service-access.ts";
 import { permitsPut } from "../s3/service-delivery.ts";
 
+/** Source: S3 User Guide, "Naming Amazon S3 objects". */
+const KEY_BYTES_MAX = 1_024;
+
 type Exported = Pick<LogExportRecord, "account" | "region" | "groupArn" | "bucket">;
 
 /**
@@ -16,6 +19,8 @@ export function exportProblem(reader: Reader, task: Exported, key: string, now: 
       "The given bucket does not exist. Please make sure the bucket is valid and in the same region as the " +
       "log group."
     );
+  if (Buffer.byteLength(key) > KEY_BYTES_MAX)
+    return `The key ${key.slice(0, 100)}... of an object is longer than ${KEY_BYTES_MAX} bytes.`;
   const failed = (call: string): string =>
     `${call} call on the given bucket failed. Please check if CloudWatch Logs has been granted permission ` +
     "to perform this operation.";

@@ -170,7 +170,7 @@ function present(engine: Engine, version: string) {
     ValidUpgradeTarget: [],
     ExportableLogTypes: [...LOG_TYPES[engine]],
     SupportsLogExportsToCloudwatchLogs: true,
-    SupportsReadReplica: false,
+    SupportsReadReplica: true,
     SupportsGlobalDatabases: false,
     SupportsParallelQuery: false,
     SupportedEngineModes: ["provisioned"],

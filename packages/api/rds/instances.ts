@@ -11,6 +11,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { automatedSnapshotsOf, removeAutomated } from "@gantry/state/transactions/automated-snapshots";
+import { passPassword } from "@gantry/state/transactions/replicas";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -37,7 +38,13 @@ import { monitoringOf } from "./monitoring.ts";
 import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
-import { checkReplicaChange, passPassword, promoteReplicasOf, startedForBackups } from "./replication.ts";
+import {
+  checkReplicaChange,
+  checkRetention,
+  checkSourceDeletion,
+  promoteReplicasOf,
+  startedForBackups,
+} from "./replication.ts";
 import { storageEncryption, type StorageEncryption } from "./storage-key.ts";
 import { defaultSubnetGroup } from "./subnet-groups.ts";
 
@@ -102,6 +109,7 @@ function modifyDBInstance(
     const found = findInstance(tx, context, input.DBInstanceIdentifier);
     checkSettings(input, found.engine);
     checkReplicaChange(found, input);
+    checkRetention(tx, found, input);
     if (input.VpcSecurityGroupIds !== undefined)
       checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
@@ -126,8 +134,9 @@ function modifyDBInstance(
       ...givenPassword(deps, found, input.MasterUserPassword),
     };
     tx.put("databaseInstance", next.arn, next);
-    passPassword(tx, found, next);
-    return applySecretChange(tx, deps, next, { input, secret });
+    const changed = applySecretChange(tx, deps, next, { input, secret });
+    passPassword(tx, found, changed);
+    return changed;
   });
   return { DBInstance: presentInstance(record, store) };
 }
@@ -160,6 +169,7 @@ function deleteDBInstance(
         "InvalidParameterCombination",
         "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance",
       );
+    checkSourceDeletion(tx, found);
     // Its files stay until the snapshot has been copied from them.
     if (input.SkipFinalSnapshot !== true)
       putSnapshot(tx, deps, found, {
@@ -246,7 +256,7 @@ export function checkSettings(
   } = input;
   if (days !== undefined && (days < 0 || days > 35))
     refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
-  if (backup !== undefined && !/^\d\d:\d\d-\d\d:\d\d$/.test(backup))
+  if (backup !== undefined && !/^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/.test(backup))
     refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
   if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
     refuse(

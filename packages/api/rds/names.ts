@@ -13,8 +13,16 @@ export function toIdentifier(given = ""): string {
   return identifier;
 }
 
+/** Users that are RDS's own. Replicas log in at their source with the second one. */
+const PLATFORM_USERS = ["rdsadmin", "rdsrepladmin"];
+
 /** The name of a master user. Errors: InvalidParameterValue. */
 export function checkUsername(username = ""): string {
+  if (PLATFORM_USERS.includes(username.toLowerCase()))
+    throw new ApiError(
+      "InvalidParameterValue",
+      `MasterUsername ${username} cannot be used as it is a reserved word used by the engine`,
+    );
   if (/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username)) return username;
   throw new ApiError(
     "InvalidParameterValue",

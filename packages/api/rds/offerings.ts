@@ -74,7 +74,7 @@ function describeOrderable(
         AvailabilityZones: zones,
       },
       ...presentStorage(storage),
-      ...{ MultiAZCapable: true, ReadReplicaCapable: false, Vpc: true, SupportsStorageEncryption: true },
+      ...{ MultiAZCapable: true, ReadReplicaCapable: true, Vpc: true, SupportsStorageEncryption: true },
       ...{ SupportsEnhancedMonitoring: false, SupportsIAMDatabaseAuthentication: false },
       ...{ SupportsPerformanceInsights: false, SupportedNetworkTypes: ["IPV4"], SupportsClusters: false },
       ...{ SupportedEngineModes: ["provisioned"], SupportsGlobalDatabases: false, OutpostCapable: false },

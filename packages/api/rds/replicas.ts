@@ -9,6 +9,7 @@ import { checkSettings, createInstance, settingsOf } from "./instances.ts";
 import { findInstance, findSubnetGroup } from "./lookups.ts";
 import { putSeed } from "./new-snapshot.ts";
 import { presentInstance } from "./present-instance.ts";
+import { checkRetention } from "./replication.ts";
 import { checkReadable, storageKey } from "./storage-key.ts";
 
 /** Source: Amazon RDS User Guide, "Quotas in Amazon RDS": read replicas per primary. */
@@ -150,6 +151,7 @@ function promoteReadReplica(
         `Instance ${replica.identifier} is not in available state.`,
       );
     checkSettings(input, replica.engine);
+    checkRetention(tx, replica, input);
     return promote(tx, replica, { BackupRetentionPeriod: PROMOTED_BACKUP_DAYS, ...settingsOf(input) });
   });
   return { DBInstance: presentInstance(record, store) };

@@ -81,6 +81,17 @@ describe("a read replica", () => {
     expect(Events.map(({ Message }) => Message)).toContain("Replication for the Read Replica resumed.");
   });
 
+  it("is what engines and classes say they can have", async () => {
+    const { DBEngineVersions = [] } = await client.send(
+      new rds.DescribeDBEngineVersionsCommand({ Engine: "mariadb" }),
+    );
+    expect(DBEngineVersions[0]?.SupportsReadReplica).toBe(true);
+    const { OrderableDBInstanceOptions = [] } = await client.send(
+      new rds.DescribeOrderableDBInstanceOptionsCommand({ Engine: "postgres" }),
+    );
+    expect(OrderableDBInstanceOptions[0]?.ReadReplicaCapable).toBe(true);
+  });
+
   it("begins with files of its source that nobody sees as a snapshot", async () => {
     const seed = recordOf("copy").restoredFrom ?? expect.fail();
     expect(api.store.listBy("databaseSnapshot", "id", seed)).toMatchObject([{ type: "replica" }]);
@@ -151,9 +162,32 @@ describe("a read replica", () => {
     await expect(replicate("no", "managed")).rejects.toThrow("Secrets Manager");
   });
 
+  it("keeps the log of its source and its own replicas: their backups stay turned on", async () => {
+    const withoutBackups = (DBInstanceIdentifier: string) =>
+      client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier, BackupRetentionPeriod: 0 }));
+    await expect(withoutBackups("source")).rejects.toThrow("read replicas");
+    await client.send(
+      new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "copy", BackupRetentionPeriod: 1 }),
+    );
+    await replicate("second", "copy");
+    await expect(withoutBackups("copy")).rejects.toThrow("read replicas");
+    await expect(promote({ DBInstanceIdentifier: "copy", BackupRetentionPeriod: 0 })).rejects.toThrow(
+      "read replicas",
+    );
+    await remove("second");
+    expect((await withoutBackups("copy")).DBInstance?.BackupRetentionPeriod).toBe(0);
+  });
+
+  it("logs in at its source with a user that no master user has the name of", async () => {
+    for (const MasterUsername of ["rdsrepladmin", "RDSRepLAdmin"])
+      await expect(newInstance("no", { MasterUsername })).rejects.toThrow("reserved word");
+  });
+
   it("of PostgreSQL copies its source by itself, has none of its own, and its source's roles", async () => {
     await replicate("postgres-copy", "postgres");
     expect(recordOf("postgres-copy")).not.toHaveProperty("restoredFrom");
+    // It would be an instance without any data.
+    await expect(remove("postgres")).rejects.toThrow("is being created");
     report("postgres-copy");
     const modify = (more: Partial<rds.ModifyDBInstanceCommandInput>) =>
       client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "postgres-copy", ...more }));
@@ -173,6 +207,19 @@ describe("a read replica", () => {
     });
     report("copy");
     report("source");
+  });
+
+  it("gets the password that RDS chooses for its source, too", async () => {
+    const modify = (more: Partial<rds.ModifyDBInstanceCommandInput>) =>
+      client.send(new rds.ModifyDBInstanceCommand({ DBInstanceIdentifier: "postgres", ...more }));
+    for (const more of [
+      { ManageMasterUserPassword: true },
+      { RotateMasterUserPassword: true, ApplyImmediately: true },
+    ]) {
+      await modify(more);
+      expect(recordOf("postgres-copy").sealedPassword).toBe(recordOf("postgres").sealedPassword);
+      report("postgres");
+    }
   });
 
   it("is no replica once it is promoted, or its source is deleted", async () => {
@@ -195,6 +242,10 @@ describe("a read replica", () => {
     expect((await describeOne("source"))?.ReadReplicaDBInstanceIdentifiers).toEqual(["own"]);
     await remove("source");
     expect((await describeOne("own"))?.ReadReplicaSourceDBInstanceIdentifier).toBeUndefined();
+  });
+
+  it.each(["24:00-24:30", "03:60-04:30"])("has no backup window of %s", async (PreferredBackupWindow) => {
+    await expect(newInstance("no", { PreferredBackupWindow })).rejects.toThrow("hh24:mi-hh24:mi");
   });
 
   it("restarts its source of MariaDB only where automated backups are turned on or off", async () => {

@@ -56,6 +56,36 @@ export function checkReplicaChange(found: DatabaseInstanceRecord, input: sdk.Mod
 }
 
 /**
+ * A source keeps its automated backups: without them one of MariaDB writes no log that its replicas could follow, and
+ * they would miss what is written meanwhile. Source: API_ModifyDBInstance, BackupRetentionPeriod.
+ * Errors: InvalidDBInstanceState.
+ */
+export function checkRetention(
+  reader: Reader,
+  found: DatabaseInstanceRecord,
+  { BackupRetentionPeriod: days }: Pick<sdk.ModifyDBInstanceMessage, "BackupRetentionPeriod">,
+): void {
+  if (days === 0 && replicasOf(reader, found).length > 0)
+    throw new ApiError(
+      "InvalidDBInstanceState",
+      `Automated backups of the DB instance ${found.identifier} can't be turned off: it has read replicas.`,
+    );
+}
+
+/**
+ * A read replica of PostgreSQL that is being created still copies its source. Without it, it would become an instance
+ * without data. Errors: InvalidDBInstanceState.
+ */
+export function checkSourceDeletion(reader: Reader, source: DatabaseInstanceRecord): void {
+  const copying = replicasOf(reader, source).find(({ status }) => status === "creating");
+  if (source.engine === "postgres" && copying !== undefined)
+    throw new ApiError(
+      "InvalidDBInstanceState",
+      `Cannot delete the DB instance ${source.identifier}: its read replica ${copying.identifier} is being created.`,
+    );
+}
+
+/**
  * A server of MariaDB writes its binary log from a start on, and only with automated backups.
  * Source: Amazon RDS User Guide, "Enabling automated backups": an outage occurs.
  */
@@ -68,20 +98,4 @@ export function startedForBackups(
   if (isSame || found.engine === "postgres" || found.replicaOf !== undefined || found.status !== "available")
     return {};
   return { status: "rebooting", restarts: (found.restarts ?? 0) + 1 };
-}
-
-/** Gives replicas the new master password of their source. */
-export function passPassword(
-  tx: Transaction,
-  { sealedPassword: before }: DatabaseInstanceRecord,
-  source: DatabaseInstanceRecord,
-): void {
-  const { sealedPassword, engine } = source;
-  if (sealedPassword === before) return;
-  for (const replica of replicasOf(tx, source)) {
-    // The log of PostgreSQL brings it.
-    const restarts = engine !== "postgres" && replica.status === "available";
-    const status = restarts ? "resetting-master-credentials" : replica.status;
-    tx.put("databaseInstance", replica.arn, { ...replica, sealedPassword, status });
-  }
 }

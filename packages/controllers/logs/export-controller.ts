@@ -80,10 +80,13 @@ const TEST = Buffer.from("Permission Check Successful");
 
 async function copy(deps: LogExportDeps, key: string, task: LogExportRecord): Promise<string | undefined> {
   const { store, logs, put } = deps;
+  /** The files of each folder: streams whose names differ in a slash alone have the same one. */
+  const files = new Map<string, number>();
   for (const { name } of logs.streams(task.groupArn)) {
     if (!name.startsWith(task.streamPrefix ?? "")) continue;
+    const folder = name.replaceAll("/", "-");
     let after: LogEvent | undefined;
-    for (let file = 0; ; file += 1) {
+    for (let file = files.get(folder) ?? 0; ; file += 1) {
       if (!isActive(deps, key)) return undefined;
       if (store.get("logGroup", task.groupArn) === undefined) return "The log group does not exist any more.";
       const events = logs.events(task.groupArn, {
@@ -96,9 +99,10 @@ async function copy(deps: LogExportDeps, key: string, task: LogExportRecord): Pr
       after = events.at(-1);
       if (after === undefined) break;
       const number = String(file).padStart(FILE_DIGITS, "0");
-      const object = `${task.prefix}/${task.id}/${name.replaceAll("/", "-")}/${number}.gz`;
+      const object = `${task.prefix}/${task.id}/${folder}/${number}.gz`;
       const problem = await put(task, object, await compress(linesOf(events)));
       if (problem !== undefined) return problem;
+      files.set(folder, file + 1);
     }
   }
   return undefined;

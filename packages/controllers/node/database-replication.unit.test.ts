@@ -96,7 +96,10 @@ describe("a replica of MariaDB", () => {
   it("starts once the files of its source are copied, which are removed when it is available", () => {
     const assignment = () => databaseAssignment(store, deps, recordOf("replica"));
     expect(assignment()).toBeUndefined();
-    expect(snapshotSubjects(store, `x#${SEED}`)).toContain("database/replica");
+    put("restored", "10.0.0.10", { restoredFrom: SEED, status: "creating" });
+    expect(snapshotSubjects(store, `x#${SEED}`)).toEqual(
+      expect.arrayContaining(["database/replica", "database/restored"]),
+    );
     store.transact((tx) => {
       const seed = tx.get("databaseSnapshot", `x#${SEED}`) ?? expect.fail();
       tx.put("databaseSnapshot", `x#${SEED}`, { ...seed, completedAt: 1 });

@@ -1,6 +1,5 @@
 import type { DatabaseSnapshotAssignment } from "@gantry/agent-protocol";
 import { hostOf, type Reader, type Transaction } from "@gantry/state";
-import { replicasOf } from "@gantry/state/transactions/replicas";
 
 /** The files of a snapshot on its node; undefined on other nodes. */
 export function databaseSnapshotFiles(
@@ -25,11 +24,14 @@ export function snapshotAssignmentKey(key: string): string {
 export function snapshotSubjects(reader: Reader, key: string): readonly string[] {
   const snapshot = reader.get("databaseSnapshot", key);
   const database = reader.get("databaseInstance", snapshot?.instance.arn);
-  // A replica waits for what it begins with.
-  const replicas = snapshot?.type === "replica" && database !== undefined ? replicasOf(reader, database) : [];
+  // A replica, or an instance that is restored from another one, waits for what it begins with.
+  const begun =
+    snapshot?.type === "replica"
+      ? reader.list("databaseInstance").filter(({ restoredFrom }) => restoredFrom === snapshot.id)
+      : [];
   return [
     `databaseSnapshot/${key}`,
-    ...(database === undefined ? [] : [database, ...replicas]).map(({ arn }) => `database/${arn}`),
+    ...[...(database === undefined ? [] : [database]), ...begun].map(({ arn }) => `database/${arn}`),
   ];
 }
 

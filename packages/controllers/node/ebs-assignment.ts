@@ -28,12 +28,15 @@ export function snapshotFile(
 ): VolumeFileAssignment | RootSnapshotAssignment | undefined {
   const snapshot = reader.get("snapshot", id);
   if (snapshot === undefined || hostOf(reader, snapshot) !== nodeId) return undefined;
-  const { sizeGiB, source, rootOf } = snapshot;
-  if (rootOf !== undefined)
+  const { sizeGiB, source, rootOf, completedAt } = snapshot;
+  if (rootOf !== undefined) {
+    // A file system that is lost afterwards is not copied anew: the instance has changed it.
+    const from = source.startsWith("snap-") ? { source } : { pod: `pod/${rootOf}` };
     return {
       ...{ kind: "rootSnapshot", key: `snapshot/${id}`, bytes: sizeGiB * GIB },
-      ...(source.startsWith("snap-") ? { source } : { pod: `pod/${rootOf}` }),
+      ...(completedAt === undefined ? from : {}),
     };
+  }
   return { kind: "volumeFile", key: `snapshot/${id}`, bytes: sizeGiB * GIB, source };
 }
 

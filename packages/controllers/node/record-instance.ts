@@ -12,6 +12,8 @@ export function recordInstance(
   if (instance === undefined || hostOf(tx, instance) !== nodeId) return;
   const next = checked(instance, observed(instance, observation), now);
   if (JSON.stringify(next) !== JSON.stringify(instance)) tx.put("ec2Instance", instanceId, next);
+  if (next.halted && observation.containers.every(({ runtimeId }) => runtimeId === undefined))
+    endPendingSnapshots(tx, next);
   if (observation.attachedVolumes !== undefined)
     recordAttachedVolumes(tx, instanceId, observation.attachedVolumes);
   if (next.state === "stopped" && instance.state !== "stopped") releasePublicAddress(tx, next);
@@ -37,6 +39,12 @@ function observed(instance: Ec2InstanceRecord, { phase, containers }: PodObserva
     case "terminated":
       return instance;
   }
+}
+
+/** Of an instance that ended before it had files there is nothing to copy: it would never be terminated. */
+function endPendingSnapshots(tx: Transaction, { rootVolumeId }: Ec2InstanceRecord): void {
+  for (const { id, source, completedAt } of tx.list("snapshot"))
+    if (source === rootVolumeId && completedAt === undefined) tx.delete("snapshot", id);
 }
 
 /** Notes since when a check fails that has passed in this start, and when the instance was restarted. */

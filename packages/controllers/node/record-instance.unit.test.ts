@@ -1,6 +1,7 @@
 import type { PodObservation } from "@gantry/agent-protocol";
-import type { Ec2InstanceRecord, Transaction } from "@gantry/state";
+import { MemoryStore, type Ec2InstanceRecord, type Transaction } from "@gantry/state";
 import { expect, it } from "vitest";
+import { snapshotFile } from "./ebs-assignment.ts";
 import { recordInstance } from "./record-instance.ts";
 
 /** What a node reports in turn, and what the record says about the instance's checks afterwards. */
@@ -43,4 +44,42 @@ it("notes since when an instance fails the check that it has passed, and forgets
   expect(report(8, "running", "HEALTHY")).toEqual({ ...starting, reachable: true, restartedAt: 6 });
   change({ state: "stopping" });
   expect(report(9, "stopped", "UNKNOWN")).toEqual({ ...starting, state: "stopped" });
+});
+
+it("ends a snapshot of an instance that was terminated before it had a file", () => {
+  const store = new MemoryStore();
+  const volume = { nodeId: "n1", source: "vol-root", rootOf: "i-1" };
+  store.transact((tx) => {
+    const instance = {
+      id: "i-1",
+      nodeId: "n1",
+      state: "shutting-down",
+      rootVolumeId: "vol-root",
+      halted: false,
+    };
+    tx.put("ec2Instance", "i-1", instance as unknown as Ec2InstanceRecord); // What is looked at.
+    tx.put("snapshot", "snap-1", { ...volume, id: "snap-1" } as never);
+    tx.put("snapshot", "snap-2", { ...volume, id: "snap-2", completedAt: 1 } as never);
+  });
+  const report = (runtimeId: string | undefined) => {
+    const observation = { key: "pod/i-1", phase: "stopped", containers: [{ runtimeId }] };
+    const node = { nodeId: "n1", instanceId: "i-1", now: 1 };
+    store.transact((tx) => recordInstance(tx, node, observation as unknown as PodObservation)); // As above.
+    return store.keys("snapshot").toSorted();
+  };
+  expect(report("container")).toEqual(["snap-1", "snap-2"]);
+  expect(report(undefined)).toEqual(["snap-2"]);
+  expect(store.get("ec2Instance", "i-1")?.halted).toBe(true);
+});
+
+it("asks for a copy of a root file system once: one that is lost later is not that of another moment", () => {
+  const store = new MemoryStore();
+  const put = (more: object) => {
+    const snapshot = { id: "snap-1", nodeId: "n1", source: "vol-root", rootOf: "i-1", sizeGiB: 8 };
+    store.transact((tx) => tx.put("snapshot", "snap-1", { ...snapshot, ...more } as never));
+  };
+  put({});
+  expect(snapshotFile(store, "n1", "snap-1")).toMatchObject({ kind: "rootSnapshot", pod: "pod/i-1" });
+  put({ completedAt: 1 });
+  expect(snapshotFile(store, "n1", "snap-1")).not.toHaveProperty("pod");
 });

@@ -3,6 +3,7 @@ import type { DatabaseInstanceRecord, SecretRecord } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
 import { checkUsable, kmsEncrypt, KeyUnusableError } from "./kms-keys.ts";
 import { secretUse } from "./protected-values.ts";
+import { passPassword } from "./replicas.ts";
 import { nextRotationAt } from "./secret-rotation.ts";
 import { CURRENT_STAGE } from "./secret-values.ts";
 
@@ -74,6 +75,7 @@ export function rotateManagedSecret(
   };
   addVersion(tx, deps, secret, next);
   tx.put("databaseInstance", next.arn, next);
+  passPassword(tx, instance, next);
   const { rotation } = secret;
   tx.put("secret", secret.arn, {
     ...secret,

@@ -33,3 +33,19 @@ export function promote(
   tx.put("databaseInstance", next.arn, next);
   return next;
 }
+
+/** Gives replicas the new master password of their source. */
+export function passPassword(
+  tx: Transaction,
+  { sealedPassword: before }: DatabaseInstanceRecord,
+  source: DatabaseInstanceRecord,
+): void {
+  const { sealedPassword, engine } = source;
+  if (sealedPassword === before) return;
+  for (const replica of replicasOf(tx, source)) {
+    // The log of PostgreSQL brings it.
+    const restarts = engine !== "postgres" && replica.status === "available";
+    const status = restarts ? "resetting-master-credentials" : replica.status;
+    tx.put("databaseInstance", replica.arn, { ...replica, sealedPassword, status });
+  }
+}

@@ -5,7 +5,8 @@ import { renderUsers } from "./cloud-config-users.ts";
 import type { UserDataPart } from "./parts.ts";
 import { quote, say, step, writeFile } from "./shell.ts";
 
-const FILE_BYTES_MAX = 256 * 1024;
+/** What the compressed files of one user data may expand to, all together. */
+const EXPANDED_BYTES_MAX = 256 * 1024;
 const SCRIPTS = "/var/lib/cloud/instance/scripts";
 /** Keys that act. Others are named on the console. */
 const KNOWN = new Set([
@@ -39,15 +40,17 @@ const KNOWN = new Set([
 export function renderCloudConfig(config: CloudConfig, scripts: readonly UserDataPart[]): readonly string[] {
   const ignored = Object.keys(config).filter((key) => !KNOWN.has(key));
   const files = listOf(config["write_files"]);
+  const budget = { bytes: EXPANDED_BYTES_MAX };
+  const write = (file: unknown) => renderFile(file, budget);
   const isDeferred = (file: unknown) => isObject(file) && file["defer"] === true;
   return [
     ...ignored.map((key) => say(`the key ${key} has no effect here`)),
     ...renderHosts(config),
-    ...files.filter((file) => !isDeferred(file)).map(renderFile),
+    ...files.filter((file) => !isDeferred(file)).map(write),
     ...renderUsers(config),
     ...renderTimezone(config["timezone"]),
     ...renderPackages(config),
-    ...files.filter(isDeferred).map(renderFile),
+    ...files.filter(isDeferred).map(write),
     ...renderRunCommands(config["runcmd"]),
     ...renderScripts(scripts),
     ...renderFinalMessage(config["final_message"]),
@@ -98,13 +101,18 @@ function renderHosts(config: CloudConfig): readonly string[] {
   return [step(`the host name is ${name}`, [`echo ${quote(`127.0.1.1 ${full}${name}`)} >> /etc/hosts`])];
 }
 
-function renderFile(file: unknown): string {
+/** What compressed files may still expand to. */
+interface Budget {
+  bytes: number;
+}
+
+function renderFile(file: unknown, budget: Budget): string {
   const path = isObject(file) ? file["path"] : undefined;
   if (!isObject(file) || typeof path !== "string" || !path.startsWith("/"))
     return `${say("a file of write_files has no absolute path: it is not written")}\nfailed=1`;
   const name = `writing ${path}`;
   if (file["source"] !== undefined) return `${say(`${name} from a source is refused`)}\nfailed=1`;
-  const data = fileData(file);
+  const data = fileData(file, budget);
   const mode = modeOf(file["permissions"]);
   if (data === undefined || mode === undefined)
     return `${say(`${name} failed: its content or its permissions cannot be read`)}\nfailed=1`;
@@ -113,7 +121,10 @@ function renderFile(file: unknown): string {
 }
 
 /** Source: cloud-init's documentation, "Write files". */
-function fileData({ content = "", encoding = "" }: Readonly<Record<string, unknown>>): Buffer | undefined {
+function fileData(
+  { content = "", encoding = "" }: Readonly<Record<string, unknown>>,
+  budget: Budget,
+): Buffer | undefined {
   if (content !== null && !["string", "number", "boolean"].includes(typeof content)) return undefined;
   const text = content === null ? "" : String(content);
   switch (encoding) {
@@ -125,20 +136,22 @@ function fileData({ content = "", encoding = "" }: Readonly<Record<string, unkno
       return Buffer.from(text, "base64");
     case "gz":
     case "gzip":
-      return expand(Buffer.from(text, "latin1"));
+      return expand(Buffer.from(text, "latin1"), budget);
     case "gz+base64":
     case "gzip+base64":
     case "gz+b64":
     case "gzip+b64":
-      return expand(Buffer.from(text, "base64"));
+      return expand(Buffer.from(text, "base64"), budget);
     default:
       return undefined;
   }
 }
 
-function expand(data: Buffer): Buffer | undefined {
+function expand(data: Buffer, budget: Budget): Buffer | undefined {
   try {
-    return gunzipSync(data, { maxOutputLength: FILE_BYTES_MAX });
+    const expanded = gunzipSync(data, { maxOutputLength: Math.max(1, budget.bytes) });
+    budget.bytes -= expanded.length;
+    return expanded;
   } catch {
     return undefined;
   }
@@ -203,9 +216,12 @@ function commandStep(name: string, commands: readonly string[]): string {
 /** Text is a command line of a shell; a list is a program with its arguments. Undefined: it is neither. */
 function commandsOf(given: unknown): readonly string[] | undefined {
   if (!Array.isArray(given)) return undefined;
+  // A mapping may have no text: its `toString` is whatever the user data says.
+  const isWord = (word: unknown) => word === null || typeof word !== "object";
   const commands = given.map((each: unknown) => {
     if (typeof each === "string") return each;
-    if (Array.isArray(each)) return each.map((word) => quote(String(word))).join(" ");
+    if (Array.isArray(each))
+      return each.every(isWord) ? each.map((word) => quote(String(word))).join(" ") : undefined;
     return each === null ? "" : undefined;
   });
   return commands.every((each) => each !== undefined) ? commands : undefined;

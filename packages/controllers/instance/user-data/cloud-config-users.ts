@@ -77,7 +77,7 @@ function renderUser(given: unknown): string {
 
 function optionsOf(user: Readonly<Record<string, unknown>>, name: string): string {
   const textOf = (key: string) => (typeof user[key] === "string" ? user[key] : undefined);
-  const uid = Number(user["uid"]);
+  const uid = ["string", "number"].includes(typeof user["uid"]) ? Number(user["uid"]) : Number.NaN;
   const group = textOf("primary_group");
   const groups = textsOf(user["groups"]);
   const isSystem = user["system"] === true;
@@ -88,7 +88,7 @@ function optionsOf(user: Readonly<Record<string, unknown>>, name: string): strin
     ...(textOf("gecos") === undefined ? [] : [`-c ${quote(textOf("gecos") ?? "")}`]),
     ...(textOf("homedir") === undefined ? [] : [`-d ${quote(textOf("homedir") ?? "")}`]),
     ...(textOf("expiredate") === undefined ? [] : [`-e ${quote(textOf("expiredate") ?? "")}`]),
-    ...(user["uid"] === undefined || !Number.isSafeInteger(uid) ? [] : [`-u ${uid}`]),
+    ...(Number.isSafeInteger(uid) ? [`-u ${uid}`] : []),
     ...(group === undefined ? [] : [`-g ${quote(group)}`]),
     ...(groups.length === 0 ? [] : [`-G ${quote(groups.join(","))}`]),
     quote(name),

@@ -201,6 +201,35 @@ describe("hostile user data", () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
+  it("is judged in time that grows with its length alone", () => {
+    const startedAt = performance.now();
+    expect(of(gzipSync(`A${" ".repeat(250_000)}!`)).once).toContain("of no known format");
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it.each([
+    "runcmd: [[echo, {toString: 1}]]",
+    "bootcmd: [[{toString: 1, valueOf: 1}]]",
+    "users: [{name: a, uid: {toString: 1}}]",
+  ])("%j makes programs, whatever its values are", (config) => {
+    expect(of(`#cloud-config\n${config}\n`).once).toContain("#!/bin/bash");
+  });
+
+  it("makes no programs that are many times its size", () => {
+    const content = gzipSync(Buffer.alloc(200 * 1024, "x")).toString("base64");
+    const file = (n: number) => `  - {path: /f${n}, encoding: gz+b64, content: "${content}"}\n`;
+    const files = `#cloud-config\nwrite_files:\n${Array.from({ length: 40 }, (_, n) => file(n)).join("")}`;
+    const { once } = of(files);
+    expect(once.length).toBeLessThan(1024 * 1024);
+    expect(once).toContain("/f0");
+    expect(once).toContain("writing /f39 failed: its content");
+    const key = "k".repeat(100_000);
+    const users = `[${Array.from({ length: 40 }, (_, n) => `{name: u${n}, ssh_authorized_keys: *k}`).join(", ")}]`;
+    const many = of(gzipSync(`#cloud-config\nx: &k [${key}]\nusers: ${users}\n`));
+    expect(many.once.length).toBeLessThan(1024);
+    expect(runs(many.once)).toMatchObject({ code: 1, console: expect.stringContaining("more than") });
+  });
+
   it("writes no control characters to the console", () => {
     const { once } = of(`#cloud-config\n"key\\n\\e[2Jforged line": 1\n`);
     expect(runs(once).console).toBe("cloud-init: the key key [2Jforged line has no effect here\n");

@@ -16,6 +16,8 @@ export interface UserDataPrograms {
 
 /** Parts beyond this are left out: a node's assignments are read again with every change. */
 const CACHED_CHARACTERS_MAX = 8 * 1024 * 1024;
+/** Values of cloud-config can be repeated by aliases. The programs are part of the instance's assignment. */
+const PROGRAMS_CHARACTERS_MAX = 1024 * 1024;
 const cache = new Map<string, UserDataPrograms>();
 let cachedCharacters = 0;
 
@@ -47,14 +49,16 @@ function renderPrograms(parts: readonly UserDataPart[]): UserDataPrograms {
   const hooks = parts.filter((part) => part.type === "bootHook");
   const scripts = parts.filter((part) => part.type === "script");
   const bootCommands = [...hooks.flatMap((hook) => renderScripts([hook])), ...renderBootCommands(config)];
-  return {
-    once: program([
-      ...[...refusals, ...problems].map((reason) => `${say(reason)}\nfailed=1`),
-      ...renderCloudConfig(config, scripts),
-    ]),
-    everyStart: bootCommands.length === 0 ? "" : program(bootCommands),
-    hostname: hostnameOf(config),
-  };
+  const once = program([
+    ...[...refusals, ...problems].map((reason) => `${say(reason)}\nfailed=1`),
+    ...renderCloudConfig(config, scripts),
+  ]);
+  const everyStart = bootCommands.length === 0 ? "" : program(bootCommands);
+  if (once.length + everyStart.length > PROGRAMS_CHARACTERS_MAX) {
+    const reason = `The user data makes programs of more than ${PROGRAMS_CHARACTERS_MAX} characters: it is not run`;
+    return { once: program([`${say(reason)}\nfailed=1`]), everyStart: "", hostname: undefined };
+  }
+  return { once, everyStart, hostname: hostnameOf(config) };
 }
 
 function configOf(parts: readonly UserDataPart[]): {
