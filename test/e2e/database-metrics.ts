@@ -11,8 +11,7 @@ const GIB = 1024 ** 3;
 const WORK =
   "i=0; while [ $i -lt 500 ]; do i=$((i+1)); j=0; while [ $j -lt 20000 ]; do j=$((j+1)); done; sleep 0.2; done";
 /** Prints the bytes on the disk of the database's files, without the folder itself. */
-const USED =
-  "echo $(( $(du -sk /var/lib/mysql | cut -f1) * 1024 - $(stat -c %b /var/lib/mysql) * 512 ))";
+const USED = "echo $(( $(du -sk /var/lib/mysql | cut -f1) * 1024 - $(stat -c %b /var/lib/mysql) * 512 ))";
 
 /** What the kernel says of the container of the demo's database. */
 export async function databaseOf(demo: ReturnType<typeof openDemo>) {

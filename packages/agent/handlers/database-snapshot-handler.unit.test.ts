@@ -17,7 +17,7 @@ async function newEngine() {
   const folder = mkdtempSync(join(tmpdir(), "gantry-engine-"));
   const socketPath = join(folder, "engine.sock");
   const server = http.createServer((request, response) => {
-    if (request.url?.includes("/events?")) return void response.flushHeaders();
+    if (request.url?.includes("/events?")) return response.flushHeaders();
     const State = { ...state, ExitCode: 0, OOMKilled: false, Error: "", StartedAt: NEVER, FinishedAt: NEVER };
     const answer = { Id: "id", Name: `/${name}`, Image: "image", Config: { Labels: naming.labels }, State };
     response.end(JSON.stringify(answer));
