@@ -13,6 +13,8 @@ export class DockerApiError extends Error {
 
 /** Maximum number of concurrent calls; further ones wait for a connection. */
 const CALLS_MAX = 64;
+/** Connections that are kept while nothing is asked; a burst of calls opens more of them. */
+const KEPT_CONNECTIONS_MAX = 8;
 const CALL_TIMEOUT_MS = 120_000;
 /** A call that takes the engine longer than this is logged. */
 const SLOW_MS = 5_000;
@@ -20,7 +22,9 @@ const SLOW_MS = 5_000;
 /** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
 export class DockerApi {
   readonly #socketPath: string;
-  readonly #calls = new http.Agent({ keepAlive: true, maxSockets: CALLS_MAX });
+  readonly #calls = new http.Agent({
+    ...{ keepAlive: true, maxSockets: CALLS_MAX, maxFreeSockets: KEPT_CONNECTIONS_MAX },
+  });
   /** A stream lasts as long as its container, so each has its own connection and calls never wait for one. */
   readonly #streams = new http.Agent({ keepAlive: false });
   readonly #clock: Clock;
