@@ -27,14 +27,17 @@ function isStartingFrom(reader: Reader, snapshotId: string): boolean {
   return reader.list("ec2Instance").some(starts);
 }
 
-/** Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. */
+/**
+ * Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. The root volume of an
+ * instance has no file of its own.
+ */
 export function isBeingCopied(reader: Reader, id: string): boolean {
   const ofSnapshot = reader
     .list("snapshot")
     .some(({ source, completedAt }) => source === id && completedAt === undefined);
   const ofVolume = reader
     .list("volume")
-    .some(({ snapshotId, storedBytes }) => snapshotId === id && storedBytes === undefined);
+    .some(({ snapshotId, storedBytes, isRoot }) => snapshotId === id && !isRoot && storedBytes === undefined);
   return ofSnapshot || ofVolume || isStartingFrom(reader, id);
 }
 

@@ -29,8 +29,10 @@ function nodeReports(): void {
       },
     });
     for (const kind of ["volume", "snapshot"] as const)
-      for (const { id, sizeGiB } of tx.list(kind))
-        recordVolumeFile(tx, { nodeId: "n", now: 5 }, { key: `${kind}/${id}`, bytes: sizeGiB * GIB });
+      for (const { id, sizeGiB, ...record } of tx.list(kind))
+        // A root volume is the container's own file system.
+        if (!("isRoot" in record && record.isRoot))
+          recordVolumeFile(tx, { nodeId: "n", now: 5 }, { key: `${kind}/${id}`, bytes: sizeGiB * GIB });
     for (const instance of tx.list("ec2Instance")) {
       const own = tx.list("volume").filter(({ attachment }) => attachment?.instanceId === instance.id);
       recordAttachedVolumes(
@@ -178,6 +180,16 @@ describe("an image of an instance", () => {
     expect(api.store.get("snapshot", recordOf(starting)?.ownImage?.rootSnapshotId)).toBeDefined();
     const again = new ec2.DeregisterImageCommand({ ImageId, DeleteAssociatedSnapshots: false });
     await expect(client.send(again)).rejects.toMatchObject({ name: "InvalidAMIID.NotFound" });
+  });
+
+  it("is deleted with its snapshots while an instance runs that started from it", async () => {
+    const { ImageId = "" } = await createImage({ Name: "running" });
+    nodeReports();
+    await launch(ImageId);
+    nodeReports();
+    const input = { ImageId, DeleteAssociatedSnapshots: true };
+    const { DeleteSnapshotResults } = await client.send(new ec2.DeregisterImageCommand(input));
+    expect(DeleteSnapshotResults?.map(({ ReturnCode }) => ReturnCode)).toEqual(["success", "success"]);
   });
 
   it("leaves a snapshot that a volume or another snapshot is still made of", async () => {
