@@ -28,8 +28,8 @@ function isStartingFrom(reader: Reader, snapshotId: string): boolean {
 }
 
 /**
- * Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. The root volume of an
- * instance has no file of its own.
+ * Whether a volume, another snapshot or the root of an instance is still being made of a snapshot. The root volume
+ * of an instance has no file of its own.
  */
 export function isBeingCopied(reader: Reader, id: string): boolean {
   const ofSnapshot = reader
