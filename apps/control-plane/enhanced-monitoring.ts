@@ -1,10 +1,10 @@
 import type { UsageSample } from "@gantry/agent-protocol";
 import type { LogStore } from "@gantry/content";
 import { servicePrincipal, type NodeGatewayDeps, type Permissions } from "@gantry/controllers";
-import type { Principal } from "@gantry/iam";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import { hostOf, type DatabaseInstanceRecord, type Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
+import type { InnerCall } from "@gantry/wire";
 
 const SERVICE = "monitoring.rds.amazonaws.com";
 const GROUP = "RDSOSMetrics";
@@ -22,13 +22,7 @@ interface MonitoringDeps {
   readonly logs: Pick<LogStore, "take">;
   readonly permissions: Permissions;
   /** Runs an operation of the API for a role, with the permissions that it needs. */
-  readonly callApi: (call: {
-    service: string;
-    operation: string;
-    input: Record<string, unknown>;
-    principal: Principal;
-    region: string;
-  }) => Promise<object>;
+  readonly callApi: (call: InnerCall) => Promise<object>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -63,7 +57,7 @@ function isDue({ monitoring }: DatabaseInstanceRecord, { from, until }: UsageSam
   return Math.floor(until / interval) > Math.floor(from / interval);
 }
 
-/** Puts a sample; returns why it cannot be put. */
+/** Writes a sample to the log group. Returns the reason if the role may not, or the log group cannot be made. */
 async function put(
   { store, logs, permissions, callApi, clock }: MonitoringDeps,
   database: DatabaseInstanceRecord,

@@ -7,7 +7,6 @@ import { fieldsOf, renderFlowLine, type FlowLine } from "@gantry/api/ec2/flow-lo
 import { putLogObject } from "@gantry/api/elbv2/log-delivery";
 import type { LogStore, ObjectStore } from "@gantry/content";
 import { servicePrincipal, type NodeGatewayDeps, type Permissions } from "@gantry/controllers";
-import type { Principal } from "@gantry/iam";
 import {
   cidrContains,
   messageOf,
@@ -18,6 +17,7 @@ import {
   type Logger,
 } from "@gantry/kernel";
 import { vpcBlocks, type FlowLogRecord, type Reader, type Store } from "@gantry/state";
+import type { InnerCall } from "@gantry/wire";
 
 const BATCH_ID = /^[0-9a-f]{1,32}$/;
 const INTERFACE_ID = /^eni-[0-9a-f]{1,17}$/;
@@ -40,13 +40,7 @@ export interface FlowLogDeliveryDeps {
   readonly logs: Pick<LogStore, "take">;
   readonly permissions: Permissions;
   /** Runs an operation of the API for a role, with the permissions that it needs. */
-  readonly callApi: (call: {
-    service: string;
-    operation: string;
-    input: Record<string, unknown>;
-    principal: Principal;
-    region: string;
-  }) => Promise<object>;
+  readonly callApi: (call: InnerCall) => Promise<object>;
   readonly ids: Ids;
   readonly clock: Clock;
   readonly log: Logger;

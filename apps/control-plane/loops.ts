@@ -288,7 +288,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
   });
 }
 
-/** Takes what nodes measure: into the metrics, and into the logs of enhanced monitoring. */
+/** Stores the measurements of nodes as metrics, and those of monitored databases as log events too. */
 function measuresOfNodes(instance: Instance, api: Api): ReturnType<typeof metricIntake> {
   const { store, metrics, logs, machineClock: clock, log } = instance;
   const intake = metricIntake({ store, metrics });

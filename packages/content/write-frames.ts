@@ -179,8 +179,8 @@ function hashHere(): Hashing {
 }
 
 /**
- * All bytes of a small body; each chunk is shown as it arrives. Events cost half of what an iteration of the stream
- * does. Errors: those of the stream and of `onChunk`; Error if the body is cut off.
+ * Reads a small body whole, and calls `onChunk` with each chunk as it arrives. Listening for events costs half of what
+ * iterating over the stream does. Errors: those of the stream and of `onChunk`; Error if the body is cut off.
  */
 export function collect(body: Readable, onChunk: (chunk: Buffer) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {

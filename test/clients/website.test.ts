@@ -34,7 +34,7 @@ const canBrowse = ["chromium", "apt-get", "java"].every(has);
 const DOMAIN = "fileshare.example.com";
 const RESOURCES = 93;
 const gantry = join(PROJECT, "gantry");
-/** Programs with trust stores of their own. Firefox's is asked by NSS, whose library Firefox is built on. */
+/** Programs that have trust stores of their own. Firefox's store is read with NSS, the library that Firefox uses. */
 const PROGRAMS = ["curl", "chromium", "firefox", "java", "node"];
 const FETCH_JAVA = `
 class Fetch {

@@ -90,7 +90,7 @@ it("an alias of a load balancer that evaluates it follows the health of its targ
     const answer = allZones(api.store).answer(`${label}.${ZONE}`, "A", view);
     return answer?.records.some(({ value }) => value === SPARE);
   };
-  /** The zone is sent to the nodes again when a target changes. */
+  /** Every change of a record: that of a target makes the control plane send the zone to the nodes again. */
   const changes: Change[] = [];
   const stop = api.store.watch((each) => void changes.push(each));
   const put = (group: string | undefined, address: string, state: TargetState, drainingSince?: number) =>

@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { Implementation, RequestContext, OutputOf } from "@gantry/wire";
+import { presentPublicAccessBlock, readPublicAccessBlock } from "../common/public-access-block.ts";
 import { ApiError } from "./api-error.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { aclOf, hasAcls, presentAcl } from "./acl.ts";
@@ -93,14 +94,7 @@ function getPublicAccessBlock(
       "The public access block configuration was not found",
       { status: 404 },
     );
-  return {
-    PublicAccessBlockConfiguration: {
-      BlockPublicAcls: block.blockPublicAcls,
-      IgnorePublicAcls: block.ignorePublicAcls,
-      BlockPublicPolicy: block.blockPublicPolicy,
-      RestrictPublicBuckets: block.restrictPublicBuckets,
-    },
-  };
+  return { PublicAccessBlockConfiguration: presentPublicAccessBlock(block) };
 }
 
 function putPublicAccessBlock(
@@ -111,12 +105,7 @@ function putPublicAccessBlock(
   const given = input.PublicAccessBlockConfiguration ?? {};
   return changeBucket(deps, input, context, (bucket) => ({
     ...bucket,
-    publicAccessBlock: {
-      blockPublicAcls: given.BlockPublicAcls ?? false,
-      ignorePublicAcls: given.IgnorePublicAcls ?? false,
-      blockPublicPolicy: given.BlockPublicPolicy ?? false,
-      restrictPublicBuckets: given.RestrictPublicBuckets ?? false,
-    },
+    publicAccessBlock: readPublicAccessBlock(given),
   }));
 }
 

@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-s3-control";
 import type { Implementation, OutputOf, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { presentPublicAccessBlock, readPublicAccessBlock } from "../common/public-access-block.ts";
 import { ApiError } from "./api-error.ts";
 import { ownAccount } from "./own-account.ts";
 
@@ -26,17 +27,10 @@ function getPublicAccessBlock(
       "The public access block configuration was not found",
       { status: 404 },
     );
-  return {
-    PublicAccessBlockConfiguration: {
-      BlockPublicAcls: block.blockPublicAcls,
-      IgnorePublicAcls: block.ignorePublicAcls,
-      BlockPublicPolicy: block.blockPublicPolicy,
-      RestrictPublicBuckets: block.restrictPublicBuckets,
-    },
-  };
+  return { PublicAccessBlockConfiguration: presentPublicAccessBlock(block) };
 }
 
-/** It replaces all four settings: one that is not given is off. Errors: AccessDenied, InvalidRequest without any. */
+/** Replaces all four settings: one that is not given is off. Errors: AccessDenied; InvalidRequest without any. */
 function putPublicAccessBlock(
   { store }: ApiDeps,
   input: sdk.PutPublicAccessBlockCommandInput,
@@ -49,10 +43,7 @@ function putPublicAccessBlock(
   store.transact((tx) =>
     tx.put("accountPublicAccess", account, {
       account,
-      blockPublicAcls: given.BlockPublicAcls ?? false,
-      ignorePublicAcls: given.IgnorePublicAcls ?? false,
-      blockPublicPolicy: given.BlockPublicPolicy ?? false,
-      restrictPublicBuckets: given.RestrictPublicBuckets ?? false,
+      ...readPublicAccessBlock(given),
     }),
   );
   return {};

@@ -2,6 +2,7 @@ import { serviceActingFor, type Principal } from "@gantry/iam";
 import { isObject, messageOf, type Vault } from "@gantry/kernel";
 import { isArchiveArn, KeyUnusableError, scheduleGroupArnOf, type EventDeliveryRecord } from "@gantry/state";
 import { isApiDestinationArn } from "@gantry/state/transactions/event-connections";
+import type { InnerCall } from "@gantry/wire";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { servicePrincipal } from "../service-principal.ts";
 import type { Permissions } from "../task/execution-role.ts";
@@ -12,13 +13,7 @@ export interface InvokeDeps extends ControllerDeps {
   readonly vault: Vault;
   readonly permissions: Permissions;
   /** Runs an operation of the API for a role, with the permissions that it needs. Errors: as the operation's. */
-  readonly callApi: (call: {
-    readonly service: string;
-    readonly operation: string;
-    readonly input: Record<string, unknown>;
-    readonly principal: Principal;
-    readonly region: string;
-  }) => Promise<object>;
+  readonly callApi: (call: InnerCall) => Promise<object>;
   /** Adds a line to a stream of a log group. */
   readonly putLog: (groupArn: string, stream: string, message: string) => void;
   /** Calls the endpoint of an API destination, as the target's role. */

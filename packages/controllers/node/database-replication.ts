@@ -38,9 +38,10 @@ const REPLICA_OPTIONS = ["--read-only=1", "--slave-parallel-threads=8"];
 const NO_FILES = { replication: "", "replication-sql": "", replica: "" };
 
 /**
- * The files that make a server of MariaDB a source or a replica, and the options among them that it is started anew
- * for. A server with automated backups, or a replica, writes a binary log with global transaction ids. A replica begins
- * with a copy of its source's files, whose binary log says up to where the copy has the source's transactions.
+ * The files that make a MariaDB server a source or a replica, and the start options that go with them: the server is
+ * started anew when one of these changes. Replicas and servers with automated backups write a binary log with global
+ * transaction ids. A replica begins with a copy of its source's files: the binary log in it says which transaction of
+ * the source is the last one that the copy contains.
  * Source: MariaDB Knowledge Base, "Global Transaction ID", "CHANGE MASTER TO".
  */
 export function mariadbReplication(

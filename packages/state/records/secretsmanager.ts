@@ -8,7 +8,7 @@ export interface SecretRecord extends Placed {
   /** The KMS key as the caller named it; undefined for the service's own, `aws/secretsmanager`. */
   readonly kmsKeyId: string | undefined;
   readonly tags: Tags;
-  /** The AWS service that manages the secret, and the resource whose secret it is. Absent: the caller's own secret. */
+  /** The AWS service that manages the secret, and the resource that it belongs to. Absent where a caller made it. */
   readonly owner?: { readonly service: "rds" | "events"; readonly resourceArn: string };
   readonly createdAt: number;
   readonly lastChangedAt: number;

@@ -3,7 +3,7 @@ import type { DatabaseInstanceRecord } from "../records.ts";
 type Engine = DatabaseInstanceRecord["engine"];
 
 /**
- * The types of logs that can be published to CloudWatch Logs.
+ * The log types of each engine that a database can publish to CloudWatch Logs.
  * Source: Amazon RDS User Guide, "Publishing database logs to Amazon CloudWatch Logs".
  */
 export const LOG_TYPES: Readonly<Record<Engine, readonly string[]>> = {

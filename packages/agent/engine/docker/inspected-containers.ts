@@ -54,7 +54,7 @@ export class InspectedContainers {
     this.#outdateReadings();
   }
 
-  /** What the engine says of the container, by `ask` where no answer is kept. */
+  /** Returns the kept answer about a container, or calls `ask` where there is none. */
   async read(
     name: string,
     ask: () => Promise<EngineContainer | undefined>,

@@ -1,7 +1,7 @@
-import { gunzipSync } from "node:zlib";
 import { isObject } from "@gantry/kernel";
 import type { CloudConfig } from "./cloud-config.ts";
 import { renderUsers } from "./cloud-config-users.ts";
+import { expand, type ExpansionBudget } from "./expand.ts";
 import type { UserDataPart } from "./parts.ts";
 import { quote, say, step, writeFile } from "./shell.ts";
 
@@ -101,12 +101,7 @@ function renderHosts(config: CloudConfig): readonly string[] {
   return [step(`the host name is ${name}`, [`echo ${quote(`127.0.1.1 ${full}${name}`)} >> /etc/hosts`])];
 }
 
-/** What compressed files may still expand to. */
-interface Budget {
-  bytes: number;
-}
-
-function renderFile(file: unknown, budget: Budget): string {
+function renderFile(file: unknown, budget: ExpansionBudget): string {
   const path = isObject(file) ? file["path"] : undefined;
   if (!isObject(file) || typeof path !== "string" || !path.startsWith("/"))
     return `${say("a file of write_files has no absolute path: it is not written")}\nfailed=1`;
@@ -123,7 +118,7 @@ function renderFile(file: unknown, budget: Budget): string {
 /** Source: cloud-init's documentation, "Write files". */
 function fileData(
   { content = "", encoding = "" }: Readonly<Record<string, unknown>>,
-  budget: Budget,
+  budget: ExpansionBudget,
 ): Buffer | undefined {
   if (content !== null && !["string", "number", "boolean"].includes(typeof content)) return undefined;
   const text = content === null ? "" : String(content);
@@ -144,16 +139,6 @@ function fileData(
       return expand(Buffer.from(text, "base64"), budget);
     default:
       return undefined;
-  }
-}
-
-function expand(data: Buffer, budget: Budget): Buffer | undefined {
-  try {
-    const expanded = gunzipSync(data, { maxOutputLength: Math.max(1, budget.bytes) });
-    budget.bytes -= expanded.length;
-    return expanded;
-  } catch {
-    return undefined;
   }
 }
 

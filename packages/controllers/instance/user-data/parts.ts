@@ -1,4 +1,4 @@
-import { gunzipSync } from "node:zlib";
+import { expand, type ExpansionBudget } from "./expand.ts";
 
 /** A part of user data: what it is for, and its text. */
 export type UserDataPart =
@@ -32,9 +32,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 const UNKNOWN = "The user data is of no known format: it is not run";
 
-/** What one user data may still expand to. */
-interface Budget {
-  bytes: number;
+/** What one user data may still expand to, and the parts that it may still have. */
+interface Budget extends ExpansionBudget {
   parts: number;
 }
 
@@ -70,16 +69,6 @@ function partsOf(data: Buffer, origin: Origin, budget: Budget): readonly UserDat
   if (/^mime-version:/im.test(text.slice(0, 4096)) || origin.type?.startsWith("multipart/") === true)
     return messageParts(text, origin, budget);
   return [simplePart(text, origin)];
-}
-
-function expand(data: Buffer, budget: Budget): Buffer | undefined {
-  try {
-    const expanded = gunzipSync(data, { maxOutputLength: Math.max(1, budget.bytes) });
-    budget.bytes -= expanded.length;
-    return expanded;
-  } catch {
-    return undefined;
-  }
 }
 
 function simplePart(text: string, { name, type: given }: Origin): UserDataPart {
