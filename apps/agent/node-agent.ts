@@ -58,9 +58,9 @@ export async function runNodeAgent(command: string | undefined): Promise<void> {
     memoryKeys: () => readCredentials(LINK_FILE).memoryKeys.map((key) => Buffer.from(key, "hex")),
   });
   const agent = new Agent({ engine, programs, naming, clock, log, host });
-  await agent.start();
   process.on("SIGTERM", () => process.exit(0));
-  await stayConnected({ agent, naming, clock, log });
+  // A failure to start ends the process, which is then started again.
+  await Promise.all([agent.start(), stayConnected({ agent, naming, clock, log })]);
 }
 
 interface Running {

@@ -1,12 +1,8 @@
 import type { LogDestination } from "@gantry/agent-protocol";
 import type { LogStore } from "@gantry/content";
-import {
-  executionPrincipal,
-  executionRoleArnOf,
-  logDestination,
-  type NodeGatewayDeps,
-  type Permissions,
-} from "@gantry/controllers";
+import type { NodeGatewayDeps, Permissions } from "@gantry/controllers";
+import { logDestination } from "@gantry/controllers/node/pod-assignment";
+import { executionPrincipal, executionRoleArnOf } from "@gantry/controllers/task/execution-role";
 import type { Clock, Logger } from "@gantry/kernel";
 import { KeyUnusableError, type Reader, type TaskRecord } from "@gantry/state";
 

@@ -1,6 +1,7 @@
 import type { UsageSample } from "@gantry/agent-protocol";
 import type { LogStore } from "@gantry/content";
-import { servicePrincipal, type NodeGatewayDeps, type Permissions } from "@gantry/controllers";
+import type { NodeGatewayDeps, Permissions } from "@gantry/controllers";
+import { servicePrincipal } from "@gantry/controllers/service-principal";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import { hostOf, type DatabaseInstanceRecord, type Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";

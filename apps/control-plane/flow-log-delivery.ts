@@ -6,7 +6,8 @@ import { flowFileKey, permitsFlowFile, placeOfArn } from "@gantry/api/ec2/flow-l
 import { fieldsOf, renderFlowLine, type FlowLine } from "@gantry/api/ec2/flow-log-lines";
 import { putLogObject } from "@gantry/api/elbv2/log-delivery";
 import type { LogStore, ObjectStore } from "@gantry/content";
-import { servicePrincipal, type NodeGatewayDeps, type Permissions } from "@gantry/controllers";
+import type { NodeGatewayDeps, Permissions } from "@gantry/controllers";
+import { servicePrincipal } from "@gantry/controllers/service-principal";
 import {
   cidrContains,
   messageOf,

@@ -1,7 +1,7 @@
 import type { FindImage, ImageAnswer } from "@gantry/controllers";
 import { ecsTasks, sessionOf, trustsService, type Principal } from "@gantry/iam";
 import { formatArn, type Clock, type Vault } from "@gantry/kernel";
-import { issueToken, TOKEN_MS } from "@gantry/registry";
+import { issueToken, TOKEN_MS } from "@gantry/registry/registry-token";
 import {
   ecrRegistryKey,
   longestPrefix,
@@ -9,6 +9,8 @@ import {
   type Reader,
   type VpcEndpointRecord,
 } from "@gantry/state";
+import type { Api } from "./api.ts";
+import type { Instance } from "./instance.ts";
 import { endpointKeys, pullEndpoints } from "./pull-endpoints.ts";
 
 /**
@@ -48,6 +50,12 @@ interface ResolverDeps {
       asked: { readonly policy: string; readonly conditions: () => Readonly<Record<string, string>> },
     ): string | undefined;
   };
+}
+
+/** What resolving images needs of an instance. */
+export function imageDeps({ settings, store, vault, machineClock: clock }: Instance, api: Api): ResolverDeps {
+  const isPlainSecure = settings.plainHttp === "secure";
+  return { registry: api.registryAddress, vault, clock, store, policy: api.policy, isPlainSecure };
 }
 
 /**

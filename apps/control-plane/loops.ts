@@ -1,11 +1,8 @@
-import { createHmac } from "node:crypto";
-import { join } from "node:path";
 import { replicaWriter } from "@gantry/api/s3/write-replica";
 import { databaseEventSources } from "@gantry/api/rds/event-sources";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { sendFromTopic } from "@gantry/api/sqs/from-topic";
 import {
-  NodeGateway,
   alarmController,
   automatedBackupController,
   autoScalingController,
@@ -51,60 +48,33 @@ import {
   topicSigner,
   warmPoolController,
 } from "@gantry/controllers";
-import {
-  databaseRecipe,
-  machineRecipe,
-  postgresRecipe,
-  provideImage,
-  wellKnownRecipes,
-} from "@gantry/images";
 import { Controller, type Reconciler } from "@gantry/kernel";
-import { AgentServer } from "./agent-stream.ts";
 import type { Api } from "./api.ts";
-import { balancerLogFiles } from "./balancer-log-files.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
-import { containerLogs } from "./container-logs.ts";
-import { databaseLogs } from "./database-logs.ts";
-import { enhancedMonitoring } from "./enhanced-monitoring.ts";
 import { eventControllers } from "./event-controllers.ts";
-import { flowLogDelivery } from "./flow-log-delivery.ts";
 import { objectReader } from "./object-reader.ts";
 import { hookCaller } from "./hook-endpoints.ts";
-import { imageFinder, imageResolver } from "./image-resolver.ts";
-import { hostResolverOf } from "./host-resolver.ts";
+import { imageDeps, imageFinder } from "./image-resolver.ts";
 import type { Instance } from "./instance.ts";
-import { ensureLink, keepFresh, localNodeId } from "./link.ts";
-import { metricIntake } from "./metric-intake.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
-import { listenOn } from "./listen-on.ts";
 import { logExports } from "./log-exports.ts";
 
-/** What runs without being asked: the controllers, and the sessions with nodes' agents. */
+/** What runs without being asked: the controllers. */
 export interface Loops {
-  readonly gateway: Pick<NodeGateway, "agents" | "tellClock" | "tellSettings">;
   stop(): Promise<void>;
 }
 
-/** Starts the controllers, and listens for nodes' agents. Whatever changed before is found in the records. */
-export async function startLoops(instance: Instance, api: Api): Promise<Loops> {
-  const { folder, settings, machineClock, clock, log } = instance;
+/** Starts the controllers. Whatever changed before is found in the records. */
+export function startLoops(instance: Instance, api: Api): Loops {
+  const { machineClock, clock, log } = instance;
   databaseEventSources({ ...instance, clock: machineClock });
   const controllers = [...reconcilers(instance, api), ...measuring(instance), ...certificates(instance)].map(
     (reconciler) => new Controller(reconciler, { clock, log }),
   );
-  const gateway = newGateway(instance, api);
-  const linkOptions = { folder, instance: settings.instance };
-  const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
-  const agentServer = new AgentServer(link, { gateway, clock: machineClock, log });
-  listenOn(instance, agentServer.server, settings.linkPort);
-  gateway.start();
   for (const controller of controllers) controller.start();
-  keepFresh({ ...linkOptions, clock: machineClock, log }, (renewed) => agentServer.renew(renewed));
   return {
-    gateway,
     async stop() {
-      agentServer.close();
-      await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
+      await Promise.all(controllers.map((controller) => controller.stop()));
     },
   };
 }
@@ -242,76 +212,4 @@ function measuring({ store, clock, metrics, objects }: Instance): readonly Recon
     minuteMetricsController({ store, clock, add }),
     bucketMetricsController({ store, clock, objects: objects.index, add }),
   ];
-}
-
-/** The nodes: records out as assignments, observations in as records. */
-function newGateway(instance: Instance, api: Api): NodeGateway {
-  const { folder, settings, machineClock, store, clock, ids, log, keys } = instance;
-  const deps = { store, clock, ids, log };
-  const realDeps = { ...deps, clock: machineClock };
-  const { account } = settings;
-  const imageOptions = { cacheFolder: join(folder, "cache"), label: "gantry.image=true" };
-  return new NodeGateway({
-    ...deps,
-    assignments: {
-      vault: instance.vault,
-      secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
-      resolveImage: imageResolver(imageDeps(instance, api)),
-      databaseImage: databaseRecipe.tag,
-      postgresImage: postgresRecipe.tag,
-      machineImage: machineRecipe.tag,
-    },
-    settings: (nodeId) => ({
-      tlsHost: "127.0.0.1",
-      tlsPort: settings.tlsPort,
-      caPem: instance.authority.caPem,
-      account,
-      relayKey: api.relayKey,
-      dnsPort: settings.dnsPort,
-      // It is this machine's resolver: other nodes' hosts have their own.
-      ...(nodeId === localNodeId(settings.instance) ? { hostResolver: hostResolverOf(settings) } : {}),
-    }),
-    takeLogs: linesOfNodes(instance, api),
-    takeMetrics: measuresOfNodes(instance, api),
-    takeBalancerLog: balancerLogFiles({ ...realDeps, objects: instance.objects }),
-    takeFlows: flowLogDelivery({
-      ...{ ...realDeps, objects: instance.objects, logs: instance.logs, permissions: api.policy },
-      callApi: (call) => api.dispatcher.call(call),
-    }),
-    provideImage: async (image) => {
-      const recipe = [databaseRecipe, postgresRecipe, machineRecipe, ...wellKnownRecipes].find(
-        (each) => each.tag === image || each.tag === `${image}:latest`,
-      );
-      if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
-      await provideImage(recipe, imageOptions);
-    },
-  });
-}
-
-/** Stores the measurements of nodes as metrics, and those of monitored databases as log events too. */
-function measuresOfNodes(instance: Instance, api: Api): ReturnType<typeof metricIntake> {
-  const { store, metrics, logs, machineClock: clock, log } = instance;
-  const intake = metricIntake({ store, metrics });
-  const monitoring = enhancedMonitoring({
-    ...{ store, logs, clock, log, permissions: api.policy },
-    callApi: (call) => api.dispatcher.call(call),
-  });
-  return async (nodeId, batch) => {
-    await intake(nodeId, batch);
-    await monitoring(nodeId, batch);
-  };
-}
-
-/** Takes the lines that nodes ship: of tasks and of database servers. */
-function linesOfNodes({ store, machineClock: clock, log, logs, settings }: Instance, { policy }: Api) {
-  const { account } = settings;
-  const ofTask = containerLogs({ store, clock, log, logs, permissions: policy, account });
-  const ofDatabase = databaseLogs({ store, clock, log, logs });
-  return (message: Parameters<typeof ofTask>[0], nodeId: string): string | undefined =>
-    (message.destination.databaseId === undefined ? ofTask : ofDatabase)(message, nodeId);
-}
-
-function imageDeps({ settings, store, vault, machineClock: clock }: Instance, api: Api) {
-  const isPlainSecure = settings.plainHttp === "secure";
-  return { registry: api.registryAddress, vault, clock, store, policy: api.policy, isPlainSecure };
 }

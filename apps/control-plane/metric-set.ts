@@ -1,4 +1,5 @@
-import { keyOf, type MetricPoint, type Sample } from "@gantry/content";
+import type { MetricPoint, Sample } from "@gantry/content";
+import { keyOf } from "@gantry/content/metrics/metric-points";
 
 interface Place {
   readonly account: string;

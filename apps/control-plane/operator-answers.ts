@@ -37,11 +37,11 @@ export async function answerOperator(
 
 /** The zones that the host's resolver answers. A POST has the local node read what `gantry dns` has written. */
 function answerResolver(
-  { store, settings, loops }: OperatorDeps,
+  { store, settings, gateway }: OperatorDeps,
   request: IncomingMessage,
   answer: Answer,
 ): void {
-  if (request.method === "POST") loops()?.gateway.tellSettings();
+  if (request.method === "POST") gateway()?.tellSettings();
   const own = store
     .list("hostedZone")
     .filter(({ account, vpcs }) => account === settings.account && vpcs === undefined);
@@ -58,7 +58,7 @@ async function answerCopy(deps: OperatorDeps, answer: Answer): Promise<void> {
 }
 
 async function answerClock(
-  { store, clock, log, loops }: OperatorDeps,
+  { store, clock, log, gateway }: OperatorDeps,
   request: IncomingMessage,
   answer: Answer,
 ): Promise<void> {
@@ -66,6 +66,6 @@ async function answerClock(
   const change = await readClockChange(request);
   if (typeof change === "string") return answer(400, { reason: change });
   log.info("The platform's clock was changed", change);
-  const changed = (): void => loops()?.gateway.tellClock();
+  const changed = (): void => gateway()?.tellClock();
   return answer(200, await changePlatformClock({ store, clock, changed }, change));
 }

@@ -1,7 +1,7 @@
 import type { PolicyDecider } from "@gantry/api/iam/decide";
 import type { Clock, Ids, Logger, PlatformClock } from "@gantry/kernel";
 import type { CopiedState } from "./copy-state.ts";
-import type { Loops } from "./loops.ts";
+import type { NodeLink } from "./node-link.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import type { InstanceSettings } from "./settings.ts";
 
@@ -17,6 +17,6 @@ export interface OperatorDeps extends CopiedState {
   /** The key in the state folder, by which an answer proves that it is this instance's. */
   readonly fileKey: Buffer;
   readonly operatorToken: string;
-  /** The loops, once they have started. */
-  readonly loops: () => Loops | undefined;
+  /** The sessions with nodes, once nodes can connect. */
+  readonly gateway: () => NodeLink["gateway"] | undefined;
 }

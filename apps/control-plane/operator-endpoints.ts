@@ -46,7 +46,7 @@ export function isForOperator({ url = "" }: Pick<IncomingMessage, "url">): boole
 }
 
 function answerHealth(deps: OperatorDeps, url: string, response: ServerResponse): void {
-  const { folder, settings, identity, fileKey, loops } = deps;
+  const { folder, settings, identity, fileKey, gateway } = deps;
   const health: Health = {
     status: "ok",
     instance: settings.instance,
@@ -54,7 +54,7 @@ function answerHealth(deps: OperatorDeps, url: string, response: ServerResponse)
     linkPort: settings.linkPort,
     folderId: folderIdOf(folder),
     version: settings.version,
-    agents: loops()?.gateway.agents ?? [],
+    agents: gateway()?.agents ?? [],
   };
   const body = JSON.stringify(health);
   const challenge = challengeOf(url);

@@ -5,7 +5,7 @@ import { CONSOLE_PAGE } from "./console-page.ts";
 import type { Instance } from "./instance.ts";
 import { listenOn } from "./listen-on.ts";
 import { answerLoadBalancerKey, asksForLoadBalancerKey } from "./load-balancer-keys.ts";
-import type { Loops } from "./loops.ts";
+import type { NodeLink } from "./node-link.ts";
 import { isForOperator, operatorEndpoints } from "./operator-endpoints.ts";
 import { ensureOperatorToken } from "./secret-file.ts";
 
@@ -19,7 +19,7 @@ export interface Ports {
 }
 
 /** Listens for clients. A port that is in use ends the process with the remedy in its log. */
-export function listen(instance: Instance, api: Api, loops: () => Loops | undefined): Ports {
+export function listen(instance: Instance, api: Api, gateway: () => NodeLink["gateway"] | undefined): Ports {
   const { settings, authority, machineClock: clock, folder, log } = instance;
   const first = Promise.withResolvers<void>();
   let isBegun = false;
@@ -27,7 +27,7 @@ export function listen(instance: Instance, api: Api, loops: () => Loops | undefi
     ...instance,
     timers: clock,
     policy: api.policy,
-    loops,
+    gateway,
     fileKey: instance.keys.file,
     operatorToken: ensureOperatorToken(folder),
   });

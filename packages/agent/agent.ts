@@ -28,6 +28,8 @@ import { isAssigned, isInterfaceAssigned, isOrphan } from "./orphans.ts";
 
 const CONCURRENCY_MAX = 24;
 const WARM_DELAY_MS = 400;
+/** The cached assignments are carried out after this time, unless the control plane has sent the current ones. */
+const CACHED_AFTER_MS = 500;
 /**
  * Interval at which the host's rules are restored, because other programs reload the firewall and default
  * routes change.
@@ -59,6 +61,8 @@ export class Agent {
   readonly #abort = new AbortController();
   readonly #problems = new AssignmentProblems();
   #send: ((message: ToControlPlane) => void) | undefined;
+  /** Resolves when the host is ready for assignments; each of them waits for it. */
+  #prepared: Promise<void> = Promise.resolve();
   /** Whether this process has received the full set of assignments. */
   #synced = false;
 
@@ -151,19 +155,22 @@ export class Agent {
   }
 
   /**
-   * Adopts the containers and rules of the previous agent, by the cached assignments; then watches the
-   * engine.
+   * Adopts the containers and rules of the previous agent, by the current assignments or, while there is no
+   * control plane, the cached ones; watches the engine. The control plane may connect meanwhile.
    */
   async start(): Promise<void> {
-    const { host, naming, engine, log } = this.#deps;
-    await host.prepare();
+    const { host, naming, engine, clock, log } = this.#deps;
+    this.#prepared = host.prepare();
+    await this.#prepared;
     if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
     this.#zoneServers.follow(this.#cache.settings);
     this.#engineProbe.start();
     this.#metrics.start();
     this.#flows.start();
-    this.#enqueueAll();
+    clock.after(CACHED_AFTER_MS, () => {
+      if (!this.#synced) this.#enqueueAll();
+    });
     this.#queue.add(OBSERVE_BALANCERS);
     this.#queue.addAfter("host", HOST_RULES_MS);
     log.info("Agent started", { assignments: this.#cache.wanted.size });
@@ -300,6 +307,7 @@ export class Agent {
   }
 
   async #reconcile(key: string): Promise<number | undefined> {
+    await this.#prepared;
     if (key === OBSERVE_BALANCERS) return this.#balancers.observe();
     if (key === "orphans") return this.#removeOrphans();
     if (key === "host") {

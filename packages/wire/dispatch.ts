@@ -102,9 +102,10 @@ export class Dispatcher {
     return this.#run(prepared.operation, call.input, prepared);
   }
 
-  /** Loads every service, one after another. */
-  async warm(): Promise<void> {
-    for (const service of this.#services) await service.load();
+  /** Loads every service, one after another, or only the one of this folder. */
+  async warm(folder?: string): Promise<void> {
+    for (const service of this.#services)
+      if (folder === undefined || service.descriptor.folder === folder) await service.load();
   }
 
   /** Answers one request. Never rejects. */
