@@ -74,7 +74,8 @@ export const RUNTIME_FLAGS: readonly string[] = [
 /**
  * The environment of the control plane's process. malloc gives memory above its heap's top back from 128 KiB on. That
  * is its default, but left to itself it raises the threshold with the largest block that was freed, and an idle
- * control plane keeps 6 MiB more (bench start); large objects are as fast (bench objects). Source: mallopt(3).
+ * control plane keeps 6 MiB more (bench start). The threshold of mapped blocks stays at 128 KiB too, so what is
+ * allocated again and again has to be smaller (packages/content/frames.ts). Source: mallopt(3).
  */
 export const RUNTIME_ENVIRONMENT = { MALLOC_TRIM_THRESHOLD_: "131072" } as const;
 

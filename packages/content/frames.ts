@@ -11,6 +11,11 @@ const NONCE_BYTES = 12;
 export const BATCH_FRAMES = 4;
 const BATCH_BYTES = BATCH_FRAMES * (FRAME_BYTES + TAG_BYTES);
 const SPARE_BATCHES_MAX = 8;
+/**
+ * Bytes that a cipher is given at once. Its result is a new buffer, which malloc takes from its heap below 128 KiB; each
+ * larger one is mapped, faulted in page by page and unmapped again, which takes four times as long as the cipher does.
+ */
+const CIPHER_BYTES = 96 * 1024;
 
 /** Free buffers for stored batches. The page faults of a new one cost more than the read (docs/decisions/0032). */
 const spare: Buffer[] = [];
@@ -34,22 +39,22 @@ export class FrameCipher {
     this.#key = createHmac("sha256", key).update("gantry frames 1").update(salt).digest();
   }
 
-  /** Returns the bytes to store, in two pieces. */
-  seal(index: number, isLast: boolean, plain: Uint8Array): readonly [Buffer, Buffer] {
+  /** Returns the bytes to store, in pieces. */
+  seal(index: number, isLast: boolean, plain: Uint8Array): readonly Buffer[] {
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast));
-    const sealed = cipher.update(plain);
+    const sealed = inPieces(cipher, plain);
     cipher.final();
-    return [sealed, cipher.getAuthTag()];
+    return [...sealed, cipher.getAuthTag()];
   }
 
-  /** Returns the plaintext. Errors: FrameError. */
-  open(index: number, isLast: boolean, stored: Buffer): Buffer {
+  /** Returns the plaintext, in pieces. Errors: FrameError. */
+  open(index: number, isLast: boolean, stored: Buffer): readonly Buffer[] {
     if (stored.length < TAG_BYTES) throw new FrameError("The frame is cut short.");
     const decipher = createDecipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast), {
       authTagLength: TAG_BYTES,
     });
     decipher.setAuthTag(stored.subarray(stored.length - TAG_BYTES));
-    const plain = decipher.update(stored.subarray(0, stored.length - TAG_BYTES));
+    const plain = inPieces(decipher, stored.subarray(0, stored.length - TAG_BYTES));
     try {
       decipher.final();
     } catch (thrown) {
@@ -57,6 +62,13 @@ export class FrameCipher {
     }
     return plain;
   }
+}
+
+function inPieces(cipher: { update(bytes: Uint8Array): Buffer }, bytes: Uint8Array): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += CIPHER_BYTES)
+    pieces.push(cipher.update(bytes.subarray(at, at + CIPHER_BYTES)));
+  return pieces;
 }
 
 /** The offset of a frame in its file. */
@@ -98,8 +110,12 @@ export async function* readFrames(
           index === lastOfAll,
           stored.subarray(at, at + frameBytes + TAG_BYTES),
         );
-        const offset = index * frameBytes;
-        yield plain.subarray(Math.max(0, range.start - offset), range.end - offset + 1);
+        let offset = index * frameBytes;
+        for (const piece of plain) {
+          const part = piece.subarray(Math.max(0, range.start - offset), Math.max(0, range.end - offset + 1));
+          offset += piece.length;
+          if (part.length > 0) yield part;
+        }
       }
       if (stored.length === BATCH_BYTES && spare.length < SPARE_BATCHES_MAX) spare.push(stored);
     }

@@ -280,7 +280,7 @@ export class ObjectStore {
     if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
     const key = customerKey ?? this.#keyOf(segment);
     try {
-      return new FrameCipher(key, Buffer.from(segment.iv, "hex")).open(0, true, stored);
+      return Buffer.concat(new FrameCipher(key, Buffer.from(segment.iv, "hex")).open(0, true, stored));
     } catch (thrown) {
       throw damaged(segment, thrown);
     }
