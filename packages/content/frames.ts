@@ -12,8 +12,9 @@ export const BATCH_FRAMES = 4;
 const BATCH_BYTES = BATCH_FRAMES * (FRAME_BYTES + TAG_BYTES);
 const SPARE_BATCHES_MAX = 8;
 /**
- * Bytes that a cipher is given at once. Its result is a new buffer, which malloc takes from its heap below 128 KiB; each
- * larger one is mapped, faulted in page by page and unmapped again, which takes four times as long as the cipher does.
+ * Bytes that a cipher is given at once. Its result is a new buffer, which malloc takes from its heap below 128 KiB;
+ * each larger one is mapped, faulted in page by page and unmapped again, which takes four times as long as the
+ * cipher does.
  */
 const CIPHER_BYTES = 96 * 1024;
 
