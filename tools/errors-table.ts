@@ -6,6 +6,7 @@ const API = resolve(import.meta.dirname, "../packages/api");
 
 interface Body {
   readonly file: string;
+  readonly name: string;
   /** Whether other files can call it. */
   readonly isOutermost: boolean;
   /** `Code` or `Code (status)`. */
@@ -23,12 +24,15 @@ export function errorsByOperation(
   service: string,
   operations: readonly string[],
 ): ReadonlyMap<string, readonly string[]> {
-  const bodies = new Map<string, Body>();
   const files = readdirSync(join(API, service)).filter(
     (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
   );
   const own = files.map((name) => join(API, service, name));
-  for (const path of new Set([...own, ...own.flatMap(neighbours)])) collect(path, bodies);
+  const read = [...new Set([...own, ...own.flatMap(neighbours)])].map(bodiesOf);
+  const bodies = Map.groupBy(
+    read.flatMap((each) => [...each.values()]),
+    ({ name }) => name,
+  );
   return new Map(operations.map((operation) => [operation, [...reach(bodies, operation)].toSorted()]));
 }
 
@@ -39,14 +43,24 @@ function neighbours(path: string): readonly string[] {
   );
 }
 
-function collect(path: string, bodies: Map<string, Body>): void {
+const collected = new Map<string, ReadonlyMap<string, Body>>();
+
+/** The functions of a file by name. A file is read once, for all services that take something from it. */
+function bodiesOf(path: string): ReadonlyMap<string, Body> {
+  const bodies = collected.get(path) ?? collect(path);
+  collected.set(path, bodies);
+  return bodies;
+}
+
+function collect(path: string): ReadonlyMap<string, Body> {
+  const bodies = new Map<string, Body>();
   const { program } = parseSync(path, readFileSync(path, "utf8"));
   const visit = (value: unknown, inside: readonly Body[]): void => {
     if (Array.isArray(value)) for (const each of value) visit(each, inside);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return;
     const node = value as Node; // A syntax tree's node.
     const name = nameOf(node);
-    const here = name === undefined ? inside : [...inside, bodyOf(bodies, path, name, inside.length === 0)];
+    const here = name === undefined ? inside : [...inside, bodyIn(bodies, path, name, inside.length === 0)];
     const error = errorOf(node);
     if (error !== undefined) for (const body of here) for (const each of error) body.errors.add(each);
     const called = calledBy(node);
@@ -54,14 +68,13 @@ function collect(path: string, bodies: Map<string, Body>): void {
     for (const [key, child] of Object.entries(node)) if (key !== "parent") visit(child, here);
   };
   visit(program, []);
+  return bodies;
 }
 
-/** A name means its own file's function; another file's where that one is an outermost one. */
-function bodyOf(bodies: Map<string, Body>, file: string, name: string, isOutermost: boolean): Body {
-  const key = `${file}#${name}`;
-  let body = bodies.get(key);
+function bodyIn(bodies: Map<string, Body>, file: string, name: string, isOutermost: boolean): Body {
+  let body = bodies.get(name);
   if (body === undefined)
-    bodies.set(key, (body = { file, isOutermost, errors: new Set(), calls: new Set() }));
+    bodies.set(name, (body = { file, name, isOutermost, errors: new Set(), calls: new Set() }));
   return body;
 }
 
@@ -110,7 +123,8 @@ function calledBy(node: Node): string | undefined {
   return undefined;
 }
 
-function reach(bodies: ReadonlyMap<string, Body>, operation: string): ReadonlySet<string> {
+/** A name means its own file's function; another file's where that one is an outermost one. */
+function reach(bodies: ReadonlyMap<string, readonly Body[]>, operation: string): ReadonlySet<string> {
   const errors = new Set<string>();
   const seen = new Set<Body>();
   const walk = (body: Body): void => {
@@ -119,11 +133,10 @@ function reach(bodies: ReadonlyMap<string, Body>, operation: string): ReadonlySe
     for (const error of body.errors) errors.add(error);
     for (const called of body.calls) for (const next of meant(called, body.file)) walk(next);
   };
-  const named = (name: string): readonly Body[] =>
-    [...bodies].filter(([key]) => key.endsWith(`#${name}`)).map(([, body]) => body);
-  const meant = (name: string, file: string): readonly Body[] => {
-    const own = bodies.get(`${file}#${name}`);
-    return own === undefined ? named(name).filter((body) => body.isOutermost) : [own];
+  const named = (name: string): readonly Body[] => bodies.get(name) ?? [];
+  const meant = (name: string, from: string): readonly Body[] => {
+    const own = named(name).filter(({ file }) => file === from);
+    return own.length === 0 ? named(name).filter((body) => body.isOutermost) : own;
   };
   for (const body of named(operation)) walk(body);
   return errors;

@@ -58,22 +58,42 @@ export function elapsedSince(then: number, now: number): number {
 const JUMP_LOOK_MS = 1_000;
 const JUMP_MIN_MS = 5_000;
 
+/** What looks for jumps of a clock, once for all that watch it. */
+interface JumpWatch {
+  readonly listeners: Set<(byMs: number) => void>;
+  timer: Timer;
+}
+
+const jumpWatches = new WeakMap<Clock, JumpWatch>();
+
 /**
  * Calls back when the wall clock was set or the machine was suspended: a one-second timer was far off.
  * Returns a function that stops.
  */
 export function watchForJumps(clock: Clock, onJump: (byMs: number) => void): () => void {
-  let timer: Timer;
-  const look = (from: number): void => {
-    timer = clock.after(JUMP_LOOK_MS, () => {
+  const watch = jumpWatches.get(clock) ?? newJumpWatch(clock);
+  // The same function may be given twice.
+  const listener = (byMs: number): void => onJump(byMs);
+  watch.listeners.add(listener);
+  return () => {
+    watch.listeners.delete(listener);
+    if (watch.listeners.size > 0) return;
+    watch.timer.cancel();
+    if (jumpWatches.get(clock) === watch) jumpWatches.delete(clock);
+  };
+}
+
+function newJumpWatch(clock: Clock): JumpWatch {
+  const look = (from: number): Timer =>
+    clock.after(JUMP_LOOK_MS, () => {
       const now = clock.now();
       const byMs = now - from - JUMP_LOOK_MS;
-      look(now);
-      if (Math.abs(byMs) >= JUMP_MIN_MS) onJump(byMs);
+      watch.timer = look(now);
+      if (Math.abs(byMs) >= JUMP_MIN_MS) for (const listener of watch.listeners) listener(byMs);
     });
-  };
-  look(clock.now());
-  return () => timer.cancel();
+  const watch: JumpWatch = { listeners: new Set(), timer: look(clock.now()) };
+  jumpWatches.set(clock, watch);
+  return watch;
 }
 
 /** The machine's clock. */
