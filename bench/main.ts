@@ -32,7 +32,7 @@ import { targetsServing } from "./targets-serving.ts";
 import { taskSecrets } from "./task-secrets.ts";
 import { trafficShift } from "./traffic-shift.ts";
 import { threeNodes } from "./three-nodes.ts";
-import { terraformStack } from "./terraform-stack.ts";
+import { terraformStack, terraformWebsite } from "./terraform-stack.ts";
 import { terraform } from "./terraform.ts";
 
 const QUESTIONS: readonly Question[] = [
@@ -58,6 +58,7 @@ const QUESTIONS: readonly Question[] = [
   metrics,
   terraform,
   terraformStack,
+  terraformWebsite,
   trafficShift,
   targetsServing,
   alarmRollback,
