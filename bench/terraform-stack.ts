@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { canRunTerraform, openTerraform } from "../tools/terraform/terraform.ts";
 import { idleMs, MemoryServer } from "./memory-server.ts";
 import { median, type Answer, type Bench, type Question } from "./question.ts";
+import { websiteVariables } from "./website-variables.ts";
 
 const ROUNDS = 3;
 /** A pause of the provider, in ms: a server that answers from memory is asked again within less. */
@@ -32,7 +33,7 @@ export const terraformStack = question({
 /** The talk's whole infrastructure: with a database server, a bastion and services, whose start is part of it. */
 export const terraformWebsite = question({
   name: "terraform-website",
-  variables: { name: "bench-site", domain: "bench.example.com", db_password: "sesame-open-sesame" },
+  variables: websiteVariables("bench-site"),
 });
 
 /**

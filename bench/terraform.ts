@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { canRunTerraform, openTerraform } from "../tools/terraform/terraform.ts";
 import type { Question } from "./question.ts";
+import { websiteVariables } from "./website-variables.ts";
 
 const APPLY_MAX_S = 90;
 const DESTROY_MAX_S = 60;
@@ -18,11 +19,7 @@ export const terraform: Question = {
       AWS_ENDPOINT_URL: `http://127.0.0.1:${bench.settings.port}`,
       AWS_SHARED_CREDENTIALS_FILE: join(bench.settings.folder, "credentials"),
     };
-    const configuration = openTerraform(environment, {
-      name: "bench-website",
-      domain: "bench.example.com",
-      db_password: "sesame-open-sesame",
-    });
+    const configuration = openTerraform(environment, websiteVariables("bench-website"));
     try {
       await configuration.init();
       const apply = await timed(() => configuration.apply());
