@@ -81,8 +81,8 @@ it("counts bytes of the interface and the disks, but not across a new interface"
   expect(sent[1]?.usage[0]).not.toHaveProperty("rxBytes");
 });
 
-// Before: the first reading of a pod, of which no sample is sent, took the size of its file system with it. A file system
-// had no size for the first 15 minutes of each agent.
+// Before: the first reading of a pod, of which no sample is sent, took the size of its file system with it. A file
+// system had no size for the first 15 minutes of each agent.
 it("sends the size of a file system that a reading measured of which no sample was sent", async () => {
   const { clock, sent, used } = newShipper();
   const usage = (cpuSeconds: number, storedBytes?: number): Usage => ({
