@@ -1,5 +1,5 @@
 import type { DnsZone } from "@gantry/kernel/dns/zone-content";
-import type { BalancersAssignment } from "./balancers.ts";
+import type { BalancersAssignment, ClientTarget } from "./balancers.ts";
 import type { BlockDevices, RootSnapshotAssignment, VolumeFileAssignment } from "./block-devices.ts";
 import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
 
@@ -312,6 +312,8 @@ export interface VpcAssignment {
   readonly hostNameBlocks?: readonly string[] | undefined;
   /** Blocks besides the first. */
   readonly secondaryCidrs?: readonly string[] | undefined;
+  /** Targets of network load balancers that see their clients' addresses; undefined: none. */
+  readonly clientTargets?: readonly ClientTarget[] | undefined;
   /** Whether the VPC's resolver answers; undefined: it does. */
   readonly dnsSupport?: boolean | undefined;
   /** Network ACLs; undefined in assignments of older versions. */

@@ -6,6 +6,14 @@ export interface BalancerTarget {
   readonly draining: boolean;
 }
 
+/** A target that a network load balancer connects to with its clients' addresses. */
+export interface ClientTarget {
+  readonly address: string;
+  readonly port: number;
+  /** The security groups of the load balancer. */
+  readonly groups: readonly string[];
+}
+
 export interface BalancerTargetGroup {
   readonly arn: string;
   readonly vpcId: string;
@@ -26,6 +34,8 @@ export interface BalancerTargetGroup {
   };
   /** Targets are told the client's address by the proxy protocol, version 2. */
   readonly proxyProtocol?: boolean;
+  /** Connections to targets of the VPC have the client's address as their source. */
+  readonly preservesClients?: boolean;
   /** Connections to a target end when it becomes unhealthy. */
   readonly endsUnhealthy?: boolean;
   /** Connections from one address go to one target. */

@@ -40,6 +40,26 @@ it("leaves out interfaces with invalid addresses, and duplicates", () => {
   });
 });
 
+it("leaves out targets of load balancers that cannot be rendered, and renders each address and port once", () => {
+  const target = { address: eni(2).ip, port: 80, groups: ["sg-a"] };
+  const clientTargets = [
+    target,
+    { ...target, groups: ["sg-gone", "sg-a"] },
+    { ...target, address: "10.0.1.12 . 80 : accept, 10.0.1.13" },
+    { ...target, port: 70_000 },
+    { ...target, groups: ["sg-a; flush ruleset"] },
+  ];
+  const checked = checkVpc({ ...vpcWith([rule({ cidr: undefined, groupId: "sg-a" })]), clientTargets });
+  if (typeof checked === "string") expect.fail(checked);
+  expect(checked.problems).toHaveLength(3);
+  const text = renderRouterRules(checked.vpc, TRANSIT, "10.0.0.2");
+  expect(text.match(/10\.0\.1\.12 \. 80/g)).toHaveLength(3);
+  expect(text).toContain("ct mark 0x47 ip daddr . tcp dport @via_sg_a meta l4proto tcp accept");
+  expect(text).toMatch(/chain clients_0 \{\n {4}jump gout_sg_a\n {4}drop/);
+  // Nothing of it is there for a VPC without such targets.
+  expect(renderRouterRules(vpcWith([]), TRANSIT, "10.0.0.2")).not.toContain("mark");
+});
+
 it("refuses interfaces and folders of pods that the API never creates", () => {
   const wanted: InterfaceAssignment = {
     id: "eni-1",

@@ -21,6 +21,16 @@ import {
   FilterLogEventsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
+  CreateTargetGroupCommand,
+  DeleteLoadBalancerCommand,
+  DeleteTargetGroupCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyTargetGroupAttributesCommand,
+  RegisterTargetsCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import {
   CreateRoleCommand,
   DeleteRoleCommand,
   DeleteRolePolicyCommand,
@@ -45,13 +55,18 @@ import { openVpcs, type Sleeper } from "./vpcs.ts";
 const demo = openDemo(inject("demo"));
 const vpcs = openVpcs(demo);
 const { ec2 } = vpcs;
-const [logs, iam, s3] = [
+const [elb, logs, iam, s3] = [
+  new ElasticLoadBalancingV2Client(demo.client()),
   new CloudWatchLogsClient(demo.client()),
   new IAMClient(demo.client()),
   new S3Client({ ...demo.client(), forcePathStyle: true }),
 ];
 const [Bucket, RoleName, LogGroupName] = ["vpc-connections", "vpc-connections", "/vpc-connections"];
-type Vpc = Awaited<ReturnType<typeof vpcs.newVpc>> & { readonly tableId: string; readonly task: Sleeper };
+type Vpc = Awaited<ReturnType<typeof vpcs.newVpc>> & {
+  readonly groupId: string;
+  readonly tableId: string;
+  readonly task: Sleeper;
+};
 let one: Vpc;
 let two: Vpc;
 let server: ChildProcess | undefined;
@@ -67,14 +82,23 @@ async function newVpc(block: string): Promise<Vpc> {
     new DescribeRouteTablesCommand({ Filters: [{ Name: "vpc-id", Values: [vpc.vpcId] }] }),
   );
   const task = await vpcs.startSleeper(vpc.subnetId, group);
-  return { ...vpc, tableId: RouteTables[0]?.RouteTableId ?? "", task };
+  return { ...vpc, groupId: group, tableId: RouteTables[0]?.RouteTableId ?? "", task };
 }
+
+/** A web server that answers the address of its client. */
+const WHO = `
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Who(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.client_address[0].encode())
+ThreadingHTTPServer(("", 8080), Who).serve_forever()
+`;
 
 beforeAll(async () => {
   [one, two] = await Promise.all([newVpc("10.81"), newVpc("10.82")]);
-  server = spawn("nsenter", ["-t", two.task.pid, "-n", "python3", "-m", "http.server", "8080"], {
-    stdio: "ignore",
-  });
+  server = spawn("nsenter", ["-t", two.task.pid, "-n", "python3", "-c", WHO], { stdio: "ignore" });
 });
 afterAll(async () => {
   server?.kill("SIGKILL");
@@ -82,7 +106,7 @@ afterAll(async () => {
   await vpcs.close();
 });
 
-const ask = ({ task }: Vpc, ...words: readonly string[]) =>
+const ask = ({ task }: Pick<Vpc, "task">, ...words: readonly string[]) =>
   run("nsenter", ["-t", task.pid, "-n", "curl", "-sk", "-m", "2", ...words]).catch(() => "");
 const asksTwo = async (port = 8080) => (await ask(one, `http://${two.task.ip}:${port}/`)) !== "";
 const document = (Statement: object) => JSON.stringify({ Version: "2012-10-17", Statement });
@@ -111,6 +135,45 @@ it("begins a flow log, by its role", async () => {
   undo.push(() => ec2.send(new DeleteFlowLogsCommand({ FlowLogIds })));
 });
 
+/**
+ * Expects that a network load balancer of the second VPC shows its target its own address, and then those of clients
+ * in the VPC and in its peer; a target that is its own client does not reach itself, as on AWS.
+ */
+async function expectClientsSeen(): Promise<void> {
+  const { TargetGroups = [] } = await elb.send(
+    new CreateTargetGroupCommand({
+      ...{ Name: "who", Protocol: "TCP", Port: 8080, TargetType: "ip", VpcId: two.vpcId },
+      ...{ HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 2 },
+    }),
+  );
+  const TargetGroupArn = TargetGroups[0]?.TargetGroupArn;
+  undo.push(() => elb.send(new DeleteTargetGroupCommand({ TargetGroupArn })));
+  await elb.send(new RegisterTargetsCommand({ TargetGroupArn, Targets: [{ Id: two.task.ip }] }));
+  const { LoadBalancers = [] } = await elb.send(
+    new CreateLoadBalancerCommand({
+      Name: "who",
+      Type: "network",
+      Scheme: "internal",
+      Subnets: [two.subnetId],
+    }),
+  );
+  const LoadBalancerArn = LoadBalancers[0]?.LoadBalancerArn;
+  undo.push(() => elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn })));
+  const DefaultActions = [{ Type: "forward" as const, TargetGroupArn }];
+  await elb.send(new CreateListenerCommand({ LoadBalancerArn, Protocol: "TCP", Port: 80, DefaultActions }));
+  const Filters = [{ Name: "description", Values: ["ELB net/who/*"] }];
+  const { NetworkInterfaces = [] } = await ec2.send(new DescribeNetworkInterfacesCommand({ Filters }));
+  const address = NetworkInterfaces[0]?.PrivateIpAddress ?? "";
+  const seenOf = (vpc: Pick<Vpc, "task">) => ask(vpc, `http://${address}/`);
+  await eventually(async () => expect(await seenOf(one)).toBe(address));
+  const Attributes = [{ Key: "preserve_client_ip.enabled", Value: "true" }];
+  await elb.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn, Attributes }));
+  await eventually(async () => expect(await seenOf(one)).toBe(one.task.ip));
+  const neighbour = { task: await vpcs.startSleeper(two.subnetId, two.groupId) };
+  await eventually(async () => expect(await seenOf(neighbour)).toBe(neighbour.task.ip));
+  expect(await seenOf(two)).toBe("");
+}
+
 it("carries traffic of a peering while both route tables lead to it", async () => {
   const { VpcPeeringConnection } = await ec2.send(
     new CreateVpcPeeringConnectionCommand({ VpcId: one.vpcId, PeerVpcId: two.vpcId }),
@@ -130,6 +193,7 @@ it("carries traffic of a peering while both route tables lead to it", async () =
   await eventually(async () => expect(await asksTwo()).toBe(false));
   await ec2.send(new CreateRouteCommand({ ...toOne, VpcPeeringConnectionId }));
   await eventually(async () => expect(await asksTwo()).toBe(true));
+  await expectClientsSeen();
   await remove();
   await eventually(async () => expect(await asksTwo()).toBe(false));
   const { RouteTables = [] } = await ec2.send(

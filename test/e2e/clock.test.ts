@@ -26,7 +26,10 @@ import type { ClockStatus, DeploymentReport } from "@gantry/control-plane";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, PROJECT } from "./helpers.ts";
+import { killsOf } from "./kills-of.ts";
+import { expectToSurviveKills, startGate } from "./stage-kills.ts";
 import { createStagedService, newestDeploymentOf, untilDeploymentEnded } from "./staged-service.ts";
+import { expectStored, storeBytes } from "./stored-metrics.ts";
 import {
   answersOfCanary,
   createServiceRole,
@@ -179,8 +182,10 @@ describe("a canary with steps of five minutes", () => {
 describe("hooks and alarms of native strategies", () => {
   let service: Awaited<ReturnType<typeof createStagedService>> | undefined;
   const hooksFile = join(demo.instance.folder, "hooks.json");
+  /** The version that serves after the deployments so far. */
+  let serving = "v2";
   beforeAll(async () => {
-    service = await createStagedService(demo, { name: GUARDED, host: GUARDED_HOST });
+    service = await createStagedService(demo, { name: GUARDED, host: GUARDED_HOST, pairs: 2 });
   });
   afterAll(async () => {
     rmSync(hooksFile, { force: true });
@@ -264,6 +269,23 @@ describe("hooks and alarms of native strategies", () => {
     expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
   });
 
+  it("go on when the control plane, the agent or the proxy is killed, at every stage", async () => {
+    await clock("speed", "60");
+    const gate = await startGate();
+    writeFileSync(hooksFile, JSON.stringify({ [FUNCTION]: gate.url }));
+    const roleArn = await createServiceRole(demo, `${GUARDED}-gate`, {
+      service: "ecs.amazonaws.com",
+      policy: "service-role/AWSLambdaRole",
+    });
+    serving = await expectToSurviveKills(demo, {
+      service: GUARDED,
+      hosts: [GUARDED_HOST, `second.${GUARDED_HOST}`],
+      gate,
+      hook: { hookTargetArn: FUNCTION, roleArn },
+    });
+    gate.close();
+  });
+
   it("take a canary back by an alarm, at the cost that its weight explains", async () => {
     const { LoadBalancers: [balancer] = [] } = await elb.send(
       new DescribeLoadBalancersCommand({ Names: ["fileshare"] }),
@@ -300,7 +322,7 @@ describe("hooks and alarms of native strategies", () => {
     await new Promise((done) => setTimeout(done, 2_000));
     await asking.stop();
     expect(asking.failures.length).toBe(settled);
-    expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v2"]));
+    expect(versionsOf(asking.answers.slice(after))).toEqual(new Set([serving]));
     expect(asking.failures.filter((failure) => failure.slice(25, 28) !== "500")).toEqual([]);
     const failedAt = asking.failures.map((failure) => Date.parse(failure.slice(0, 24)));
     const [first = 0, last = 0] = [failedAt[0], failedAt.at(-1)];
@@ -308,6 +330,18 @@ describe("hooks and alarms of native strategies", () => {
     expectShare(failedAt.length, served + failedAt.length, 0.1);
     const listed = await demo.instance.gantry("deployments", "show", GUARDED, "--json");
     expect((JSON.parse(listed) as DeploymentReport).sentence).toContain(`the alarm "${GUARDED}"`); // Our own output.
+  });
+});
+
+describe("what is stored", () => {
+  it("is measured once a day in a bucket, and in a file system as soon as an agent starts", async () => {
+    const stored = await storeBytes(demo);
+    // It measures again after 15 minutes of real time, or as another agent.
+    await killsOf(demo).agent();
+    const { now } = await clock("advance", "1d");
+    await clock("speed", "20");
+    await expectStored(demo, stored, now);
+    await stored.remove();
   });
 });
 

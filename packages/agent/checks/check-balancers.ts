@@ -217,6 +217,7 @@ const targetGroup = object<BalancerTargetGroup>({
   }),
   stickyCookie: optional(matching(/^[A-Za-z0-9!#$&^_`|~.+*-]{1,255}$/, "the name of a cookie")),
   proxyProtocol: optional(boolean),
+  preservesClients: optional(boolean),
   endsUnhealthy: optional(boolean),
   stickySource: optional(boolean),
   algorithm: oneOf("round_robin", "least_outstanding_requests", "weighted_random"),

@@ -1,4 +1,10 @@
-import type { AssignedFlowLog, AssignedPeering, SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
+import type {
+  AssignedFlowLog,
+  AssignedPeering,
+  ClientTarget,
+  SecurityRule,
+  VpcAssignment,
+} from "@gantry/agent-protocol";
 import { cidrsOverlap, isObject, parseCidr, present } from "@gantry/kernel";
 import { checkAcls } from "./check-acls.ts";
 import {
@@ -29,7 +35,7 @@ const peeringId = matching(/^pcx-[0-9a-f]{8,17}$/, "the id of a peering");
  * The parts that must be valid for the VPC to have a router. Interfaces, groups and names are checked one by
  * one.
  */
-const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "acls">>({
+const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "acls" | "clientTargets">>({
   kind: oneOf("vpc"),
   key: matching(/^vpc\/[A-Za-z0-9-]{1,64}$/, "a VPC's key"),
   vpcId: id,
@@ -97,6 +103,8 @@ const networkInterface = object<Interface>({
   metadataHops: optional(integer(1, 64)),
 });
 
+const clientTarget = object<ClientTarget>({ address, port: integer(1, 65_535), groups: list(id) });
+
 const name = map(dnsName, list(address));
 
 /** A protocol number that is not tcp, udp or icmp. Source: IANA, protocol numbers. */
@@ -155,8 +163,12 @@ export function checkVpc(value: unknown): CheckedVpc | string {
       name(Object.fromEntries([entry as [string, unknown]]), path),
     ),
   );
+  const clientTargets = kept(vpc.clientTargets ?? [], "clientTargets", clientTarget);
   const { acls, problems: wrong } = checkAcls(vpc.acls);
-  return { vpc: { ...vpc, interfaces, groups, names, acls }, problems: [...problems, ...wrong] };
+  return {
+    vpc: { ...vpc, interfaces, groups, names, acls, clientTargets },
+    problems: [...problems, ...wrong],
+  };
 }
 
 /** Whether two of the blocks share an address: a map of nftables cannot have both. */

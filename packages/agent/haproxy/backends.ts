@@ -1,4 +1,5 @@
 import type { BalancerTarget, BalancerTargetGroup } from "@gantry/agent-protocol";
+import { isIn } from "@gantry/kernel";
 import { quote } from "./conditions.ts";
 import { backendName, compare, hash, serverName } from "./names.ts";
 import { keyOf } from "./parts.ts";
@@ -217,7 +218,8 @@ function renderServer(group: BalancerTargetGroup, target: BalancerTarget): reado
   const check = group.healthCheck;
   const isTls = group.protocol === "HTTPS" || group.protocol === "TLS";
   const way = [
-    `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}`,
+    `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}` +
+      (preservesClients(group, target) ? " usesrc clientip" : ""),
     ...(isTls ? ["ssl verify none"] : []),
     ...(isHttp2(group) ? [`proto h2${isTls ? " alpn h2" : ""}`] : []),
     ...(group.proxyProtocol === true ? ["send-proxy-v2"] : []),
@@ -227,6 +229,17 @@ function renderServer(group: BalancerTargetGroup, target: BalancerTarget): reado
     `  server ${serverName(target)} ${way}${checked}${target.draining ? " weight 0" : ""}`,
     ...(check.enabled && !target.draining ? [`  server ${serverName(target)}.open ${way} backup`] : []),
   ];
+}
+
+/**
+ * Whether connections to a target have the client's address. The answers of a target outside the VPC would not pass
+ * the VPC's router. Health checks have the load balancer's address in any case.
+ */
+function preservesClients(
+  { preservesClients, vpcCidrs = [] }: BalancerTargetGroup,
+  { address }: BalancerTarget,
+) {
+  return preservesClients === true && isIn(address, vpcCidrs);
 }
 
 function renderServerCheck(group: BalancerTargetGroup, isTls: boolean): string {

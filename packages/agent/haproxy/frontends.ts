@@ -8,7 +8,7 @@ import { matcher } from "./conditions.ts";
 import { balancerName, frontendName } from "./names.ts";
 import { RANDOM_DIGITS, renderHeaders, requestsOf, type ListenerUse as Use } from "./headers.ts";
 import { keyOf } from "./parts.ts";
-import { DETAILS_LINE_MAX, detailsFormat, isLogged, renderDetails } from "./request-details.ts";
+import { CAPTURES, DETAILS_LINE_MAX, detailsFormat, isLogged, renderDetails } from "./request-details.ts";
 import { requestFormat } from "./request-log.ts";
 import { REQUEST_DESCRIPTOR } from "./request-pipe.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
@@ -85,7 +85,7 @@ function renderFrontend(
     ...picksLast([
       ...renderLeaving(name),
       ...renderHeaders([{ balancer, listener }], [""]),
-      ...(isLogged(balancer) ? renderDetails() : []),
+      ...(isLogged(balancer) ? renderDetails({ connection: balancer.logs?.connection === true }) : []),
       ...renderCallback(balancer, listener, ""),
       ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
     ]),
@@ -126,7 +126,9 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
         users,
         users.map((_, index) => `{ var(txn.lb) -m str ${index} }`),
       ),
-      ...(users.some(({ balancer }) => isLogged(balancer)) ? renderDetails() : []),
+      ...(users.some(({ balancer }) => isLogged(balancer))
+        ? renderDetails({ connection: users.some(({ balancer }) => balancer.logs?.connection === true) })
+        : []),
       ...clients.flatMap(({ test }, index) =>
         test === undefined ? [] : [`  http-request reject if { var(txn.lb) -m str ${index} } ${test}`],
       ),
@@ -196,6 +198,7 @@ function renderLog(
   return [
     `  log fd@${REQUEST_DESCRIPTOR} len ${DETAILS_LINE_MAX} format raw local0 info`,
     `  log-format ${requestFormat(name, detailsFormat(listener.port, listener.tls))}`,
+    ...CAPTURES,
   ];
 }
 

@@ -25,7 +25,7 @@ const VALUES = {
   rule: "r0:10:forward",
   location: "-",
   error: "-",
-  classification: "-",
+  body: "-",
   connectionId: "3180a730-13c8-ca4b-ac2f-731159d4b0fe",
   isFirst: "1",
   handshakeMs: "4",
@@ -80,11 +80,24 @@ describe("an access log line", () => {
   it("says why a sign-in was refused, and how a request does not comply", () => {
     const refused = {
       error: "AuthInvalidStateParam",
-      classification: "Ambiguous:UndefinedContentLengthSemantics",
+      body: "5%3A",
     };
     expect(accessLine(request({ target: undefined, status: 401, isAnswered: false }, refused))).toMatch(
       / "-" "AuthInvalidStateParam" "-" "-" "Ambiguous" "UndefinedContentLengthSemantics" TID_/,
     );
+  });
+
+  it.each([
+    ["GET", "-", '"-" "-"'],
+    ["GET", "0%3A", '"Acceptable" "GetHeadZeroContentLength"'],
+    ["HEAD", "12%3A", '"Ambiguous" "UndefinedContentLengthSemantics"'],
+    ["GET", "%3Achunked", '"Ambiguous" "UndefinedTransferEncodingSemantics"'],
+    ["GET", "%3A", '"-" "-"'],
+    ["GET", "%22%20Acceptable%3A", '"-" "-"'],
+    ["POST", "12%3A", '"-" "-"'],
+  ])("of a %s request with the body %s ends with %s", (method, body, expected) => {
+    const line = accessLine(request({}, { method, body }));
+    expect(line).toContain(`"200" ${expected} TID_`);
   });
 
   it("has each client's own text, however many there are", () => {

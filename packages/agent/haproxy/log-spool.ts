@@ -18,6 +18,8 @@ const RANDOM_DIGITS = 8;
 const NAME = /^(\d+)\.(access|connection)\.([0-9a-f]+)\.(.+)\.log(\.gz)?$/;
 
 const compress = promisify(gzip);
+/** Takes half of the time of the default level, and makes files of such lines that are 7 % larger. */
+const LEVEL = 1;
 
 export type BalancerLogFile = Extract<ToControlPlane, { type: "balancerLog" }>;
 
@@ -46,6 +48,8 @@ interface OpenFile {
 export class LogSpool {
   readonly #deps: LogSpoolDeps;
   readonly #open = new Map<string, OpenFile>();
+  /** The file of the last line, which most lines go on with. */
+  #last: { readonly balancerArn: string; readonly log: BalancerLogKind; readonly file: OpenFile } | undefined;
   readonly #sent = new Set<string>();
   #isOpened = false;
   /** Whether there is neither an open file nor one that the control plane has to take. */
@@ -59,16 +63,24 @@ export class LogSpool {
 
   /** Adds a line without its newline. */
   add(balancerArn: string, log: BalancerLogKind, line: string): void {
-    const key = `${log}.${balancerArn}`;
     const now = this.#deps.clock.now();
     const until = (Math.floor(now / PERIOD_MS) + 1) * PERIOD_MS;
+    const last = this.#last;
+    if (last?.balancerArn === balancerArn && last.log === log && isUsable(last.file, until))
+      return this.#hold(last.file, line);
+    const key = `${log}.${balancerArn}`;
     let file = this.#open.get(key);
-    if (file === undefined || file.until !== until || file.bytes > FILE_BYTES_MAX) {
+    if (file === undefined || !isUsable(file, until)) {
       if (file !== undefined) this.#write(file);
       const name = `${until}.${log}.${this.#deps.ids.hex(RANDOM_DIGITS)}.${encodeURIComponent(balancerArn)}.log`;
       file = { path: join(this.#deps.folder, name), until, bytes: 0, held: "" };
       this.#open.set(key, file);
     }
+    this.#last = { balancerArn, log, file };
+    this.#hold(file, line);
+  }
+
+  #hold(file: OpenFile, line: string): void {
     this.#isIdle = false;
     file.held += `${line}\n`;
     if (file.held.length > HELD_MAX) this.#write(file);
@@ -83,13 +95,14 @@ export class LogSpool {
       this.#write(file);
       if (file.until <= now) this.#open.delete(key);
     }
+    this.#last = undefined;
     const open = new Set([...this.#open.values()].map(({ path }) => path));
     const names = await this.#names();
     this.#isIdle = names.length === 0 && this.#open.size === 0;
     for (const name of names) {
       const path = join(this.#deps.folder, name);
       if (!name.endsWith(".log") || open.has(path)) continue;
-      const content = await compress(await readFile(path));
+      const content = await compress(await readFile(path), { level: LEVEL });
       // The limit counts what is on disk: the compressed file takes the place of the lines.
       this.#bytes += content.length - statSync(path).size;
       await writeFile(`${path}.tmp`, content, { mode: 0o600 });
@@ -180,4 +193,9 @@ export class LogSpool {
   async #names(): Promise<readonly string[]> {
     return readdir(this.#deps.folder).catch(() => []);
   }
+}
+
+/** Whether a line whose period ends at `until` goes into the file. */
+function isUsable(file: OpenFile, until: number): boolean {
+  return file.until === until && file.bytes <= FILE_BYTES_MAX;
 }

@@ -26,6 +26,21 @@ export function renderNetworkFrontends(balancers: readonly Balancer[], context: 
   );
 }
 
+/**
+ * A client on this host has its loopback address, which means another host to a target: where targets see clients'
+ * addresses, it gets the address that the VPC's router has for the host, as if it had come by the VPC's link.
+ */
+function renderHostClients(
+  balancer: Balancer,
+  { defaultAction }: BalancerListener,
+  { preserving, options }: Context,
+): readonly string[] {
+  if (defaultAction.type !== "forward") return [];
+  if (!defaultAction.targets.some(({ targetGroupArn }) => preserving.has(targetGroupArn))) return [];
+  const address = options.hostAddressOf?.(balancer.vpcId);
+  return address === undefined ? [] : [`  tcp-request connection set-src str(${address}) if ${FROM_HOST}`];
+}
+
 function renderFrontend(balancer: Balancer, listener: BalancerListener, context: Context): readonly string[] {
   const { folder } = context.options;
   const hostPort = context.options.hostPortOf(balancer, listener);
@@ -50,6 +65,7 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, context:
       ...(clients.test === undefined
         ? []
         : [`  tcp-request connection reject if ${FROM_HOST} ${clients.test}`]),
+      ...renderHostClients(balancer, listener, context),
     ]),
     defaultAction.type === "forward"
       ? `  use_backend %[rand(${DICE_SIDES}),map_int(${folder}/${weights},${NETWORK_UNAVAILABLE_BACKEND})]`

@@ -114,6 +114,7 @@ export class Proxy {
       folder: this.#deps.folder,
       hostPortOf: this.#hostPorts.of.bind(this.#hostPorts),
       namespaces: new Set(routers.map((router) => router.vpcId)),
+      hostAddressOf: (vpcId: string) => routers.find((each) => each.vpcId === vpcId)?.transit.hostAddress,
       connectionsMax: CONNECTIONS_MAX,
     };
     const isInEffect = async (fingerprint: string) =>

@@ -7,6 +7,8 @@ export interface RenderOptions {
   readonly hostPortOf: (balancer: Balancer, listener: BalancerListener) => number | undefined;
   /** Network namespaces that exist. A target group whose namespace does not is left out. */
   readonly namespaces: ReadonlySet<string>;
+  /** The address that a VPC's router has for the host; undefined where it is not known. */
+  readonly hostAddressOf?: (vpcId: string) => string | undefined;
   readonly connectionsMax: number;
   /** Keys of the parts that are rendered as rejected. */
   readonly leftOut?: ReadonlySet<string>;
@@ -22,6 +24,8 @@ export interface Context {
   readonly files: Record<string, string>;
   /** Target groups that have a backend. */
   readonly known: ReadonlySet<string>;
+  /** Target groups whose targets see the client's address. */
+  readonly preserving: ReadonlySet<string>;
   /** Target groups for which a forward has stickiness. */
   readonly keeping: ReadonlySet<string>;
 }

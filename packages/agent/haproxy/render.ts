@@ -37,7 +37,8 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
     .filter((balancer) => options.namespaces.has(balancer.vpcId))
     .toSorted((a, b) => compare(a.arn, b.arn));
   const known = new Set(groups.map((group) => group.arn));
-  const context: Context = { options, files, known, keeping: keepingGroups(balancers) };
+  const preserving = new Set(groups.filter((group) => group.preservesClients).map((group) => group.arn));
+  const context: Context = { options, files, known, preserving, keeping: keepingGroups(balancers) };
   const authentication = authenticationScript(balancers, options.folder);
   Object.assign(files, authentication.files);
   const text = [

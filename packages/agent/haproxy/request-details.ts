@@ -19,10 +19,10 @@ const DETAILS = {
   connectMs: "%Tc",
   responseMs: "%Td",
   method: "%HM",
-  host: "%[var(txn.host),url_enc]",
+  host: "%[capture.req.hdr(0),url_enc]",
   path: "%[var(txn.path),url_enc]",
   version: "%HV",
-  userAgent: "%[var(txn.agent),url_enc]",
+  userAgent: "%[capture.req.hdr(1),url_enc]",
   cipher: "%sslc",
   protocol: "%sslv",
   traceId: "%[var(txn.trace),url_enc]",
@@ -34,8 +34,8 @@ const DETAILS = {
   location: "%[var(txn.location),url_enc]",
   /** The reason of a refused sign-in, see `authentication/authenticate.ts`. */
   error: "%[var(txn.error)]",
-  /** CLASSIFICATION:REASON of a request that does not comply with RFC 7230. */
-  classification: "%[var(txn.class)]",
+  /** CONTENT-LENGTH:TRANSFER-ENCODING of a request that has one of these. */
+  body: "%[var(txn.body),url_enc]",
   connectionId: "%[var(sess.id)]",
   isFirst: "%[var(txn.first)]",
   handshakeMs: "%Th",
@@ -56,6 +56,15 @@ const TLS_NAMES: readonly string[] = [
   "clientNotAfter",
   "clientSerial",
 ] satisfies (keyof typeof DETAILS)[];
+
+/**
+ * Headers that the proxy keeps for the line while it reads a request, in the order of `capture.req.hdr`: a variable for
+ * each of them would cost a search of its own. Longer values are cut.
+ */
+export const CAPTURES: readonly string[] = [
+  "  capture request header Host len 512",
+  "  capture request header User-Agent len 8192",
+];
 
 /** The names of the details. The literal port of the listener precedes those of the table, which are its keys. */
 export const DETAIL_NAMES = [
@@ -110,7 +119,7 @@ export function parseDetails(values: readonly string[], from: number): RequestDe
     rule: next(),
     location: next(),
     error: next(),
-    classification: next(),
+    body: next(),
     connectionId: next(),
     isFirst: next(),
     handshakeMs: next(),
@@ -122,32 +131,24 @@ export function parseDetails(values: readonly string[], from: number): RequestDe
 }
 
 /**
- * The classifications of a GET or HEAD request that has a body, or says that it has an empty one. Source: "Access
- * logs for your Application Load Balancer", classification reasons.
- */
-const CLASSES = [
-  ["Acceptable:GetHeadZeroContentLength", "req.hdr(content-length) -m str 0"],
-  ["Ambiguous:UndefinedContentLengthSemantics", "req.hdr_val(content-length) gt 0"],
-  ["Ambiguous:UndefinedTransferEncodingSemantics", "req.fhdr(transfer-encoding) -m found"],
-] as const;
-
-/**
  * Renders the lines that keep the values of a request that its log line needs: the proxy writes the line when
- * the request itself is gone.
+ * the request itself is gone. `connection`: whether connections are logged, with their first request. One search of
+ * the headers' names for those of a body costs a third of a condition for each of them.
  */
-export function renderDetails(): readonly string[] {
+export function renderDetails({ connection }: { readonly connection: boolean }): readonly string[] {
   return [
     "  http-request set-var(txn.created) date(0,us)",
-    "  http-request set-var(txn.host) req.hdr(host)",
     "  http-request set-var(txn.path) pathq",
-    "  http-request set-var(txn.agent) req.hdr(user-agent)",
     "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)",
     "  http-request set-var(sess.id) uuid if !{ var(sess.id) -m found }",
-    "  http-request set-var(txn.first) bool(true) if !{ var(sess.seen) -m found }",
-    "  http-request set-var(sess.seen) bool(true)",
-    ...CLASSES.map(
-      ([value, test]) => `  http-request set-var(txn.class) str(${value}) if METH_GET { ${test} }`,
-    ),
+    ...(connection
+      ? [
+          "  http-request set-var(txn.first) bool(true) if !{ var(sess.seen) -m found }",
+          "  http-request set-var(sess.seen) bool(true)",
+        ]
+      : []),
+    '  http-request set-var-fmt(txn.body) "%[req.hdr(content-length)]:%[req.fhdr(transfer-encoding)]" if ' +
+      "{ req.hdr_names -m sub content-length transfer-encoding }",
     "  http-after-response set-var(txn.location) res.hdr(location) if { status 300:399 }",
   ];
 }

@@ -15,6 +15,7 @@ const contextOf = (): Context => ({
   files: {},
   known: new Set(["g"]),
   keeping: new Set(),
+  preserving: new Set(),
 });
 const ruleOf = (values: readonly string[]): BalancerRule => ({
   conditions: [{ field: "path-pattern", values }],

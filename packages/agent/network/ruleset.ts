@@ -3,6 +3,7 @@ import { elementsOf, renderGuard } from "./guard-rules.ts";
 import { renderAcls } from "./acl-rules.ts";
 import { renderEndpoints, renderServiceReach } from "./endpoint-rules.ts";
 import { isCounted, rejection, renderFlows } from "./flow-rules.ts";
+import { clientsLeaving, renderClientRule, renderClientTargets, renderViaGroup } from "./client-rules.ts";
 import { nameOf } from "./names.ts";
 import { PEER_LINKS, remoteGroupsOf, renderPeerings, renderRemoteGroups } from "./peering-rules.ts";
 import { renderExitLimits, renderExits, renderMetadataHops, renderNat } from "./nat-rules.ts";
@@ -34,7 +35,7 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
     "delete table inet filter",
     "table inet filter {",
     ...renderRemoteGroups(vpc),
-    ...renderGroups(groups, interfaces, remoteGroupsOf(vpc)),
+    ...renderGroups(vpc, groups, interfaces),
     renderExits(vpc, interfaces),
     ...renderAcls(vpc, transit.hostAddress),
     ...renderMembers(groups, interfaces, {
@@ -42,6 +43,7 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
       hasPeers: vpc.peerings !== undefined,
       exitLimits: renderExitLimits(vpc),
     }),
+    ...renderClientTargets(vpc, isCounted(vpc)),
     ...renderEndpoints(interfaces),
     ...renderPeerings(vpc, blocksOf(vpc)),
     ...renderHooks(vpc, transit, resolver),
@@ -78,21 +80,22 @@ export const CLOSED_RULES = [
 
 /** Renders a set of members and two chains of rules for each group. */
 function renderGroups(
+  vpc: VpcAssignment,
   groups: readonly Group[],
   interfaces: Interfaces,
-  remote: readonly { readonly id: string }[],
 ): readonly string[] {
-  const known = new Set([...groups, ...remote].map((group) => group.id));
+  const known = new Set([...groups, ...remoteGroupsOf(vpc)].map((group) => group.id));
   const chain = (group: Group, direction: "ingress" | "egress", place: RulePlace) =>
     group.rules
       .filter((rule) => rule.direction === direction)
-      .flatMap((rule) => renderRule(rule, place, known) ?? [])
-      .map((line) => `    ${line}`);
+      .flatMap((rule) => [renderRule(rule, place, known), renderClientRule(vpc, rule)])
+      .flatMap((line) => (line === undefined ? [] : [`    ${line}`]));
   return [
     ...groups.map((group) => {
       const members = interfaces.filter((eni) => eni.groups.includes(group.id)).map((eni) => eni.ip);
       return `  set m_${nameOf(group.id)} { type ipv4_addr;${elementsOf(members)} }`;
     }),
+    ...groups.flatMap((group) => renderViaGroup(vpc, group.id)),
     ...groups.flatMap((group) => [
       `  chain gin_${nameOf(group.id)} {`,
       ...chain(group, "ingress", INGRESS),
@@ -167,7 +170,10 @@ function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): re
     "    type filter hook output priority 0; policy accept;",
     "    ct state established,related accept",
     '    oifname "lo" accept',
+    ...clientsLeaving(vpc),
     "    ip saddr vmap @leaving",
+    // The proxy opens connections with clients' addresses: none to what is not, or not yet, a target of these.
+    "    meta nfproto ipv4 fib saddr type != local drop",
     "  }",
     "  chain input {",
     "    type filter hook input priority 0; policy drop;",

@@ -22,6 +22,16 @@ export function renderRule(
   return [...peerOf(rule, place.peer), ...protocolOf(rule), place.verdict].join(" ");
 }
 
+/** Renders a rule for the packets that `match` selects, whatever their peer; undefined where it cannot be rendered. */
+export function renderRuleFor(
+  rule: SecurityRule,
+  match: string,
+  verdict: RulePlace["verdict"],
+): string | undefined {
+  if (ruleProblem(rule) !== undefined) return undefined;
+  return [match, ...protocolOf(rule), verdict].join(" ");
+}
+
 function peerOf(rule: SecurityRule, peer: RulePlace["peer"]): readonly string[] {
   if (rule.groupId !== undefined) return [`${peer} @m_${nameOf(rule.groupId)}`];
   return rule.cidr === undefined || rule.cidr === "0.0.0.0/0" ? [] : [`${peer} ${rule.cidr}`];

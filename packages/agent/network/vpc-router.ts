@@ -3,6 +3,7 @@ import { formatIp, messageOf, parseCidr, present, type Logger } from "@gantry/ke
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
 import { readFlowCounters, type FlowCounter } from "../flows/flow-counters.ts";
+import { ensureClientRoutes } from "./client-rules.ts";
 import { isCounted } from "./flow-rules.ts";
 import { addressesIn } from "./ip-json.ts";
 import { attempt, batch, inNamespace, nft, type Programs } from "./programs.ts";
@@ -94,6 +95,7 @@ export class VpcRouters {
     if (this.#applied.get(vpc.vpcId) !== fingerprint) {
       try {
         if (this.#counted.has(vpc.vpcId)) await this.#beforeRules(vpc.vpcId);
+        if ((vpc.clientTargets ?? []).length > 0) await ensureClientRoutes(this.#programs, router.pid);
         await this.#apply(router, { rules, addresses, publicAddresses });
       } catch (thrown) {
         this.#applied.delete(vpc.vpcId);

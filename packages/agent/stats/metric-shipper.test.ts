@@ -81,6 +81,27 @@ it("counts bytes of the interface and the disks, but not across a new interface"
   expect(sent[1]?.usage[0]).not.toHaveProperty("rxBytes");
 });
 
+// Before: the first reading of a pod, of which no sample is sent, took the size of its file system with it. A file
+// system had no size for the first 15 minutes of each agent.
+it("sends the size of a file system that a reading measured of which no sample was sent", async () => {
+  const { clock, sent, used } = newShipper();
+  const usage = (cpuSeconds: number, storedBytes?: number): Usage => ({
+    ...{ cpuSeconds, memoryBytes: 5 },
+    fileSystems: [{ id: "fs-1", ...(storedBytes === undefined ? {} : { storedBytes }) }, { id: "fs-2" }],
+  });
+  used.set("pod/a", usage(100, 4_096));
+  await clock.advance(13_000);
+  // A container that was started again.
+  used.set("pod/a", usage(1));
+  await clock.advance(20_000);
+  used.set("pod/a", usage(2));
+  await clock.advance(20_000);
+  used.set("pod/a", usage(3));
+  await clock.advance(20_000);
+  const sizes = sent.map((batch) => batch.usage.map(({ fileSystems }) => fileSystems?.[0]));
+  expect(sizes).toEqual([[{ id: "fs-1", storedBytes: 4_096 }], [{ id: "fs-1" }]]);
+});
+
 it("ignores a pod whose counters were reset", async () => {
   const { clock, sent, used } = newShipper();
   used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });

@@ -18,6 +18,8 @@ interface Reading {
   readonly at: number;
   readonly realAt: number;
   readonly usage: Usage;
+  /** The file systems of a reading that no sample was sent of: they are measured four times an hour alone. */
+  readonly unsent?: Usage["fileSystems"];
 }
 
 export interface MetricShipperDeps {
@@ -95,9 +97,11 @@ export class MetricShipper {
     for (const [pod, reading] of after) {
       const before = this.#before.get(pod);
       // Counters that decreased belong to other containers.
-      if (before === undefined || reading.usage.cpuSeconds < before.usage.cpuSeconds) continue;
-      if (reading.at > before.at)
-        samples.push({ pod, from: before.at, until: reading.at, ...used(reading, before) });
+      const isSent =
+        before !== undefined && reading.usage.cpuSeconds >= before.usage.cpuSeconds && reading.at > before.at;
+      const whole = { ...reading, usage: withFileSystems(reading.usage, before?.unsent) };
+      if (isSent) samples.push({ pod, from: before.at, until: reading.at, ...used(whole, before) });
+      else after.set(pod, { ...whole, unsent: whole.usage.fileSystems });
     }
     this.#before = after;
     this.#ship(samples);
@@ -125,6 +129,15 @@ export class MetricShipper {
     this.#untaken = [...this.#untaken, batch].slice(-UNTAKEN_MAX);
     this.#deps.send(batch);
   }
+}
+
+/** The usage with the bytes of file systems that an earlier reading measured, which was not sent. */
+function withFileSystems(usage: Usage, unsent: Usage["fileSystems"]): Usage {
+  if (usage.fileSystems === undefined || unsent === undefined) return usage;
+  return {
+    ...usage,
+    fileSystems: usage.fileSystems.map((each) => ({ ...unsent.find(({ id }) => id === each.id), ...each })),
+  };
 }
 
 /** The usage between two readings. A counter that decreased, as that of a new interface does, is left out. */

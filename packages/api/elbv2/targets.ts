@@ -7,6 +7,7 @@ import {
   targetKeyOf,
   type TargetRecord,
   type Transaction,
+  vpcBlocks,
 } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { within } from "../common/place.ts";
@@ -141,8 +142,8 @@ function toTargetPlace(
   const port = target.Port ?? group.port;
   if (!Number.isInteger(port) || port < 1 || port > PORT_MAX)
     throw validation(`The port '${port}' must be between 1 and ${PORT_MAX}`);
-  const vpcCidr = reader.get("vpc", group.vpcId)?.cidr;
-  const vpcCidrs = vpcCidr === undefined ? [] : [vpcCidr];
+  const vpc = reader.get("vpc", group.vpcId);
+  const vpcCidrs = vpc === undefined ? [] : vpcBlocks(vpc);
   if (!isTargetAddress(address, vpcCidrs))
     throw new ApiError(
       "InvalidTarget",

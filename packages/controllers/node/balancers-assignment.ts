@@ -14,6 +14,7 @@ import {
   DEFAULT_SECURITY_POLICY,
   hostOf,
   securityPolicyOf,
+  vpcBlocks,
   type ActionRecord,
   type ListenerRecord,
   type LoadBalancerRecord,
@@ -127,7 +128,7 @@ function renderGroup(
   balancer: LoadBalancerRecord,
   sourceAddress: string,
 ): BalancerTargetGroup {
-  const vpcCidr = reader.get("vpc", group.vpcId)?.cidr;
+  const vpc = reader.get("vpc", group.vpcId);
   const { attributes } = group;
   const isSticky = attributes["stickiness.enabled"] === "true";
   const isNetwork = group.protocol === "TCP" || group.protocol === "TLS";
@@ -150,11 +151,12 @@ function renderGroup(
       : {}),
     ...(isNetwork && isSticky ? { stickySource: true } : {}),
     ...(isNetwork && attributes[UNHEALTHY_TERMINATION] !== "false" ? { endsUnhealthy: true } : {}),
+    ...(preservesClients(group) ? { preservesClients: true } : {}),
     ...(attributes["proxy_protocol_v2.enabled"] === "true" ? { proxyProtocol: true } : {}),
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
     idleTimeoutSeconds: isNetwork ? networkIdleOf(reader, balancer) : idleSecondsOf(balancer),
-    vpcCidrs: vpcCidr === undefined ? [] : [vpcCidr],
+    vpcCidrs: vpc === undefined ? [] : vpcBlocks(vpc),
     targets: reader.listBy("target", "group", group.arn).flatMap((target) => {
       const address = targetAddressOf(reader, group, target.address);
       if (address === undefined) return [];
@@ -162,6 +164,13 @@ function renderGroup(
       return [{ address, port, isNew: state === "initial", draining: drainingSince !== undefined }];
     }),
   };
+}
+
+/** Whether a network load balancer's targets see their clients' addresses. Source: API_TargetGroupAttribute. */
+export function preservesClients({ protocol, targetType, attributes }: TargetGroupRecord): boolean {
+  const isNetwork = protocol === "TCP" || protocol === "TLS";
+  const initial = targetType === "ip" ? "false" : "true";
+  return isNetwork && (attributes["preserve_client_ip.enabled"] ?? initial) === "true";
 }
 
 /**

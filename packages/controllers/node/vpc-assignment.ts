@@ -1,4 +1,6 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
+import { isIn } from "@gantry/kernel";
+import { targetGroupsOf } from "@gantry/state/transactions/balancer-health";
 import {
   prefixListBlocks,
   vpcBlocks,
@@ -11,6 +13,7 @@ import {
 } from "@gantry/state";
 
 import { replicationGroups } from "./database-replication.ts";
+import { preservesClients, targetAddressOf } from "./balancers-assignment.ts";
 import { namesIn } from "./vpc-names.ts";
 import { blocksOfRoute, peeringsOf, peerRoutesOf } from "./peering-assignment.ts";
 
@@ -66,11 +69,36 @@ export function vpcAssignment(
       })),
       ...[...(enis.some(isOpen) ? [OPEN_GROUP] : []), ...replication.groups],
     ],
+    ...clientTargetsOf(reader, vpc, enis, replication),
     ...(reader.list("vpcEndpoint").some((each) => each.vpcId === vpc.id) ? { hasEndpoints: true } : {}),
     ...peeringsOf(reader, vpc),
     ...flowLogsOf(reader, vpc, enis),
     ...namesIn(reader, vpc),
   };
+}
+
+/** The targets that see the addresses of the clients of their network load balancers on the node. */
+function clientTargetsOf(
+  reader: Reader,
+  vpc: VpcRecord,
+  enis: readonly NetworkInterfaceRecord[],
+  replication: ReturnType<typeof replicationGroups>,
+): Pick<VpcAssignment, "clientTargets"> {
+  const balancers = new Map(
+    enis.flatMap((eni) => (eni.owner.type === "loadBalancer" ? [[eni.owner.key, eni]] : [])),
+  );
+  const clientTargets = [...balancers].flatMap(([arn, eni]) =>
+    [...targetGroupsOf(reader, arn)].flatMap((groupArn) => {
+      const group = reader.get("targetGroup", groupArn);
+      if (group?.vpcId !== vpc.id || !preservesClients(group)) return [];
+      return reader.listBy("target", "group", groupArn).flatMap((target) => {
+        const address = targetAddressOf(reader, group, target.address);
+        if (address === undefined || !isIn(address, vpcBlocks(vpc))) return [];
+        return [{ address, port: target.port, groups: groupsOf(eni, replication) }];
+      });
+    }),
+  );
+  return clientTargets.length === 0 ? {} : { clientTargets };
 }
 
 /** The hop limit of an instance that reads its metadata. */

@@ -1,4 +1,5 @@
 import * as ec2 from "@aws-sdk/client-ec2";
+import * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { startApi } from "@gantry/testkit";
 import { afterAll, expect, it } from "vitest";
 import { vpcAssignment } from "./vpc-assignment.ts";
@@ -91,4 +92,58 @@ it("limits the way out to the blocks of a prefix list where no route leads every
     new ec2.CreateRouteCommand({ RouteTableId, NatGatewayId, DestinationCidrBlock: "0.0.0.0/0" }),
   );
   expect(vpc.subnetOf(1)).not.toHaveProperty("egressBlocks");
+});
+
+it("names the targets that see clients' addresses, with the groups of their network load balancers", async () => {
+  const balancers = new elb.ElasticLoadBalancingV2Client(api.client());
+  const vpc = await newVpc("10.9");
+  const { VpcId } = vpc;
+  const { SubnetId } = await vpc.subnet(1);
+  await client.send(new ec2.AssociateVpcCidrBlockCommand({ VpcId, CidrBlock: "10.10.0.0/16" }));
+  const group = { VpcId, GroupName: "balancers", Description: "balancers" };
+  const { GroupId = "" } = await client.send(new ec2.CreateSecurityGroupCommand(group));
+  const serve = async (Name: string, addresses: readonly string[], SecurityGroups?: string[]) => {
+    const { TargetGroups = [] } = await balancers.send(
+      new elb.CreateTargetGroupCommand({ Name, Protocol: "TCP", Port: 8080, TargetType: "ip", VpcId }),
+    );
+    const { TargetGroupArn } = TargetGroups[0] ?? {};
+    const Targets = addresses.map((Id) => (Id.startsWith("10.") ? { Id } : { Id, AvailabilityZone: "all" }));
+    await balancers.send(new elb.RegisterTargetsCommand({ TargetGroupArn, Targets }));
+    const { LoadBalancers = [] } = await balancers.send(
+      new elb.CreateLoadBalancerCommand({
+        ...{ Name, Type: "network", Scheme: "internal", Subnets: [SubnetId], SecurityGroups },
+      }),
+    );
+    const { LoadBalancerArn } = LoadBalancers[0] ?? {};
+    await balancers.send(
+      new elb.CreateListenerCommand({
+        ...{ LoadBalancerArn, Protocol: "TCP", Port: 80 },
+        DefaultActions: [{ Type: "forward", TargetGroupArn }],
+      }),
+    );
+    return (Value: string) =>
+      balancers.send(
+        new elb.ModifyTargetGroupAttributesCommand({
+          ...{ TargetGroupArn, Attributes: [{ Key: "preserve_client_ip.enabled", Value }] },
+        }),
+      );
+  };
+  // A target outside the VPC sees the load balancer's address.
+  const keep = await serve("grouped", ["10.9.1.20", "10.10.0.20", "192.168.0.9"], [GroupId]);
+  const keepOpen = await serve("open", ["10.9.1.20"]);
+  expect(vpc.assigned()?.clientTargets).toBeUndefined();
+  await keep("true");
+  const groups = [GroupId];
+  const kept = [
+    { address: "10.10.0.20", port: 8080, groups },
+    { address: "10.9.1.20", port: 8080, groups },
+  ];
+  const assigned = () => new Set(vpc.assigned()?.clientTargets);
+  expect(assigned()).toEqual(new Set(kept));
+  await keepOpen("true");
+  const open = { address: "10.9.1.20", port: 8080, groups: ["sg-open"] };
+  expect(assigned()).toEqual(new Set([...kept, open]));
+  await keep("false");
+  await keepOpen("false");
+  expect(vpc.assigned()?.clientTargets).toBeUndefined();
 });
