@@ -10,6 +10,13 @@ import { renderTls, usableCertificates } from "./tls.ts";
 
 /** Source: "Listeners for your Network Load Balancers", connection idle timeout. */
 const IDLE_SECONDS = 350;
+/**
+ * Sockets of endpoints have these ids and following: their addresses are of other VPCs, whose blocks may be those
+ * of the load balancer's own.
+ */
+const FIRST_ENDPOINT_ID = 10_000;
+/** Matches a client that came through an endpoint of another VPC. */
+const FROM_ENDPOINT = `{ so_id ge ${FIRST_ENDPOINT_ID} }`;
 
 /**
  * Renders one frontend for each listener of a network load balancer: connections are passed on as they are, or
@@ -31,6 +38,7 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, context:
   const hostPort = context.options.hostPortOf(balancer, listener);
   const tls = listener.tls ? renderTls([{ balancer, listener }], context) : "";
   const clients = renderClients(balancer, listener, "clients");
+  const endpoints = (balancer.endpoints ?? []).filter(({ vpcId }) => context.options.namespaces.has(vpcId));
   const weights = `weights_${weightsName(balancer, listener, undefined, 0)}`;
   const { defaultAction } = listener;
   if (defaultAction.type === "forward") context.files[weights] = renderWeights(defaultAction, context.known);
@@ -44,12 +52,21 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, context:
       ...balancer.addresses.map(
         (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
       ),
+      ...endpoints.map(
+        ({ address, vpcId }, index) =>
+          `  bind ${address}:${listener.port} namespace ${vpcId} id ${FIRST_ENDPOINT_ID + index}${tls}`,
+      ),
       ...(hostPort === undefined ? [] : [`  bind 127.0.0.1:${hostPort}${tls}`]),
       `  timeout client ${listener.idleSeconds ?? IDLE_SECONDS}s`,
       ...clients.acls,
       ...(clients.test === undefined
         ? []
-        : [`  tcp-request connection reject if ${FROM_HOST} ${clients.test}`]),
+        : [
+            `  tcp-request connection reject if ${FROM_HOST} ${clients.test}`,
+            ...(endpoints.length > 0 && balancer.bindsEndpoints === true
+              ? [`  tcp-request connection reject if ${FROM_ENDPOINT} ${clients.test}`]
+              : []),
+          ]),
     ]),
     defaultAction.type === "forward"
       ? `  use_backend %[rand(${DICE_SIDES}),map_int(${folder}/${weights},${NETWORK_UNAVAILABLE_BACKEND})]`
