@@ -1,16 +1,22 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import {
   AcceptVpcEndpointConnectionsCommand,
+  AssociateDhcpOptionsCommand,
+  AssociateVpcCidrBlockCommand,
   AuthorizeSecurityGroupIngressCommand,
   DescribeNetworkInterfacesCommand,
   AcceptVpcPeeringConnectionCommand,
+  CreateDhcpOptionsCommand,
   CreateFlowLogsCommand,
   CreateRouteCommand,
+  CreateSubnetCommand,
   CreateVpcEndpointCommand,
   CreateVpcEndpointServiceConfigurationCommand,
   CreateVpcPeeringConnectionCommand,
+  DeleteDhcpOptionsCommand,
   DeleteFlowLogsCommand,
   DeleteRouteCommand,
+  DeleteSubnetCommand,
   DeleteVpcEndpointServiceConfigurationsCommand,
   DeleteVpcEndpointsCommand,
   DeleteVpcPeeringConnectionCommand,
@@ -24,6 +30,7 @@ import {
   DeleteLogGroupCommand,
   FilterLogEventsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient, StopTaskCommand } from "@aws-sdk/client-ecs";
 import {
   CreateListenerCommand,
   CreateLoadBalancerCommand,
@@ -262,6 +269,47 @@ it("leads an accepted endpoint to the load balancer of another VPC, and to nothi
   await eventually(async () => expect(await answers()).toBe(true));
   await remove();
   await eventually(async () => expect(await answers()).toBe(false));
+});
+
+/** Runs a command in the container of a task. */
+async function inside({ taskArn }: Sleeper, ...words: readonly string[]): Promise<string> {
+  const labels = [`gantry.pod=pod/${taskArn.split("/").at(-1)}`, "gantry.container=main"];
+  const filters = labels.flatMap((label) => ["--filter", `label=${label}`]);
+  const id = (await run("docker", ["ps", "-q", ...filters])).trim();
+  return run("docker", ["exec", id, ...words]).catch(() => "");
+}
+
+it("joins a secondary block to running tasks, and gives new tasks the new DHCP options", async () => {
+  const { vpcId: VpcId } = two;
+  await ec2.send(new AssociateVpcCidrBlockCommand({ VpcId, CidrBlock: "10.83.0.0/16" }));
+  const { Subnet } = await ec2.send(new CreateSubnetCommand({ VpcId, CidrBlock: "10.83.1.0/24" }));
+  const { SubnetId = "" } = Subnet ?? {};
+  const { DhcpOptions } = await ec2.send(
+    new CreateDhcpOptionsCommand({
+      DhcpConfigurations: [
+        { Key: "domain-name", Values: ["corp.test"] },
+        { Key: "domain-name-servers", Values: ["AmazonProvidedDNS"] },
+      ],
+    }),
+  );
+  const DhcpOptionsId = DhcpOptions?.DhcpOptionsId;
+  await ec2.send(new AssociateDhcpOptionsCommand({ VpcId, DhcpOptionsId }));
+  undo.push(() => ec2.send(new DeleteDhcpOptionsCommand({ DhcpOptionsId })));
+  undo.push(() => ec2.send(new AssociateDhcpOptionsCommand({ VpcId, DhcpOptionsId: "default" })));
+  undo.push(() => eventually(() => ec2.send(new DeleteSubnetCommand({ SubnetId }))));
+  const group = await vpcs.newGroup(VpcId, { name: "second" });
+  const task = await vpcs.startSleeper(SubnetId, group);
+  const stop = new StopTaskCommand({ cluster: "fileshare", task: task.taskArn });
+  undo.push(() => new ECSClient(demo.client()).send(stop));
+  expect(task.ip).toMatch(/^10\.83\.1\./);
+  await eventually(async () =>
+    expect(await ask({ ...two, task }, `http://${two.task.ip}:8080/`)).not.toBe(""),
+  );
+  expect(await ask({ ...two, task }, `http://${two.task.ip}:8081/`)).toBe("");
+  const host = `ip-${task.ip.replaceAll(".", "-")}.${REGION}.compute.internal`;
+  expect(await inside(two.task, "nslookup", host)).toContain(task.ip);
+  expect(await inside(task, "cat", "/etc/resolv.conf")).toContain("corp.test");
+  expect(await inside(two.task, "cat", "/etc/resolv.conf")).not.toContain("corp.test");
 });
 
 it("has written what passed and what was rejected", async () => {
