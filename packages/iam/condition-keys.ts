@@ -213,6 +213,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "kms:EncryptionAlgorithm":
       "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext " +
       "GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+    "kms:ExpirationModel": "ImportKeyMaterial",
+    "kms:ValidTo": "ImportKeyMaterial",
+    "kms:WrappingAlgorithm": "GetParametersForImport",
+    "kms:WrappingKeySpec": "GetParametersForImport",
     "kms:GrantConstraintType": "CreateGrant RetireGrant",
     "kms:GrantIsForAWSResource": "CreateGrant ListGrants RevokeGrant",
     "kms:GranteePrincipal": "CreateGrant",
