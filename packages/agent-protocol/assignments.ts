@@ -327,6 +327,8 @@ export interface VpcAssignment {
     readonly local: boolean;
     /** Whether the interface is that of an endpoint, which leads to the platform's services. */
     readonly endpoint?: boolean | undefined;
+    /** Whether the interface is that of an endpoint at which listeners of another VPC's load balancer answer. */
+    readonly serviceEndpoint?: boolean | undefined;
     /** The hop limit of answers of the instance metadata service; absent: the interface does not reach it. */
     readonly metadataHops?: number;
   }[];

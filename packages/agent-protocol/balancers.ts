@@ -215,11 +215,20 @@ export interface Balancer {
   readonly clientKeepAliveSeconds?: number;
   /** Clients that the security groups let in by address. Undefined lets all in. */
   readonly clientRules?: readonly BalancerClientRule[];
+  /** Interfaces of endpoints in other VPCs at which the listeners answer as well; none where it is absent. */
+  readonly endpoints?: readonly BalancerEndpoint[];
+  /** Whether `clientRules` bind clients that come through endpoints. */
+  readonly bindsEndpoints?: boolean;
   /** AWS's initial values where it is absent. */
   readonly requests?: BalancerRequests;
   /** Which logs the load balancer writes to S3; none where it is absent. */
   readonly logs?: BalancerLogs | undefined;
   readonly listeners: readonly BalancerListener[];
+}
+
+export interface BalancerEndpoint {
+  readonly vpcId: string;
+  readonly address: string;
 }
 
 /** A log that a load balancer writes: a line for each request, or a line for each connection. */

@@ -109,6 +109,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:VpceServiceName": "*",
     "ec2:VpceServiceRegion": "*",
     "ec2:VpceServiceOwner": "*",
+    "ec2:VpceServicePrivateDnsName": "*",
+    "ec2:VpceSupportedRegion": "*",
     "ec2:AvailabilityZone": "*",
     "ec2:Domain": "*",
     "ec2:InternetGatewayID": "*",
@@ -211,6 +213,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "kms:EncryptionAlgorithm":
       "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext " +
       "GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+    "kms:ExpirationModel": "ImportKeyMaterial",
+    "kms:ValidTo": "ImportKeyMaterial",
+    "kms:WrappingAlgorithm": "GetParametersForImport",
+    "kms:WrappingKeySpec": "GetParametersForImport",
     "kms:GrantConstraintType": "CreateGrant RetireGrant",
     "kms:GrantIsForAWSResource": "CreateGrant ListGrants RevokeGrant",
     "kms:GranteePrincipal": "CreateGrant",

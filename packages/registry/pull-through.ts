@@ -4,13 +4,13 @@ import { sessionOf, type Principal } from "@gantry/iam";
 import {
   createFromTemplate,
   ecrRegistryKey,
+  isKeyActive,
   longestPrefix,
   openProtected,
   ROOT_PREFIX,
   secretNamed,
   secretUse,
   secretVersionOf,
-  type KmsKeyRecord,
   type Placed,
   type PullThroughRuleRecord,
   type RepositoryRecord,
@@ -182,7 +182,7 @@ export class PullThroughCache {
     if (from === undefined || image === undefined) throw new UpstreamError("Requested image not found", 404);
     const to = this.#repository(wanted.place, wanted.name);
     for (const { kmsKeyArn } of [from, to])
-      if (kmsKeyArn !== undefined && !isUsable(store.get("kmsKey", kmsKeyArn)))
+      if (kmsKeyArn !== undefined && !isKeyActive(store.get("kmsKey", kmsKeyArn)))
         throw new UpstreamError("KmsException: the key of the repository cannot be used.");
     await images.copyImage(from, to, image.digest);
     if (!isDigest(wanted.reference)) this.#noteCheck(to, wanted.reference);
@@ -267,8 +267,4 @@ function upstreamName({ prefix, upstreamPrefix }: PullThroughRuleRecord, name: s
 
 function arnOf(place: Placed, name: string): string {
   return formatArn("ecr", place, `repository/${name}`);
-}
-
-function isUsable(key: KmsKeyRecord | undefined): boolean {
-  return key?.enabled === true && key.removeAt === undefined;
 }

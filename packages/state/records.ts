@@ -129,6 +129,8 @@ export interface Records extends SsmRecords, logs.LogRecords {
   readonly publicAccessExclusion: networks.PublicAccessExclusionRecord;
   readonly prefixList: networks.PrefixListRecord;
   readonly vpcEndpoint: networks.VpcEndpointRecord;
+  readonly endpointService: networks.EndpointServiceRecord;
+  readonly endpointNotification: networks.EndpointNotificationRecord;
   readonly vpcPeering: networks.VpcPeeringRecord;
   readonly flowLog: networks.FlowLogRecord;
   readonly keyPair: instances.KeyPairRecord;

@@ -80,7 +80,18 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   },
   AssociateVpcCidrBlock: { kinds: ["routeTable"], reason: "Each table gets the local route of the block." },
   DisassociateVpcCidrBlock: { kinds: ["routeTable"], reason: "As AssociateVpcCidrBlock." },
-  DeleteVpcEndpoints: { kinds: ["routeTable"], reason: "The routes to the endpoint go with it." },
+  DeleteVpcEndpoints: {
+    kinds: ["routeTable", "endpointNotification"],
+    reason: "The routes to the endpoint and its notifications go with it.",
+  },
+  CreateVpcEndpointConnectionNotification: {
+    kinds: ["endpointNotification"],
+    reason: "AWS authorizes on the endpoint or its service.",
+  },
+  DeleteVpcEndpointServiceConfigurations: {
+    kinds: ["endpointNotification"],
+    reason: "They go with their service.",
+  },
   DeleteNetworkInterface: { kinds: ["elasticAddress"], reason: "Its address becomes free." },
   DeleteSubnet: { kinds: ["routeTable"], reason: "The association of the subnet stands in the table." },
   DeleteNatGateway: { kinds: ["elasticAddress"], reason: "The address of the gateway becomes free." },

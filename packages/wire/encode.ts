@@ -26,6 +26,13 @@ export function encodeOutput(
   switch (protocol) {
     case "awsJson1_0":
     case "awsJson1_1": {
+      const events = eventsOf(operation, output);
+      if (events !== undefined)
+        return {
+          status: 200,
+          headers: { "content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": requestId },
+          body: events,
+        };
       const type = protocol === "awsJson1_0" ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1";
       const body = operation.output.type === "unit" ? "" : writeJsonBody(operation.output, output);
       return { status: 200, headers: { "content-type": type, "x-amzn-requestid": requestId }, body };
@@ -67,6 +74,13 @@ export function encodeOutput(
     case "restXml":
       return encodeRest(operation, output, context);
   }
+}
+
+/** The event stream of an output, as the messages that the handler frames; undefined where it has none. */
+function eventsOf({ output: shape }: Operation, output: Record<string, unknown>): Readable | undefined {
+  if (shape.type !== "structure" || shape.members.length !== 1) return undefined;
+  const value = output[shape.members[0]?.name ?? ""];
+  return value instanceof Readable ? value : undefined;
 }
 
 function encodeRest(

@@ -31,6 +31,7 @@ const TAGGED: Readonly<Record<string, string>> = {
   CreateFlowLogs: "vpc-flow-log",
   CreateNatGateway: "natgateway",
   CreateManagedPrefixList: "prefix-list",
+  CreateVpcEndpointServiceConfiguration: "vpc-endpoint-service",
   CreateDefaultSubnet: "subnet",
   CreateDefaultVpc: "vpc",
   ImportKeyPair: "key-pair",

@@ -9,6 +9,7 @@ kms:CreateGrant key*
 kms:CreateKey
 kms:Decrypt key*
 kms:DeleteAlias alias* key
+kms:DeleteImportedKeyMaterial key*
 kms:DescribeKey key*
 kms:DisableKey key*
 kms:DisableKeyRotation key*
@@ -23,7 +24,9 @@ kms:GenerateMac key*
 kms:GenerateRandom
 kms:GetKeyPolicy key*
 kms:GetKeyRotationStatus key*
+kms:GetParametersForImport key*
 kms:GetPublicKey key*
+kms:ImportKeyMaterial key*
 kms:ListAliases
 kms:ListGrants key*
 kms:ListKeyPolicies key*

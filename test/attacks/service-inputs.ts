@@ -60,6 +60,8 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     ExclusionId: "vpcbpa-exclude-1",
     PrefixListId: "pl-1",
     VpcEndpointId: "vpce-1",
+    ServiceId: "vpce-svc-1",
+    ServiceIds: ["vpce-svc-1"],
     VpcEndpointIds: ["vpce-1"],
     VpcPeeringConnectionId: "pcx-1",
     PeerVpcId: "vpc-2",

@@ -1,25 +1,45 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import {
+  AcceptVpcEndpointConnectionsCommand,
+  AssociateDhcpOptionsCommand,
+  AssociateVpcCidrBlockCommand,
   AuthorizeSecurityGroupIngressCommand,
   DescribeNetworkInterfacesCommand,
   AcceptVpcPeeringConnectionCommand,
+  CreateDhcpOptionsCommand,
   CreateFlowLogsCommand,
   CreateRouteCommand,
+  CreateSubnetCommand,
   CreateVpcEndpointCommand,
+  CreateVpcEndpointServiceConfigurationCommand,
   CreateVpcPeeringConnectionCommand,
+  DeleteDhcpOptionsCommand,
   DeleteFlowLogsCommand,
   DeleteRouteCommand,
+  DeleteSubnetCommand,
+  DeleteVpcEndpointServiceConfigurationsCommand,
   DeleteVpcEndpointsCommand,
   DeleteVpcPeeringConnectionCommand,
   DescribeFlowLogsCommand,
   DescribeRouteTablesCommand,
   ModifyVpcEndpointCommand,
+  RejectVpcEndpointConnectionsCommand,
 } from "@aws-sdk/client-ec2";
 import {
   CloudWatchLogsClient,
   DeleteLogGroupCommand,
   FilterLogEventsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient, StopTaskCommand } from "@aws-sdk/client-ecs";
+import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
+  CreateTargetGroupCommand,
+  DeleteLoadBalancerCommand,
+  DeleteTargetGroupCommand,
+  ElasticLoadBalancingV2Client,
+  RegisterTargetsCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
 import {
   CreateListenerCommand,
   CreateLoadBalancerCommand,
@@ -252,6 +272,108 @@ it("answers at an interface endpoint while the endpoint's security group lets po
   const https = { IpProtocol: "tcp", FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: "10.81.0.0/16" }] };
   await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [https] }));
   await eventually(async () => expect(await answers()).not.toBe(""));
+});
+
+/** An endpoint service for the server of a VPC, behind a network load balancer whose listener has port 80. */
+async function offer({ vpcId: VpcId, subnetId, task }: Vpc): Promise<{ id: string; name: string }> {
+  const elb = new ElasticLoadBalancingV2Client(demo.client());
+  const { LoadBalancers } = await elb.send(
+    new CreateLoadBalancerCommand({
+      ...{ Name: "connections", Type: "network", Scheme: "internal", Subnets: [subnetId] },
+    }),
+  );
+  const { TargetGroups } = await elb.send(
+    new CreateTargetGroupCommand({
+      ...{ Name: "connections", TargetType: "ip", Protocol: "TCP", Port: 8080, VpcId },
+      ...{ HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 4 },
+    }),
+  );
+  const TargetGroupArn = TargetGroups?.[0]?.TargetGroupArn;
+  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn ?? "";
+  undo.push(() => eventually(() => elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }))));
+  undo.push(() => elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn })));
+  await elb.send(new RegisterTargetsCommand({ TargetGroupArn, Targets: [{ Id: task.ip }] }));
+  const DefaultActions = [{ Type: "forward" as const, TargetGroupArn }];
+  await elb.send(new CreateListenerCommand({ LoadBalancerArn, Protocol: "TCP", Port: 80, DefaultActions }));
+  const { ServiceConfiguration } = await ec2.send(
+    new CreateVpcEndpointServiceConfigurationCommand({ NetworkLoadBalancerArns: [LoadBalancerArn] }),
+  );
+  const id = ServiceConfiguration?.ServiceId ?? "";
+  undo.push(() => ec2.send(new DeleteVpcEndpointServiceConfigurationsCommand({ ServiceIds: [id] })));
+  return { id, name: ServiceConfiguration?.ServiceName ?? "" };
+}
+
+it("leads an accepted endpoint to the load balancer of another VPC, and to nothing else there", async () => {
+  const service = await offer(two);
+  const http = { IpProtocol: "tcp", FromPort: 0, ToPort: 65_535, IpRanges: [{ CidrIp: "10.81.0.0/16" }] };
+  const GroupId = await vpcs.newGroup(one.vpcId, { name: "service", ingress: [http] });
+  const { VpcEndpoint } = await ec2.send(
+    new CreateVpcEndpointCommand({
+      ...{ VpcId: one.vpcId, SubnetIds: [one.subnetId], ServiceName: service.name },
+      ...{ VpcEndpointType: "Interface", SecurityGroupIds: [GroupId] },
+    }),
+  );
+  const decision = { ServiceId: service.id, VpcEndpointIds: [VpcEndpoint?.VpcEndpointId ?? ""] };
+  const remove = () => ec2.send(new DeleteVpcEndpointsCommand({ VpcEndpointIds: decision.VpcEndpointIds }));
+  undo.push(remove);
+  const { NetworkInterfaces = [] } = await ec2.send(
+    new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: VpcEndpoint?.NetworkInterfaceIds }),
+  );
+  const address = NetworkInterfaces[0]?.PrivateIpAddress;
+  const answers = async (port = 80) => (await ask(one, `http://${address}:${port}/`)) !== "";
+  expect(await answers()).toBe(false);
+  await ec2.send(new AcceptVpcEndpointConnectionsCommand(decision));
+  await eventually(async () => expect(await answers()).toBe(true));
+  expect(await answers(8080)).toBe(false);
+  expect(await answers(443)).toBe(false);
+  expect(await asksTwo()).toBe(false);
+  await ec2.send(new RejectVpcEndpointConnectionsCommand(decision));
+  await eventually(async () => expect(await answers()).toBe(false));
+  await ec2.send(new AcceptVpcEndpointConnectionsCommand(decision));
+  await eventually(async () => expect(await answers()).toBe(true));
+  await remove();
+  await eventually(async () => expect(await answers()).toBe(false));
+});
+
+/** Runs a command in the container of a task. */
+async function inside({ taskArn }: Sleeper, ...words: readonly string[]): Promise<string> {
+  const labels = [`gantry.pod=pod/${taskArn.split("/").at(-1)}`, "gantry.container=main"];
+  const filters = labels.flatMap((label) => ["--filter", `label=${label}`]);
+  const id = (await run("docker", ["ps", "-q", ...filters])).trim();
+  return run("docker", ["exec", id, ...words]).catch(() => "");
+}
+
+it("joins a secondary block to running tasks, and gives new tasks the new DHCP options", async () => {
+  const { vpcId: VpcId } = two;
+  await ec2.send(new AssociateVpcCidrBlockCommand({ VpcId, CidrBlock: "10.83.0.0/16" }));
+  const { Subnet } = await ec2.send(new CreateSubnetCommand({ VpcId, CidrBlock: "10.83.1.0/24" }));
+  const { SubnetId = "" } = Subnet ?? {};
+  const { DhcpOptions } = await ec2.send(
+    new CreateDhcpOptionsCommand({
+      DhcpConfigurations: [
+        { Key: "domain-name", Values: ["corp.test"] },
+        { Key: "domain-name-servers", Values: ["AmazonProvidedDNS"] },
+      ],
+    }),
+  );
+  const DhcpOptionsId = DhcpOptions?.DhcpOptionsId;
+  await ec2.send(new AssociateDhcpOptionsCommand({ VpcId, DhcpOptionsId }));
+  undo.push(() => ec2.send(new DeleteDhcpOptionsCommand({ DhcpOptionsId })));
+  undo.push(() => ec2.send(new AssociateDhcpOptionsCommand({ VpcId, DhcpOptionsId: "default" })));
+  undo.push(() => eventually(() => ec2.send(new DeleteSubnetCommand({ SubnetId }))));
+  const group = await vpcs.newGroup(VpcId, { name: "second" });
+  const task = await vpcs.startSleeper(SubnetId, group);
+  const stop = new StopTaskCommand({ cluster: "fileshare", task: task.taskArn });
+  undo.push(() => new ECSClient(demo.client()).send(stop));
+  expect(task.ip).toMatch(/^10\.83\.1\./);
+  await eventually(async () =>
+    expect(await ask({ ...two, task }, `http://${two.task.ip}:8080/`)).not.toBe(""),
+  );
+  expect(await ask({ ...two, task }, `http://${two.task.ip}:8081/`)).toBe("");
+  const host = `ip-${task.ip.replaceAll(".", "-")}.${REGION}.compute.internal`;
+  expect(await inside(two.task, "nslookup", host)).toContain(task.ip);
+  expect(await inside(task, "cat", "/etc/resolv.conf")).toContain("corp.test");
+  expect(await inside(two.task, "cat", "/etc/resolv.conf")).not.toContain("corp.test");
 });
 
 it("has written what passed and what was rejected", async () => {

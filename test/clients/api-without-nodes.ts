@@ -9,9 +9,11 @@ const LOOK_MS = 200;
  * The API with the controllers of services and tasks, for large configurations: there is no node. Its environment lets
  * Terraform work on 40 resources at once, because most of the time passes in waits of the provider.
  */
-export async function startApiWithoutNodes() {
+export async function startApiWithoutNodes(
+  more: Pick<Parameters<typeof startApi>[0] & {}, "allowHostAccess"> = {},
+) {
   // Plain HTTP over loopback counts as secure, as on an instance: policies of buckets and queues demand TLS.
-  const api = await startApi({ countsAsSecure: () => true });
+  const api = await startApi({ countsAsSecure: () => true, ...more });
   const deps = { store: api.store, clock: new SystemClock(), ids: randomIds(), log: silentLogger };
   const controllers = [
     serviceController({ ...deps, permissions: { deniedBecause: () => undefined } }),

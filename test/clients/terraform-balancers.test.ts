@@ -7,8 +7,11 @@ import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
-/** Resources that the provider cannot import. Source: its page on aws_lb_target_group_attachment. */
-const NOT_IMPORTED: ReadonlySet<string> = new Set(["aws_lb_target_group_attachment"]);
+/** Resources that the provider cannot import. Source: their pages in the provider's documentation. */
+const NOT_IMPORTED: ReadonlySet<string> = new Set([
+  "aws_lb_target_group_attachment",
+  "aws_vpc_endpoint_service_allowed_principal",
+]);
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/balancers");
 const LOGS = "balancer-logs";
 const TRUST = "balancer-trust";
@@ -67,12 +70,12 @@ describe.skipIf(!canRunTerraform())("Terraform, with load balancers", async () =
     await tf().apply();
     expect(await tf().plan()).toContain("No changes");
     resources = await tf().resources();
-    expect(resources).toHaveLength(16);
+    expect(resources).toHaveLength(22);
   });
 
   it("updates in place", async () => {
     const change = { idle: "90" };
-    expect(await tf().apply(change)).toContain("0 added, 9 changed, 0 destroyed");
+    expect(await tf().apply(change)).toContain("0 added, 11 changed, 0 destroyed");
     expect(await tf().plan(change)).toContain("No changes");
   });
 
@@ -84,7 +87,8 @@ describe.skipIf(!canRunTerraform())("Terraform, with load balancers", async () =
 
   it("destroys", async () => {
     await tf().destroy({ idle: "90" });
-    for (const kind of ["loadBalancer", "listener", "rule", "targetGroup", "trustStore"] as const)
-      expect(api.store.keys(kind)).toEqual([]);
+    const kinds = ["loadBalancer", "listener", "rule", "targetGroup", "trustStore"] as const;
+    const offered = ["vpcEndpoint", "endpointService", "endpointNotification"] as const;
+    for (const kind of [...kinds, ...offered]) expect(api.store.keys(kind)).toEqual([]);
   });
 });

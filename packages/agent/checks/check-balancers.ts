@@ -3,6 +3,7 @@ import type {
   BalancerAction,
   BalancerAuthentication,
   BalancerClientRule,
+  BalancerEndpoint,
   BalancerHeaders,
   BalancerListener,
   BalancerLogs,
@@ -60,6 +61,8 @@ const balancer = object<Balancer>({
   clientRules: optional(
     list(object<BalancerClientRule>({ cidr: block, fromPort: anyPort, toPort: anyPort })),
   ),
+  endpoints: optional(list(object<BalancerEndpoint>({ vpcId: id, address }))),
+  bindsEndpoints: optional(boolean),
   requests: optional(
     object<BalancerRequests>({
       http2: boolean,

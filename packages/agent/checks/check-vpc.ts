@@ -100,6 +100,7 @@ const networkInterface = object<Interface>({
   publicIp: optional(address),
   local: boolean,
   endpoint: optional(boolean),
+  serviceEndpoint: optional(boolean),
   metadataHops: optional(integer(1, 64)),
 });
 

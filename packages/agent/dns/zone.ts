@@ -14,7 +14,7 @@ export type ZoneAnswer =
  */
 const SERVICE_LABELS = new Set(
   (
-    "ecs ecr elasticloadbalancing ec2 iam sts s3 elasticfilesystem rds logs monitoring acm ssm " +
+    "ecs ecr elasticloadbalancing ec2 iam sts s3 elasticfilesystem rds logs stream-logs monitoring acm ssm " +
     "secretsmanager kms codedeploy route53 application-autoscaling autoscaling servicediscovery events " +
     "data-servicediscovery cloudformation sns sqs dynamodb lambda"
   ).split(" "),

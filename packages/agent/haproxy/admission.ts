@@ -38,7 +38,10 @@ export function findRefused(assignment: BalancersAssignment): ReadonlyMap<string
 function balancerProblem(balancer: Balancer): string | undefined {
   if (!VPC_ID.test(balancer.vpcId)) return `'${balancer.vpcId}' is no VPC.`;
   if (!DNS_NAME.test(balancer.dnsName)) return `'${balancer.dnsName}' is no DNS name.`;
-  const foreign = balancer.addresses.find((address) => !isAddress(address));
+  const elsewhere = balancer.endpoints?.find(({ vpcId }) => !VPC_ID.test(vpcId));
+  if (elsewhere !== undefined) return `'${elsewhere.vpcId}' is no VPC.`;
+  const all = [...balancer.addresses, ...(balancer.endpoints ?? []).map(({ address }) => address)];
+  const foreign = all.find((address) => !isAddress(address));
   if (foreign !== undefined) return `'${foreign}' is no IPv4 address.`;
   return undefined;
 }

@@ -6,11 +6,14 @@ type Interfaces = VpcAssignment["interfaces"];
 
 /**
  * The security groups of interface endpoints. A connection to an endpoint is translated to the platform's
- * address before the rules of the router see it, so that it is judged here, while it still has the
- * endpoint's: by the sender's egress rules, then by the ingress rules of the endpoint's groups.
+ * address, or ends in the router, before the rules of the router see it, so that it is judged here, while it
+ * still has the endpoint's: by the sender's egress rules, then by the ingress rules of the endpoint's groups.
  */
 export function renderEndpoints(interfaces: Interfaces): readonly string[] {
-  const addresses = endpointAddresses(interfaces);
+  const addresses = interfaces
+    .filter((eni) => eni.endpoint === true || eni.serviceEndpoint === true)
+    .map((eni) => eni.ip)
+    .toSorted();
   if (addresses.length === 0) return [];
   return [
     `  set endpoints { type ipv4_addr;${elementsOf(addresses)} }`,
@@ -24,7 +27,7 @@ export function renderEndpoints(interfaces: Interfaces): readonly string[] {
   ];
 }
 
-/** The addresses of interface endpoints, in a fixed order. */
+/** The addresses of endpoints that lead to the platform's services, in a fixed order. */
 export function endpointAddresses(interfaces: Interfaces): readonly string[] {
   return interfaces
     .filter((eni) => eni.endpoint === true)

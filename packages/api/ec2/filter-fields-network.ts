@@ -1,5 +1,8 @@
+import { customServiceName, endpointState } from "@gantry/state";
 import type {
   DhcpOptionsRecord,
+  EndpointNotificationRecord,
+  EndpointServiceRecord,
   FlowLogRecord,
   NetworkAclEntryRecord,
   NetworkAclRecord,
@@ -68,15 +71,52 @@ export const PREFIX_LIST_FIELDS: FilterFields<
 };
 
 /** Source: API_DescribeVpcEndpoints. */
-export const ENDPOINT_FIELDS: FilterFields<VpcEndpointRecord> = {
-  "ip-address-type": () => "ipv4",
-  "service-name": (endpoint) => endpoint.serviceName,
-  "service-region": (endpoint) => endpoint.region,
-  "vpc-id": (endpoint) => endpoint.vpcId,
-  "vpc-endpoint-id": (endpoint) => endpoint.id,
-  "vpc-endpoint-state": () => "available",
-  "vpc-endpoint-type": (endpoint) => endpoint.type,
+export function endpointFields(reader: Reader): FilterFields<VpcEndpointRecord> {
+  return {
+    "ip-address-type": () => "ipv4",
+    "service-name": (endpoint) => endpoint.serviceName,
+    "service-region": (endpoint) => endpoint.region,
+    "vpc-id": (endpoint) => endpoint.vpcId,
+    "vpc-endpoint-id": (endpoint) => endpoint.id,
+    "vpc-endpoint-state": (endpoint) => endpointState(reader, endpoint),
+    "vpc-endpoint-type": (endpoint) => endpoint.type,
+  };
+}
+
+/** Source: API_DescribeVpcEndpointServiceConfigurations. */
+export const ENDPOINT_SERVICE_FIELDS: FilterFields<EndpointServiceRecord> = {
+  "service-name": (service) => customServiceName(service),
+  "service-id": (service) => service.id,
+  "service-state": () => "Available",
+  "supported-ip-address-types": () => "ipv4",
 };
+
+/** Source: API_DescribeVpcEndpointConnections. */
+export function endpointConnectionFields(reader: Reader): FilterFields<VpcEndpointRecord> {
+  return {
+    "ip-address-type": () => "ipv4",
+    "service-id": (endpoint) => endpoint.serviceId,
+    "vpc-endpoint-owner": (endpoint) => endpoint.account,
+    "vpc-endpoint-region": (endpoint) => endpoint.region,
+    "vpc-endpoint-state": (endpoint) => endpointState(reader, endpoint),
+    "vpc-endpoint-id": (endpoint) => endpoint.id,
+  };
+}
+
+/** Source: API_DescribeVpcEndpointConnectionNotifications. */
+export function notificationFields(
+  reader: Reader,
+): FilterFields<EndpointNotificationRecord & { readonly tags: {} }> {
+  return {
+    "connection-notification-arn": (each) => each.topicArn,
+    "connection-notification-id": (each) => each.id,
+    "connection-notification-state": (each) =>
+      reader.get("topic", each.topicArn) === undefined ? "Disabled" : "Enabled",
+    "connection-notification-type": () => "Topic",
+    "service-id": (each) => each.serviceId,
+    "vpc-endpoint-id": (each) => each.endpointId,
+  };
+}
 
 /** Source: API_DescribeVpcPeeringConnections. */
 export function peeringFields(reader: Reader): FilterFields<VpcPeeringRecord> {

@@ -19,6 +19,10 @@ import { ownImageOperations } from "./own-images.ts";
 import { ownInterfaceOperations } from "./own-interfaces.ts";
 import { prefixListOperations } from "./prefix-lists.ts";
 import { vpcBlockOperations } from "./vpc-blocks.ts";
+import { endpointConnectionOperations } from "./endpoint-connections.ts";
+import { endpointNotificationOperations } from "./endpoint-notifications.ts";
+import { endpointPermissionOperations } from "./endpoint-service-access.ts";
+import { endpointServiceOperations } from "./endpoint-services.ts";
 import { vpcEndpointOperations } from "./vpc-endpoints.ts";
 import { vpcPeeringOperations } from "./vpc-peering.ts";
 import { routeOperations } from "./routes.ts";
@@ -73,6 +77,10 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...blockPublicAccessOperations(deps),
     ...prefixListOperations(deps),
     ...vpcEndpointOperations(deps),
+    ...endpointServiceOperations(deps),
+    ...endpointPermissionOperations(deps),
+    ...endpointConnectionOperations(deps),
+    ...endpointNotificationOperations(deps),
     ...vpcPeeringOperations(deps),
     ...flowLogOperations(deps),
     ...ownInterfaceOperations(deps),

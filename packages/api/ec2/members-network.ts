@@ -24,6 +24,9 @@ export const NETWORK_RECORDED: RecordedMembers<typeof sdk> = {
   CreateManagedPrefixList: { ClientToken: AGAIN },
   CreateNetworkAcl: { ClientToken: AGAIN },
   CreateVpcEndpoint: { ClientToken: AGAIN, ...DNS_RECORDED },
+  CreateVpcEndpointConnectionNotification: { ClientToken: AGAIN },
+  CreateVpcEndpointServiceConfiguration: { ClientToken: AGAIN },
+  ModifyVpcEndpointServicePayerResponsibility: { PayerResponsibility: "nobody pays for traffic" },
   DetachNetworkInterface: { Force: "there is no attachment" },
   ModifyNetworkInterfaceAttribute: { "SourceDestCheck.Value": ONE_INTERFACE },
   ModifyVpcEndpoint: DNS_RECORDED,
@@ -44,6 +47,8 @@ export const NETWORK_REFUSED: RefusedMembers<typeof sdk> = {
     "ServiceNetworkArn",
     "ResourceConfigurationArn",
   ],
+  CreateVpcEndpointServiceConfiguration: ["GatewayLoadBalancerArns"],
+  ModifyVpcEndpointServiceConfiguration: ["AddGatewayLoadBalancerArns", "RemoveGatewayLoadBalancerArns"],
   ModifyManagedPrefixList: ["IpamPrefixListResolverSyncEnabled"],
   ModifyNetworkInterfaceAttribute: [
     "EnaSrdSpecification",

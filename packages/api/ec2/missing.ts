@@ -15,6 +15,13 @@ export const missingPrefixList: Missing = (id) =>
   new ApiError("InvalidPrefixListID.NotFound", `The prefix list ID '${id ?? ""}' does not exist`);
 export const missingEndpoint: Missing = (id) =>
   new ApiError("InvalidVpcEndpointId.NotFound", `The Vpc Endpoint Id '${id ?? ""}' does not exist`);
+export const missingEndpointService: Missing = (id) =>
+  new ApiError(
+    "InvalidVpcEndpointServiceId.NotFound",
+    `The VpcEndpointService Id '${id ?? ""}' does not exist`,
+  );
+export const missingNotification: Missing = (id) =>
+  new ApiError("InvalidConnectionNotification", `The connection notification '${id ?? ""}' does not exist`);
 export const missingFlowLog: Missing = (id) =>
   new ApiError("InvalidFlowLogId.NotFound", `The flow log '${id ?? ""}' does not exist`);
 export const missingExclusion: Missing = (id) =>

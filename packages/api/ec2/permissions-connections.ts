@@ -10,6 +10,7 @@ export function connectionPermissions(store: Reader) {
   return {
     ...peeringPermissions(store),
     ...flowLogPermissions(store),
+    ...endpointServicePermissions,
     CreateVpcEndpoint: (input, place) => [
       need("vpc-endpoint", undefined, place),
       need("vpc", input.VpcId, place),
@@ -45,6 +46,35 @@ export function connectionPermissions(store: Reader) {
     GetManagedPrefixListAssociations: ofList,
     DescribePrefixLists: "*",
   } satisfies PermissionTable<typeof sdk>;
+}
+
+const endpointServicePermissions = {
+  CreateVpcEndpointServiceConfiguration: creating(
+    "CreateVpcEndpointServiceConfiguration",
+    "vpc-endpoint-service",
+  ),
+  ModifyVpcEndpointServiceConfiguration: ofService,
+  DeleteVpcEndpointServiceConfigurations: (input, place) =>
+    each("vpc-endpoint-service", input.ServiceIds, place),
+  DescribeVpcEndpointServiceConfigurations: "*",
+  ModifyVpcEndpointServicePayerResponsibility: ofService,
+  StartVpcEndpointServicePrivateDnsVerification: ofService,
+  ModifyVpcEndpointServicePermissions: ofService,
+  DescribeVpcEndpointServicePermissions: ofService,
+  AcceptVpcEndpointConnections: ofService,
+  RejectVpcEndpointConnections: ofService,
+  DescribeVpcEndpointConnections: "*",
+  CreateVpcEndpointConnectionNotification: (input, place) => [
+    ...(input.ServiceId === undefined ? [] : ofService(input, place)),
+    ...(input.VpcEndpointId === undefined ? [] : [need("vpc-endpoint", input.VpcEndpointId, place)]),
+  ],
+  ModifyVpcEndpointConnectionNotification: "*",
+  DeleteVpcEndpointConnectionNotifications: "*",
+  DescribeVpcEndpointConnectionNotifications: "*",
+} satisfies PermissionTable<typeof sdk>;
+
+function ofService(input: { ServiceId?: string | undefined }, place: Caller): readonly Need[] {
+  return [need("vpc-endpoint-service", input.ServiceId, place)];
 }
 
 function peeringPermissions(store: Reader) {

@@ -9,7 +9,7 @@ import { connectionPermissions } from "./permissions-connections.ts";
 import { instancePermissions } from "./permissions-instances.ts";
 import { templatePermissions } from "./permissions-templates.ts";
 import { networkPermissions } from "./permissions-network.ts";
-import { RESOURCES } from "./resources.ts";
+import { prefixOf, RESOURCES } from "./resources.ts";
 
 type Given = string | undefined;
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
@@ -176,6 +176,6 @@ function ofId(store: Reader, id: string, place: Place): Need {
   // A key pair has its name in its ARN.
   if (id.startsWith("key-")) return need("key-pair", findKeyPair(store, place, { id })?.name, place);
   // Looked up by prefix; undefined is handled.
-  const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[id.split("-")[0] ?? ""];
+  const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[prefixOf(id)];
   return need(found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*"), id, place);
 }

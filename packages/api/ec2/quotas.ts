@@ -15,6 +15,8 @@ export const QUOTAS = {
   networkAclsPerVpc: 200,
   securityGroupsPerRegion: 2_500,
   routesPerTable: 500,
+  /** Gantry's own: AWS does not say how many there may be. */
+  endpointServicesPerRegion: 100,
 } as const;
 
 /** What AWS gives an account that has not asked for more VPCs. Source: as QUOTAS. */
@@ -51,6 +53,16 @@ export function checkSecurityGroupQuota(tx: Transaction, place: Place, vpcId: st
     throw new ApiError(
       "SecurityGroupLimitExceeded",
       `The maximum number of security groups for VPC '${vpcId}' has been reached.`,
+    );
+}
+
+/** Errors: VpcEndpointServiceLimitExceeded. */
+export function checkEndpointServiceQuota(tx: Transaction, place: Place): void {
+  const services = tx.list("endpointService").filter((service) => isIn(service, place));
+  if (services.length >= QUOTAS.endpointServicesPerRegion)
+    throw new ApiError(
+      "VpcEndpointServiceLimitExceeded",
+      "The maximum number of VPC endpoint services has been reached.",
     );
 }
 

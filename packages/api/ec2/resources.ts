@@ -10,6 +10,7 @@ export const RESOURCES = {
   acl: { kind: "networkAcl", type: "network-acl" },
   dopt: { kind: "dhcpOptions", type: "dhcp-options" },
   pl: { kind: "prefixList", type: "prefix-list" },
+  "vpce-svc": { kind: "endpointService", type: "vpc-endpoint-service" },
   vpce: { kind: "vpcEndpoint", type: "vpc-endpoint" },
   pcx: { kind: "vpcPeering", type: "vpc-peering-connection" },
   fl: { kind: "flowLog", type: "vpc-flow-log" },
@@ -22,3 +23,8 @@ export const RESOURCES = {
   vol: { kind: "volume", type: "volume" },
   eni: { kind: "networkInterface", type: "network-interface" },
 } as const;
+
+/** The prefix of an id, by which its kind is found. */
+export function prefixOf(id: string): string {
+  return id.startsWith("vpce-svc-") ? "vpce-svc" : (id.split("-")[0] ?? "");
+}

@@ -7,7 +7,7 @@ import { toTags, withoutPairs } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { applyFilters } from "./filters.ts";
-import { RESOURCES } from "./resources.ts";
+import { prefixOf, RESOURCES } from "./resources.ts";
 import { changeRule } from "./security-group-rule.ts";
 
 /** Tags on every resource of EC2. Source: API_CreateTags, API_DeleteTags, API_DescribeTags. */
@@ -86,7 +86,7 @@ function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place:
   if (id.startsWith("sgr-"))
     return changeRule(tx, place, id, (rule) => ({ ...rule, tags: change(rule.tags ?? {}) }));
   // Looked up by prefix; undefined is handled.
-  const kind = RESOURCES[(id.split("-")[0] ?? "") as keyof typeof RESOURCES]?.kind;
+  const kind = RESOURCES[prefixOf(id) as keyof typeof RESOURCES]?.kind;
   const record = kind === undefined ? undefined : tx.get(kind, id);
   if (kind === undefined || record === undefined || !isIn(record, place))
     throw new ApiError("InvalidID", `The ID '${id}' is not valid`);

@@ -1,6 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parsePolicyDocument } from "@gantry/iam";
-import type { Transaction, VpcEndpointRecord, VpcRecord } from "@gantry/state";
+import type { EndpointServiceRecord, Reader, Transaction, VpcEndpointRecord, VpcRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn, within } from "../common/place.ts";
 import { endpointServices, type EndpointService } from "@gantry/state";
@@ -9,8 +9,13 @@ import type { Ec2Deps } from "./ec2-deps.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet, findVpc } from "./lookups.ts";
 import { tagsFor } from "./filters.ts";
 import { invalidValue, missingEndpoint } from "./missing.ts";
+import { checkPrivateName, checkZone, connectionOf, hasPrivateDns } from "./endpoint-connecting.ts";
+import { notifyOf } from "./endpoint-notifications.ts";
+import { allowedService } from "./endpoint-service-access.ts";
 import { addEndpointInterface, removeEndpointInterfaces, setEndpointRoutes } from "./endpoint-parts.ts";
 import { describeVpcEndpoints, describeVpcEndpointServices, presentEndpoint } from "./present-endpoints.ts";
+
+type ChosenService = Pick<EndpointService, "name" | "type"> & { readonly own?: EndpointServiceRecord };
 
 const GROUPS_OF_GATEWAY = "Security groups are not supported for gateway endpoints.";
 
@@ -21,7 +26,7 @@ export function vpcEndpointOperations(deps: Ec2Deps) {
     ModifyVpcEndpoint: (input, context) => modifyVpcEndpoint(deps, input, context),
     DeleteVpcEndpoints: (input, context) => deleteVpcEndpoints(deps, input, context),
     DescribeVpcEndpoints: (input, context) => describeVpcEndpoints(deps, input, context),
-    DescribeVpcEndpointServices: (input, context) => describeVpcEndpointServices(input, context),
+    DescribeVpcEndpointServices: (input, context) => describeVpcEndpointServices(deps, input, context),
   } satisfies Implementation<typeof ec2>;
 }
 
@@ -31,7 +36,7 @@ function createVpcEndpoint(
   context: RequestContext,
 ): ec2.CreateVpcEndpointResult {
   const { store, ids, clock } = deps;
-  const service = serviceOf(input, context.region);
+  const service = serviceOf(store, input, context);
   if ((input.ServiceRegion ?? context.region) !== context.region)
     throw invalidValue(input.ServiceRegion, "serviceRegion", "Endpoints are in the region of their service.");
   checkDns(input.IpAddressType, input.DnsOptions);
@@ -47,13 +52,14 @@ function createVpcEndpoint(
       type: service.type,
       vpcId: vpc.id,
       serviceName: service.name,
+      ...connectionOf(service, input.PrivateDnsEnabled),
       policy,
       routeTableIds: [],
       subnetIds: [],
       securityGroups: service.type === "Gateway" ? [] : groupsOf(tx, context, vpc, input.SecurityGroupIds),
       networkInterfaceIds: [],
       // The default of the API is true, as of the console. Source: API_CreateVpcEndpoint, PrivateDnsEnabled.
-      privateDns: input.PrivateDnsEnabled ?? service.type === "Interface",
+      privateDns: input.PrivateDnsEnabled ?? hasPrivateDns(service),
       dnsRecordIpType:
         input.DnsOptions?.DnsRecordIpType ?? (service.type === "Gateway" ? "service-defined" : "ipv4"),
       privateDnsOnlyForInboundResolver: input.DnsOptions?.PrivateDnsOnlyForInboundResolverEndpoint ?? false,
@@ -67,6 +73,7 @@ function createVpcEndpoint(
       addresses: input.SubnetConfigurations ?? [],
     });
     tx.put("vpcEndpoint", changed.id, changed);
+    notifyOf(tx, deps, changed, "Connect");
     return changed;
   });
   return { VpcEndpoint: presentEndpoint(made, store) };
@@ -98,6 +105,7 @@ function modifyVpcEndpoint(
         input.DnsOptions?.PrivateDnsOnlyForInboundResolverEndpoint ??
         endpoint.privateDnsOnlyForInboundResolver,
     };
+    if (input.PrivateDnsEnabled === true) checkPrivateName(tx, endpoint);
     checkPrivateDns(tx, vpc, next);
     const parts = setParts(tx, deps, next, {
       tables: changed(endpoint.routeTableIds, input.AddRouteTableIds, input.RemoveRouteTableIds),
@@ -122,6 +130,9 @@ function deleteVpcEndpoints(
         return [{ ResourceId: id, Error: { Code: code, Message: message } }];
       }
       setParts(tx, deps, endpoint, { tables: [], subnets: [], addresses: [] });
+      notifyOf(tx, deps, endpoint, "Delete");
+      for (const each of tx.list("endpointNotification"))
+        if (each.endpointId === id) tx.delete("endpointNotification", each.id);
       tx.delete("vpcEndpoint", id);
       return [];
     }),
@@ -173,23 +184,25 @@ function setParts(
       const subnet = findSubnet(tx, endpoint, id);
       if (subnet.vpcId !== endpoint.vpcId)
         throw new ApiError("InvalidParameter", `The subnet ${id} is not in the VPC ${endpoint.vpcId}.`);
+      checkZone(tx, endpoint, subnet);
       const address = parts.addresses.find((each) => each.SubnetId === id)?.Ipv4;
       return addEndpointInterface(tx, deps, { endpoint, subnet, address });
     });
   return { ...endpoint, subnetIds: parts.subnets, networkInterfaceIds: [...kept, ...added] };
 }
 
-function serviceOf(input: ec2.CreateVpcEndpointRequest, region: string): EndpointService {
-  const type = input.VpcEndpointType ?? "Gateway";
-  const service = endpointServices(region).find(
-    (each) => each.name === input.ServiceName && each.type === type,
-  );
-  if (service === undefined)
-    throw new ApiError(
-      "InvalidServiceName",
-      `The Vpc Endpoint Service '${input.ServiceName ?? ""}' does not exist`,
-    );
-  return service;
+/** Errors: InvalidServiceName, for a service too that does not let the caller create endpoints. */
+function serviceOf(
+  reader: Reader,
+  { VpcEndpointType: type = "Gateway", ServiceName: name = "" }: ec2.CreateVpcEndpointRequest,
+  context: RequestContext,
+): ChosenService {
+  const service = endpointServices(context.region).find((each) => each.name === name && each.type === type);
+  if (service !== undefined) return service;
+  const own = type === "Interface" ? allowedService(reader, context, name) : undefined;
+  if (own === undefined)
+    throw new ApiError("InvalidServiceName", `The Vpc Endpoint Service '${name}' does not exist`);
+  return { name, type: "Interface", own };
 }
 
 function groupsOf(

@@ -52,6 +52,7 @@ function withKey<T>(work: () => T): T {
     const kmsError = {
       disabled: "DisabledException",
       "pending deletion": "KMSInvalidStateException",
+      "pending import": "KMSInvalidStateException",
       missing: "NotFoundException",
       "wrong usage": "InvalidKeyUsageException",
     }[thrown.reason];

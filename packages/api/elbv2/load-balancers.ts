@@ -104,7 +104,10 @@ function deleteLoadBalancer(
       );
     for (const listener of tx.listBy("listener", "loadBalancer", balancer.arn)) removeListener(tx, listener);
     const target = tx.list("target").find((each) => each.address === balancer.arn);
-    if (target !== undefined)
+    const isServed = tx
+      .list("endpointService")
+      .some(({ loadBalancerArns }) => loadBalancerArns.includes(balancer.arn));
+    if (target !== undefined || isServed)
       throw new ApiError(
         "ResourceInUse",
         `Load balancer '${balancer.arn}' cannot be deleted because it is currently associated with another service`,

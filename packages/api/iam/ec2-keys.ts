@@ -1,5 +1,5 @@
 import { formatArn, parseArn } from "@gantry/kernel";
-import type { Reader } from "@gantry/state";
+import { customServiceName, type Reader } from "@gantry/state";
 import { defaultVpcOf } from "../ec2/lookups.ts";
 import { RESOURCES } from "../ec2/resources.ts";
 import { INSTANCE_KEYS } from "./instance-keys.ts";
@@ -20,8 +20,18 @@ export const EC2_KEYS: Readonly<Record<string, Read>> = {
   "ec2:VpceServiceName": (asked, store) => endpointService(asked, store),
   "ec2:VpceServiceRegion": (asked, store) =>
     endpointService(asked, store) === undefined ? undefined : asked.region,
-  "ec2:VpceServiceOwner": (asked, store) =>
-    endpointService(asked, store) === undefined ? undefined : "amazon",
+  "ec2:VpceServiceOwner": (asked, store) => {
+    const name = endpointService(asked, store);
+    if (name === undefined) return undefined;
+    return store.get("endpointService", name.split(".").at(-1))?.account ?? "amazon";
+  },
+  "ec2:VpceSupportedRegion": ({ resource, region }) =>
+    typeAndId(resource)[0] === "vpc-endpoint-service" ? region : undefined,
+  "ec2:VpceServicePrivateDnsName": ({ resource, input }, store) => {
+    const [type, id] = typeAndId(resource);
+    if (type !== "vpc-endpoint-service") return undefined;
+    return text(input["PrivateDnsName"]) ?? store.get("endpointService", id)?.privateDns?.name;
+  },
   "ec2:InternetGatewayID": idOf("internet-gateway"),
   "ec2:NetworkInterfaceID": idOf("network-interface"),
   "ec2:RouteTableID": idOf("route-table"),
@@ -99,6 +109,10 @@ function endpointService(
   store: Parameters<Read>[1],
 ): string | undefined {
   const [type, id] = typeAndId(resource);
+  if (type === "vpc-endpoint-service") {
+    const service = store.get("endpointService", id);
+    return service && customServiceName(service);
+  }
   return type === "vpc-endpoint"
     ? (store.get("vpcEndpoint", id)?.serviceName ?? text(input["ServiceName"]))
     : undefined;

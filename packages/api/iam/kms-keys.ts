@@ -8,8 +8,13 @@ import { member, text, type Asked, type Read } from "./key-readers.ts";
 export const KMS_KEYS: Readonly<Record<string, Read>> = {
   "kms:KeyOrigin": ofKey(
     ({ input }) => text(input["Origin"]) ?? "AWS_KMS",
-    () => "AWS_KMS",
+    (key) => key.origin ?? "AWS_KMS",
   ),
+  "kms:ExpirationModel": ({ input }) => text(input["ExpirationModel"]) ?? "KEY_MATERIAL_EXPIRES",
+  "kms:ValidTo": ({ input: { ValidTo: validTo } }) =>
+    validTo instanceof Date ? validTo.toISOString() : undefined,
+  "kms:WrappingAlgorithm": member("WrappingAlgorithm"),
+  "kms:WrappingKeySpec": member("WrappingKeySpec"),
   "kms:KeySpec": ofKey(
     ({ input }) => text(input["KeySpec"]) ?? text(input["CustomerMasterKeySpec"]) ?? "SYMMETRIC_DEFAULT",
     (key) => key.spec,

@@ -14,6 +14,8 @@ export const CONSTRAINTS: Constraints = {
   Plaintext: { shortest: 1, longest: 4096 },
   CiphertextBlob: { shortest: 1, longest: 6144 },
   Message: { shortest: 1, longest: 4096 },
+  ImportToken: { shortest: 1, longest: 6144 },
+  EncryptedKeyMaterial: { shortest: 1, longest: 6144 },
   Signature: { shortest: 1, longest: 6144 },
   Mac: { shortest: 1, longest: 6144 },
   NumberOfBytes: { least: 1, most: 1024 },

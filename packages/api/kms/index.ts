@@ -11,6 +11,7 @@ import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { encryptionOperations } from "./encryption.ts";
 import { grantOperations } from "./grants.ts";
+import { importOperations } from "./import-material.ts";
 import { keyOperations } from "./keys.ts";
 import { putManagedKeys } from "./managed-keys.ts";
 import { REFUSED } from "./members.ts";
@@ -26,6 +27,7 @@ export function kmsService(deps: ApiDeps): ServiceModule {
     ...signatureOperations(deps),
     ...rotationOperations(deps),
     ...grantOperations(deps),
+    ...importOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-kms";
 import { formatArn } from "@gantry/kernel";
-import type { KmsKeyRecord } from "@gantry/state";
+import { isPendingImport, type KmsKeyRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -28,8 +28,8 @@ export function keyOperations(deps: ApiDeps) {
     CreateKey: (input, context) => createKey(deps, input, context),
     DescribeKey: (input, context) => ({ KeyMetadata: presentKey(findKey(deps.store, context, input.KeyId)) }),
     ListKeys: (input, context) => listKeys(deps, input, context),
-    EnableKey: (input, context) => change(deps, input, context, (key) => ({ ...key, enabled: true })),
-    DisableKey: (input, context) => change(deps, input, context, (key) => ({ ...key, enabled: false })),
+    EnableKey: (input, context) => change(deps, input, context, (key) => switched(key, true)),
+    DisableKey: (input, context) => change(deps, input, context, (key) => switched(key, false)),
     UpdateKeyDescription: (input, context) =>
       change(deps, input, context, (key) => ({ ...key, description: input.Description ?? "" })),
     ScheduleKeyDeletion: (input, context) => scheduleKeyDeletion(deps, input, context),
@@ -43,6 +43,12 @@ export function keyOperations(deps: ApiDeps) {
       change(deps, input, context, (key) => ({ ...key, tags: withoutTags(key.tags, input.TagKeys ?? []) })),
     ListResourceTags: (input, context) => listResourceTags(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+/** Errors: KMSInvalidStateException for a key without material. */
+function switched(key: KmsKeyRecord, enabled: boolean): KmsKeyRecord {
+  if (isPendingImport(key)) throw invalidState(`${key.arn} is pending import.`);
+  return { ...key, enabled };
 }
 
 /** Replaces the record of a key. Errors: as findChangeable. */
@@ -68,16 +74,12 @@ async function createKey(
   const { account, region, principal } = context;
   const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? "SYMMETRIC_DEFAULT";
   const usage = usageOf(spec, input.KeyUsage);
-  if (input.Origin !== undefined && input.Origin !== "AWS_KMS")
-    throw new ApiError(
-      "UnsupportedOperationException",
-      `Gantry makes key material itself: the origin ${input.Origin} is not supported.`,
-    );
+  const isImported = input.Origin === "EXTERNAL";
+  checkOrigin(input.Origin, spec);
   const policy = toKeyPolicy(store, input.Policy ?? defaultPolicy(account), {
     principal,
     bypass: input.BypassPolicyLockoutSafetyCheck,
   });
-  const secret = await newSecret(spec);
   const id = ids.uuid();
   const now = clock.now();
   const key: KmsKeyRecord = {
@@ -93,10 +95,26 @@ async function createKey(
     ...policy,
     tags: tagsOf(input.Tags),
     createdAt: now,
-    materials: [sealedMaterial(vault, secret, { now, origin: "INITIAL" })],
+    ...(isImported ? { origin: "EXTERNAL" as const } : {}),
+    materials: isImported ? [] : [sealedMaterial(vault, await newSecret(spec), { now, origin: "INITIAL" })],
   };
   store.transact((tx) => tx.put("kmsKey", key.arn, key));
   return { KeyMetadata: presentKey(key) };
+}
+
+/** Errors: UnsupportedOperationException for material that is neither made here nor imported as a secret key. */
+function checkOrigin(origin: sdk.OriginType | undefined, spec: string): void {
+  if (origin === undefined || origin === "AWS_KMS") return;
+  if (origin !== "EXTERNAL")
+    throw new ApiError(
+      "UnsupportedOperationException",
+      `Gantry has no key stores of its customers: the origin ${origin} is not supported.`,
+    );
+  if (specOf(spec)?.bytes === undefined)
+    throw new ApiError(
+      "UnsupportedOperationException",
+      `Gantry imports secret keys alone: the key spec ${spec} is not supported with the origin EXTERNAL.`,
+    );
 }
 
 /** Errors: ValidationException, UnsupportedOperationException. */

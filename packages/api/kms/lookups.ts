@@ -76,6 +76,7 @@ export function translated<T>(work: () => T): T {
       case "disabled":
         throw new ApiError("DisabledException", thrown.message);
       case "pending deletion":
+      case "pending import":
         throw invalidState(thrown.message);
       case "missing":
         throw new ApiError("InvalidCiphertextException", "");

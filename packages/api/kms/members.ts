@@ -19,11 +19,15 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   DescribeKey: GRANTS,
   CreateGrant: GRANTS,
   ListKeyPolicies: { Limit: "a key has one policy", Marker: "a key has one policy" },
+  ImportKeyMaterial: { ImportType: "a key has one material, which is imported again" },
   ListKeyRotations: { IncludeKeyMaterial: "rotations alone are listed" },
 };
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateKey: ["CustomKeyStoreId", "MultiRegion", "XksKeyId"],
+  GetParametersForImport: [["WrappingAlgorithm", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]],
+  ImportKeyMaterial: ["KeyMaterialDescription", "KeyMaterialId"],
+  DeleteImportedKeyMaterial: ["KeyMaterialId"],
   CreateGrant: ["DryRun", "Constraints.SourceArn", "GranteeServicePrincipal", "RetiringServicePrincipal"],
   ListGrants: ["GranteeServicePrincipal"],
   ListRetirableGrants: ["RetiringServicePrincipal"],

@@ -1,5 +1,5 @@
 import type * as sdk from "@aws-sdk/client-kms";
-import type { KmsKeyRecord } from "@gantry/state";
+import { isKeyActive, isPendingImport, type KmsKeyRecord } from "@gantry/state";
 import { RSA_ENCRYPTION, specOf } from "./specs.ts";
 
 /** The member that lists the algorithms of a key, by its usage. */
@@ -21,22 +21,38 @@ export function presentKey(key: KmsKeyRecord): sdk.KeyMetadata {
     KeyId: key.id,
     Arn: key.arn,
     CreationDate: new Date(key.createdAt),
-    Enabled: key.enabled && key.removeAt === undefined,
+    Enabled: isKeyActive(key),
     Description: key.description,
     KeyUsage: key.usage,
     KeyState: stateOf(key),
     DeletionDate: key.removeAt === undefined ? undefined : new Date(key.removeAt),
-    Origin: "AWS_KMS",
+    Origin: key.origin ?? "AWS_KMS",
+    ...importOf(key),
     KeyManager: key.manager,
     CustomerMasterKeySpec: spec as sdk.CustomerMasterKeySpec, // The older name of the same member.
     KeySpec: spec,
     ...algorithmsOf(key),
     MultiRegion: false,
-    ...(key.spec === "SYMMETRIC_DEFAULT" ? { CurrentKeyMaterialId: key.materials.at(-1)?.id } : {}),
+    ...(key.spec === "SYMMETRIC_DEFAULT" && key.materials.length > 0
+      ? { CurrentKeyMaterialId: key.materials.at(-1)?.id }
+      : {}),
   };
 }
 
 export function stateOf(key: KmsKeyRecord): sdk.KeyState {
   if (key.removeAt !== undefined) return "PendingDeletion";
+  if (isPendingImport(key)) return "PendingImport";
   return key.enabled ? "Enabled" : "Disabled";
+}
+
+/** How long imported material stays. */
+function importOf({
+  imported,
+  materials,
+}: KmsKeyRecord): Pick<sdk.KeyMetadata, "ExpirationModel" | "ValidTo"> {
+  if (imported === undefined || materials.length === 0) return {};
+  const { expiresAt } = imported;
+  return expiresAt === undefined
+    ? { ExpirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE" }
+    : { ExpirationModel: "KEY_MATERIAL_EXPIRES", ValidTo: new Date(expiresAt) };
 }

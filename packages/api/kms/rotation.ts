@@ -37,10 +37,11 @@ export function rotationOperations(deps: ApiDeps) {
 
 /** Errors: UnsupportedOperationException. */
 function checkRotatable(key: KmsKeyRecord): void {
-  if (key.spec !== "SYMMETRIC_DEFAULT")
+  if (key.spec !== "SYMMETRIC_DEFAULT" || key.origin === "EXTERNAL")
     throw new ApiError(
       "UnsupportedOperationException",
-      `You cannot perform this operation on the key ${key.arn}: only symmetric encryption keys are rotated.`,
+      `You cannot perform this operation on the key ${key.arn}: only symmetric encryption keys are rotated, ` +
+        "whose material was not imported.",
     );
 }
 

@@ -13,6 +13,7 @@ import { exportOperations } from "./exports.ts";
 import { groupOperations } from "./groups.ts";
 import { indexPolicyOperations } from "./index-policies.ts";
 import { insightsOperations } from "./insights.ts";
+import { liveTailOperations } from "./live-tail.ts";
 import type { LogsDeps } from "./logs-deps.ts";
 import { encryptionOperations, withUsableKeys } from "./encryption.ts";
 import { logPolicyOperations } from "./policies.ts";
@@ -35,6 +36,7 @@ export function logsService(deps: LogsDeps): ServiceModule {
     ...encryptionOperations(deps),
     ...insightsOperations(deps),
     ...exportOperations(deps),
+    ...liveTailOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -103,6 +103,7 @@ export function logsPermissions(store: Reader) {
     CreateExportTask: ofGroup,
     GetLogGroupFields: ofGroup,
     StartQuery: ofGroups,
+    StartLiveTail: ofGroups,
   } satisfies PermissionTable<typeof sdk>;
 }
 

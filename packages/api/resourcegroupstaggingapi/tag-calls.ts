@@ -3,7 +3,7 @@ import type { Tags } from "@gantry/state";
 import type { RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { RESOURCES } from "../ec2/resources.ts";
+import { prefixOf, RESOURCES } from "../ec2/resources.ts";
 import { ApiError } from "./api-error.ts";
 
 type Caller = Pick<RequestContext, "call">;
@@ -185,7 +185,7 @@ function bucketOf(arn: string, { resource, account, region }: Arn): string {
 /** EC2 names resources by id: the type in the ARN must be the one of the id. */
 function ec2IdOf(arn: string, { resource }: Arn): string {
   const [type, id = "", ...more] = resource.split("/");
-  const prefix = id.split("-")[0] ?? "";
+  const prefix = prefixOf(id);
   const expected =
     prefix === "sgr"
       ? "security-group-rule"

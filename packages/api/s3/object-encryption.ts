@@ -171,6 +171,7 @@ function translated<T>(work: () => T): T {
       case "disabled":
         throw new ApiError("KMS.DisabledException", thrown.message, { status: 400 });
       case "pending deletion":
+      case "pending import":
       case "wrong usage":
         throw new ApiError("KMS.KMSInvalidStateException", thrown.message, { status: 400 });
       case "missing":

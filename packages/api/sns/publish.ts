@@ -124,6 +124,7 @@ function write(
 const KMS_CODES: Readonly<Record<KeyUnusableError["reason"], ErrorCode>> = {
   disabled: "KMSDisabledException",
   "pending deletion": "KMSInvalidStateException",
+  "pending import": "KMSInvalidStateException",
   missing: "KMSNotFoundException",
   "wrong usage": "KMSInvalidStateException",
 };

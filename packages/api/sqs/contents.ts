@@ -28,6 +28,7 @@ type Stored = { readonly content: string; readonly keyId: string };
 const KMS_CODES: Readonly<Record<KeyUnusableError["reason"], ErrorCode>> = {
   disabled: "KmsDisabled",
   "pending deletion": "KmsInvalidState",
+  "pending import": "KmsInvalidState",
   missing: "KmsNotFound",
   "wrong usage": "KmsInvalidKeyUsage",
 };

@@ -2,6 +2,7 @@ import type { Assignment } from "@gantry/agent-protocol";
 import { messageOf } from "@gantry/kernel";
 import {
   activePeerings,
+  balancersOfService,
   firstNode,
   hostOf,
   type Change,
@@ -33,6 +34,7 @@ const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "networkAcl",
   "prefixList",
   "vpcEndpoint",
+  "endpointService",
   "blockPublicAccess",
   "publicAccessExclusion",
   "flowLog",
@@ -49,6 +51,9 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "trustStore",
   // Their rules bind clients on the host.
   "securityGroup",
+  // Listeners answer at the interfaces of endpoints too.
+  "vpcEndpoint",
+  "endpointService",
 ]);
 
 /** The assignments of one node. */
@@ -251,9 +256,17 @@ export function assignmentOf(
  */
 function isOnNode(reader: Reader, nodeId: string): (eni: NetworkInterfaceRecord) => boolean {
   const first = firstNode(reader)?.id;
-  return (eni) =>
-    eni.type === "nat_gateway" ||
-    eni.type === "efs" ||
-    eni.type === "vpc_endpoint" ||
-    (eni.nodeId ?? first ?? nodeId) === nodeId;
+  return (eni) => {
+    if (eni.type === "vpc_endpoint") return isEndpointOn(reader, nodeId, eni);
+    return eni.type === "nat_gateway" || eni.type === "efs" || (eni.nodeId ?? first ?? nodeId) === nodeId;
+  };
+}
+
+/** An endpoint of AWS is on every node; one of a customer's service is where its load balancers are. */
+function isEndpointOn(reader: Reader, nodeId: string, { owner }: NetworkInterfaceRecord): boolean {
+  const serviceId = reader.get("vpcEndpoint", owner.key)?.serviceId;
+  if (serviceId === undefined) return true;
+  const service = reader.get("endpointService", serviceId);
+  const balancers = service === undefined ? [] : balancersOfService(reader, service);
+  return balancers.some(({ balancer }) => hostOf(reader, balancer) === nodeId);
 }

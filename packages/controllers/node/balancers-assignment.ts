@@ -12,6 +12,7 @@ import { present, type Vault } from "@gantry/kernel";
 import { alpnOf, headersOf, mutualOf } from "./listener-settings.ts";
 import {
   DEFAULT_SECURITY_POLICY,
+  endpointEntries,
   hostOf,
   securityPolicyOf,
   vpcBlocks,
@@ -51,6 +52,7 @@ export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string
       record.type === "network" && record.securityGroups.length === 0
         ? undefined
         : clientRulesOf(reader, record),
+    ...endpointsOf(reader, record),
     requests: requestsOf(record),
     logs: logsOf(record),
     listeners: reader
@@ -70,6 +72,18 @@ export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string
 /** The load balancers that a node serves. */
 export function balancersOn(reader: Reader, nodeId: string): readonly LoadBalancerRecord[] {
   return reader.list("loadBalancer").filter((balancer) => hostOf(reader, balancer) === nodeId);
+}
+
+/**
+ * The endpoints of other VPCs that lead to a network load balancer. Its security groups bind their clients
+ * unless that is turned off. Source: API_SetSecurityGroups, EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic.
+ */
+function endpointsOf(
+  reader: Reader,
+  balancer: LoadBalancerRecord,
+): Pick<BalancersAssignment["balancers"][number], "endpoints" | "bindsEndpoints"> {
+  const endpoints = balancer.type === "network" ? endpointEntries(reader, balancer.arn) : [];
+  return endpoints.length === 0 ? {} : { endpoints, bindsEndpoints: balancer.privateLinkRules !== "off" };
 }
 
 function idleSecondsOf(balancer: LoadBalancerRecord): number {

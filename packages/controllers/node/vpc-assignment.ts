@@ -2,6 +2,7 @@ import type { VpcAssignment } from "@gantry/agent-protocol";
 import { isIn } from "@gantry/kernel";
 import { targetGroupsOf } from "@gantry/state/transactions/balancer-health";
 import {
+  endpointState,
   prefixListBlocks,
   vpcBlocks,
   type NetworkInterfaceRecord,
@@ -59,7 +60,7 @@ export function vpcAssignment(
       groups: groupsOf(eni, replication),
       publicIp: isBlocked(reader, reader.get("subnet", eni.subnetId), "in") ? undefined : eni.publicIp,
       local: eni.owner.type === "loadBalancer",
-      ...(eni.type === "vpc_endpoint" ? { endpoint: true } : {}),
+      ...endpointOf(reader, eni),
       ...metadataHopsOf(reader, eni),
     })),
     groups: [
@@ -70,7 +71,7 @@ export function vpcAssignment(
       ...[...(enis.some(isOpen) ? [OPEN_GROUP] : []), ...replication.groups],
     ],
     ...clientTargetsOf(reader, vpc, enis, replication),
-    ...(reader.list("vpcEndpoint").some((each) => each.vpcId === vpc.id) ? { hasEndpoints: true } : {}),
+    ...(hasEndpoints(reader, vpc) ? { hasEndpoints: true } : {}),
     ...peeringsOf(reader, vpc),
     ...flowLogsOf(reader, vpc, enis),
     ...namesIn(reader, vpc),
@@ -99,6 +100,25 @@ function clientTargetsOf(
     }),
   );
   return clientTargets.length === 0 ? {} : { clientTargets };
+}
+
+/** Whether the VPC has an endpoint of AWS: one of a customer's service leads to no AWS service. */
+function hasEndpoints(reader: Reader, vpc: VpcRecord): boolean {
+  return reader.list("vpcEndpoint").some((each) => each.vpcId === vpc.id && each.serviceId === undefined);
+}
+
+/**
+ * What answers at an endpoint's interface: the platform's services, or the listeners of a customer's load
+ * balancer. Nothing answers before the owner of the service has accepted the endpoint.
+ */
+function endpointOf(
+  reader: Reader,
+  eni: NetworkInterfaceRecord,
+): Partial<VpcAssignment["interfaces"][number]> {
+  if (eni.type !== "vpc_endpoint") return {};
+  const endpoint = reader.get("vpcEndpoint", eni.owner.key);
+  if (endpoint?.serviceId === undefined) return { endpoint: true };
+  return endpointState(reader, endpoint) === "available" ? { local: true, serviceEndpoint: true } : {};
 }
 
 /** The hop limit of an instance that reads its metadata. */

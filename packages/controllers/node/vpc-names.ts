@@ -64,7 +64,7 @@ function privateNamesOf(reader: Reader, vpc: VpcRecord): Names {
   const names: Record<string, readonly string[]> = {};
   for (const endpoint of reader.list("vpcEndpoint"))
     if (endpoint.vpcId === vpc.id)
-      for (const name of endpointNames(endpoint))
+      for (const name of endpointNames(reader, endpoint))
         names[name.toLowerCase()] = privateAddresses(reader, endpoint.networkInterfaceIds);
   for (const target of reader.list("mountTarget")) {
     if (reader.get("subnet", target.subnetId)?.vpcId !== vpc.id) continue;

@@ -1,11 +1,12 @@
 import { ANONYMOUS, ecsTasks, sessionOf, trustsService } from "@gantry/iam";
 import { cidrContains, parseCidr, type Clock } from "@gantry/kernel";
-import type {
-  MountTargetRecord,
-  NetworkInterfaceRecord,
-  Reader,
-  TaskRecord,
-  VolumeSpec,
+import {
+  isKeyActive,
+  type MountTargetRecord,
+  type NetworkInterfaceRecord,
+  type Reader,
+  type TaskRecord,
+  type VolumeSpec,
 } from "@gantry/state";
 import type { Permissions } from "../task/execution-role.ts";
 
@@ -78,8 +79,7 @@ const DENIED: Problem = {
 function keyProblem(reader: Reader, { fileSystemId }: Efs): Problem | undefined {
   const keyArn = reader.get("fileSystem", fileSystemId)?.kmsKeyArn;
   if (keyArn === undefined) return undefined;
-  const key = reader.get("kmsKey", keyArn);
-  return key?.enabled === true && key.removeAt === undefined ? undefined : DENIED;
+  return isKeyActive(reader.get("kmsKey", keyArn)) ? undefined : DENIED;
 }
 
 /**

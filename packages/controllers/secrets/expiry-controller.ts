@@ -7,7 +7,7 @@ const DAY_MS = 24 * 60 * 60_000;
 
 /**
  * Removes secrets whose recovery window, and KMS keys whose waiting period, is over, a removed key's material
- * with it; and gives keys new material when their rotation is due.
+ * with it, and imported material that expires; and gives keys new material when their rotation is due.
  */
 export function expiryController({ store, clock, vault }: ControllerDeps & { vault: Vault }): Reconciler {
   return {
@@ -26,6 +26,7 @@ export function expiryController({ store, clock, vault }: ControllerDeps & { vau
       store.transact((tx) => {
         if (key === undefined) removeSecret(tx, arn);
         else if (key.removeAt !== undefined) removeKey(tx, arn);
+        else if (expiryOf(key) !== undefined) tx.put("kmsKey", arn, { ...key, materials: [] });
         else rotateKey(tx, arn, vault, clock.now());
       });
       return undefined;
@@ -33,8 +34,15 @@ export function expiryController({ store, clock, vault }: ControllerDeps & { vau
   };
 }
 
+/** When the imported material of a key expires. Keys with imported material are not rotated. */
+function expiryOf({ imported, materials }: KmsKeyRecord): number | undefined {
+  return materials.length === 0 ? undefined : imported?.expiresAt;
+}
+
 /** When something is to be done about a key. */
-function dueAt({ removeAt, enabled, rotation }: KmsKeyRecord): number | undefined {
+function dueAt(key: KmsKeyRecord): number | undefined {
+  const { removeAt, enabled, rotation } = key;
+  if (removeAt === undefined && expiryOf(key) !== undefined) return expiryOf(key);
   if (removeAt !== undefined || !enabled || rotation === undefined) return removeAt;
   return rotation.since + rotation.periodDays * DAY_MS;
 }

@@ -1,3 +1,4 @@
+import { createPublicKey, publicEncrypt, randomBytes } from "node:crypto";
 import * as kms from "@aws-sdk/client-kms";
 import * as sm from "@aws-sdk/client-secrets-manager";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
@@ -47,4 +48,25 @@ it("removes a key with its aliases and its material, and rotates one whose time 
   expect(api.store.get("kmsKey", arn)).toBeUndefined();
   await expect(keys.send(new kms.DescribeKeyCommand({ KeyId: "alias/a" }))).rejects.toThrow();
   await expect(keys.send(new kms.DecryptCommand({ CiphertextBlob }))).rejects.toThrow();
+});
+
+it("deletes imported material once it expires, at any later start too", async () => {
+  const { KeyMetadata } = await keys.send(new kms.CreateKeyCommand({ Origin: "EXTERNAL" }));
+  const KeyId = KeyMetadata?.Arn ?? "";
+  const { PublicKey, ImportToken } = await keys.send(
+    new kms.GetParametersForImportCommand({
+      ...{ KeyId, WrappingAlgorithm: "RSAES_OAEP_SHA_1", WrappingKeySpec: "RSA_2048" },
+    }),
+  );
+  const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: "der", type: "spki" });
+  const EncryptedKeyMaterial = publicEncrypt({ key, oaepHash: "sha1" }, randomBytes(32));
+  const ValidTo = new Date(Date.now() + 2 * DAY_MS);
+  await keys.send(new kms.ImportKeyMaterialCommand({ KeyId, ImportToken, EncryptedKeyMaterial, ValidTo }));
+  expect(await later(1).reconcile(KeyId)).toBeGreaterThan(0);
+  expect(later(3).keys()).toContain(KeyId);
+  await later(3).reconcile(KeyId);
+  expect(await later(3).reconcile(KeyId)).toBeUndefined();
+  const { KeyMetadata: after } = await keys.send(new kms.DescribeKeyCommand({ KeyId }));
+  expect(after).toMatchObject({ KeyState: "PendingImport" });
+  expect(after?.ValidTo).toBeUndefined();
 });

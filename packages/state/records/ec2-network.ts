@@ -77,9 +77,49 @@ export interface VpcEndpointRecord extends Placed {
   readonly privateDns: boolean;
   readonly dnsRecordIpType: string;
   readonly privateDnsOnlyForInboundResolver: boolean;
+  /** The customer's endpoint service that it leads to; absent: a service of AWS. */
+  readonly serviceId?: string;
+  /** Whether the owner of that service has to accept it: the setting of the service when it was created. */
+  readonly needsAcceptance?: boolean;
   readonly createdAt: number;
   readonly tags: Tags;
 }
+
+export type EndpointState = "pendingAcceptance" | "available" | "rejected";
+
+/** A customer's endpoint service: its network load balancers, to which endpoints of other VPCs connect. */
+export interface EndpointServiceRecord extends Placed {
+  readonly id: string;
+  readonly acceptanceRequired: boolean;
+  readonly loadBalancerArns: readonly string[];
+  /** Who besides the account may create endpoints: an ARN, or `*`. */
+  readonly principals: readonly { readonly id: string; readonly principal: string }[];
+  readonly privateDns:
+    | {
+        readonly name: string;
+        /** The name and value of the TXT record that proves who controls the name. */
+        readonly record: { readonly name: string; readonly value: string };
+        readonly state: "pendingVerification" | "verified" | "failed";
+      }
+    | undefined;
+  /** What the owner has decided of endpoints, by their ids: `endpointState`. */
+  readonly decisions: Readonly<Record<string, "available" | "rejected">>;
+  /** Who pays for traffic; recorded. */
+  readonly payer: "ServiceOwner" | undefined;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** A topic that is told of the connections of an endpoint service, or of those of an endpoint. */
+export interface EndpointNotificationRecord extends Placed {
+  readonly id: string;
+  readonly serviceId: string | undefined;
+  readonly endpointId: string | undefined;
+  readonly topicArn: string;
+  readonly events: readonly EndpointEvent[];
+}
+
+export type EndpointEvent = "Accept" | "Connect" | "Delete" | "Reject";
 
 export interface PeeringSide {
   readonly vpcId: string;

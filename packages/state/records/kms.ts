@@ -18,7 +18,17 @@ export interface KmsKeyRecord extends Placed {
   readonly tags: Tags;
   readonly createdAt: number;
   readonly rotation?: { readonly periodDays: number; readonly since: number };
-  /** Oldest first. The last one encrypts; each decrypts what it encrypted. */
+  /** `EXTERNAL`: the customer imports the material. Absent: it is made here. */
+  readonly origin?: "EXTERNAL";
+  /** The material that was imported first: no other can be imported afterwards. */
+  readonly imported?: {
+    readonly materialId: string;
+    /** SHA-256 of the material, in hexadecimal. */
+    readonly digest: string;
+    /** When it is deleted; undefined: it stays. */
+    readonly expiresAt: number | undefined;
+  };
+  /** Oldest first. The last one encrypts; each decrypts what it encrypted. Empty: it is yet to be imported. */
   readonly materials: readonly KmsMaterial[];
 }
 

@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import type { VpcEndpointRecord } from "../records.ts";
+import type {
+  EndpointServiceRecord,
+  EndpointState,
+  LoadBalancerRecord,
+  VpcEndpointRecord,
+} from "../records.ts";
+import type { Reader } from "../store.ts";
 
 /** A service that a VPC can have an endpoint for. */
 export interface EndpointService {
@@ -97,15 +103,90 @@ export function endpointDnsName(endpoint: {
   readonly serviceName: string;
 }): string {
   const suffix = createHash("sha256").update(endpoint.id).digest("hex").slice(0, 8);
-  const part = endpoint.serviceName.split(".").slice(3).reverse().join(".");
+  const parts = endpoint.serviceName.split(".");
+  // com.amazonaws.REGION.PART of AWS, com.amazonaws.vpce.REGION.ID of customers.
+  const part = parts[2] === "vpce" ? parts.at(-1) : parts.slice(3).reverse().join(".");
   return `${endpoint.id}-${suffix}.${part}.${endpoint.region}.vpce.amazonaws.com`;
 }
 
 /** The names at which the resolver of the VPC answers with the interfaces of an endpoint. */
-export function endpointNames(endpoint: VpcEndpointRecord): readonly string[] {
-  if (endpoint.type === "Gateway") return [];
+export function endpointNames(reader: Reader, endpoint: VpcEndpointRecord): readonly string[] {
+  if (endpoint.type === "Gateway" || endpointState(reader, endpoint) !== "available") return [];
+  return [endpointDnsName(endpoint), ...(endpoint.privateDns ? privateNamesOf(reader, endpoint) : [])];
+}
+
+/** The private names of an endpoint's service; those of a customer's service once it is verified. */
+export function privateNamesOf(reader: Reader, endpoint: VpcEndpointRecord): readonly string[] {
+  if (endpoint.serviceId !== undefined) {
+    const name = reader.get("endpointService", endpoint.serviceId)?.privateDns;
+    return name?.state === "verified" ? [name.name] : [];
+  }
   const service = endpointServices(endpoint.region).find(
     (each) => each.name === endpoint.serviceName && each.type === endpoint.type,
   );
-  return [endpointDnsName(endpoint), ...(endpoint.privateDns ? (service?.privateNames ?? []) : [])];
+  return service?.privateNames ?? [];
+}
+
+/**
+ * The state of an endpoint, and whether traffic passes: what the owner of its service has decided. Endpoints of AWS's
+ * services are available. A service that is gone had rejected its endpoints.
+ */
+export function endpointState(
+  reader: Reader,
+  { id, serviceId, needsAcceptance }: Pick<VpcEndpointRecord, "id" | "serviceId" | "needsAcceptance">,
+): EndpointState {
+  if (serviceId === undefined) return "available";
+  const service = reader.get("endpointService", serviceId);
+  if (service === undefined) return "rejected";
+  return service.decisions[id] ?? (needsAcceptance === true ? "pendingAcceptance" : "available");
+}
+
+/** The name of a customer's endpoint service. */
+export function customServiceName({ id, region }: Pick<EndpointServiceRecord, "id" | "region">): string {
+  return `com.amazonaws.vpce.${region}.${id}`;
+}
+
+/** The load balancers of a customer's service that exist, with the zones that each serves. */
+export function balancersOfService(
+  reader: Reader,
+  service: EndpointServiceRecord,
+): readonly { readonly balancer: LoadBalancerRecord; readonly zones: readonly string[] }[] {
+  return service.loadBalancerArns.flatMap((arn) => {
+    const balancer = reader.get("loadBalancer", arn);
+    if (balancer === undefined) return [];
+    const zones = balancer.subnetIds.flatMap((id) => reader.get("subnet", id)?.availabilityZone ?? []);
+    return [{ balancer, zones }];
+  });
+}
+
+/** An interface of an endpoint, at which the listeners of a load balancer answer. */
+export interface EndpointEntry {
+  readonly vpcId: string;
+  readonly address: string;
+}
+
+/**
+ * The interfaces of available endpoints that lead to a load balancer: each leads to the first load balancer of
+ * its service that serves the zone of its subnet.
+ */
+export function endpointEntries(reader: Reader, balancerArn: string): readonly EndpointEntry[] {
+  const services = reader
+    .list("endpointService")
+    .filter((service) => service.loadBalancerArns.includes(balancerArn));
+  return services.flatMap((service) => {
+    const balancers = balancersOfService(reader, service);
+    return reader
+      .list("vpcEndpoint")
+      .filter(
+        (endpoint) => endpoint.serviceId === service.id && endpointState(reader, endpoint) === "available",
+      )
+      .flatMap((endpoint) => endpoint.networkInterfaceIds)
+      .flatMap((id): readonly EndpointEntry[] => {
+        const eni = reader.get("networkInterface", id);
+        const zone = reader.get("subnet", eni?.subnetId)?.availabilityZone;
+        if (eni === undefined || zone === undefined) return [];
+        const chosen = balancers.find(({ zones }) => zones.includes(zone))?.balancer;
+        return chosen?.arn === balancerArn ? [{ vpcId: eni.vpcId, address: eni.privateIp }] : [];
+      });
+  });
 }

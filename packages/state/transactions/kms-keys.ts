@@ -8,7 +8,7 @@ type EncryptionContext = Readonly<Record<string, string>>;
 /** A key cannot be used. The state is AWS's name for the reason. */
 export class KeyUnusableError extends Error {
   override readonly name = "KeyUnusableError";
-  readonly reason: "disabled" | "pending deletion" | "missing" | "wrong usage";
+  readonly reason: "disabled" | "pending deletion" | "pending import" | "missing" | "wrong usage";
 
   constructor(arn: string, reason: KeyUnusableError["reason"]) {
     super(`${arn} is ${reason}.`);
@@ -53,9 +53,20 @@ export function kmsKeyArnOf(reader: Reader, place: Placed, given: string | undef
 export function checkUsable(key: KmsKeyRecord | undefined, usage: KmsKeyRecord["usage"]): KmsKeyRecord {
   if (key === undefined) throw new KeyUnusableError("The key", "missing");
   if (key.removeAt !== undefined) throw new KeyUnusableError(key.arn, "pending deletion");
+  if (isPendingImport(key)) throw new KeyUnusableError(key.arn, "pending import");
   if (!key.enabled) throw new KeyUnusableError(key.arn, "disabled");
   if (key.usage !== usage) throw new KeyUnusableError(key.arn, "wrong usage");
   return key;
+}
+
+/** Whether the material of a key is yet to be imported, or to be imported again. */
+export function isPendingImport({ origin, materials }: KmsKeyRecord): boolean {
+  return origin === "EXTERNAL" && materials.length === 0;
+}
+
+/** Whether a key has material, is enabled and is not to be deleted. */
+export function isKeyActive(key: KmsKeyRecord | undefined): boolean {
+  return key?.enabled === true && key.removeAt === undefined && !isPendingImport(key);
 }
 
 type Material = KmsKeyRecord["materials"][number];

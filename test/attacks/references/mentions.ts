@@ -35,7 +35,7 @@ export const MENTIONS: Listed = [
   [/^efs\.CreateMountTarget\.SubnetId$/, "Asked of EC2 for the subnet's id, which is its only spelling."],
   [/^efs\.\w+\.SecurityGroups\[\]$/, "Groups of the mount target's interface."],
   [/^rds\.\w+\.(?:SubnetIds\[\]|VpcSecurityGroupIds\[\])$/, "Only the instance or the subnet group."],
-  [/^logs\.FilterLogEvents\.logStreamNames\[\]$/, "FilterLogEvents is asked for the group."],
+  [/^logs\.(?:FilterLogEvents|StartLiveTail)\.logStreamNames\[\]$/, "They are asked for the group."],
   [/^iam\.Simulate\w+\./, "A simulation reads only the identity that it is about."],
   [
     /^iam\.\w+ServiceLastAccessed\w+\.(?:JobId|ServiceNamespace)$/,

@@ -50,6 +50,7 @@ logs:PutMetricFilter log-group*
 logs:PutQueryDefinition
 logs:PutResourcePolicy
 logs:PutSubscriptionFilter log-group* destination
+logs:StartLiveTail log-group*
 logs:StartQuery log-group*
 logs:StopQuery
 logs:TagLogGroup log-group*

@@ -44,6 +44,7 @@ export const TYPES = {
   prefixList: { types: ["prefix-list"], conditionKey: undefined },
   vpcEndpoint: { types: ["vpc-endpoint"], conditionKey: undefined },
   vpcPeering: { types: ["vpc-peering-connection"], conditionKey: undefined },
+  endpointService: { types: ["vpc-endpoint-service"], conditionKey: undefined },
   flowLog: { types: ["vpc-flow-log"], conditionKey: undefined },
   publicAccessExclusion: { types: ["vpc-block-public-access-exclusion"], conditionKey: undefined },
   flowLogged: { types: ["vpc", "subnet", "network-interface"], conditionKey: undefined },
@@ -178,7 +179,11 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^ec2\.DisassociateVpcCidrBlock\.AssociationId$/, "vpcBlockAssociation"],
   [/^ec2\.\w+\.(?:DhcpOptionsId|DhcpOptionsIds\[\])$/, "dhcpOptions"],
   [/^ec2\.(?!DescribePrefixLists)\w+\.(?:PrefixListId|PrefixListIds\[\])$/, "prefixList"],
-  [/^ec2\.(?!(?:Create|Replace)Route)\w+\.(?:VpcEndpointId|VpcEndpointIds\[\])$/, "vpcEndpoint"],
+  [
+    /^ec2\.(?!(?:Create|Replace)Route|(?:Accept|Reject)Vpc)\w+\.(?:VpcEndpointId|VpcEndpointIds\[\])$/,
+    "vpcEndpoint",
+  ],
+  [/^ec2\.\w+\.(?:ServiceId|ServiceIds\[\])$/, "endpointService"],
   [
     /^ec2\.(?!(?:Create|Replace)Route)\w+\.(?:VpcPeeringConnectionId|VpcPeeringConnectionIds\[\])$/,
     "vpcPeering",
@@ -239,7 +244,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
 
   [/^logs\.(?!DescribeQueries)\w+\.logGroupName$|^logs\.StartQuery\.logGroupNames\[\]$/, "logGroupName"],
   [
-    /^logs\.\w+\.logGroupIdentifier$|^logs\.(?:StartQuery|DescribeIndexPolicies)\.logGroupIdentifiers\[\]$/,
+    /^logs\.\w+\.logGroupIdentifier$|^logs\.(?:StartQuery|StartLiveTail|DescribeIndexPolicies)\.logGroupIdentifiers\[\]$/,
     "logGroup",
   ],
   [/^logs\.\w+\.resourceArn$/, "logGroupArn"],

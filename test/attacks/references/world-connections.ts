@@ -37,6 +37,25 @@ export async function createConnections(
   const listId = idIn(await make("CreateManagedPrefixList", list), "PrefixList", "PrefixListId");
   const endpoint = { VpcId: vpcId, ServiceName: "com.amazonaws.eu-south-1.s3" };
   const endpointId = idIn(await make("CreateVpcEndpoint", endpoint), "VpcEndpoint", "VpcEndpointId");
+  const balancer = { Name: "offered", Type: "network", Scheme: "internal", Subnets: [subnetId] };
+  const { LoadBalancers } = await send("elbv2", "CreateLoadBalancer", balancer);
+  const [offered] = LoadBalancers as { LoadBalancerArn: string }[]; // As answered.
+  const NetworkLoadBalancerArns = [offered?.LoadBalancerArn];
+  const service = await make("CreateVpcEndpointServiceConfiguration", { NetworkLoadBalancerArns });
+  const serviceId = idIn(service, "ServiceConfiguration", "ServiceId");
+  const connected = {
+    ...{ VpcId: vpcId, SubnetIds: [subnetId], VpcEndpointType: "Interface" },
+    ServiceName: `com.amazonaws.vpce.eu-south-1.${serviceId}`,
+  };
+  const connectedId = idIn(await make("CreateVpcEndpoint", connected), "VpcEndpoint", "VpcEndpointId");
+  // A service with an accepted endpoint is not deleted.
+  await make("RejectVpcEndpointConnections", { ServiceId: serviceId, VpcEndpointIds: [connectedId] });
+  const { TopicArn } = await send("sns", "CreateTopic", { Name: "connections" });
+  const notify = { ConnectionNotificationArn: TopicArn, ConnectionEvents: ["Accept"] };
+  const notification = await make("CreateVpcEndpointConnectionNotification", {
+    ...{ ServiceId: serviceId, ...notify },
+  });
+  const notificationId = idIn(notification, "ConnectionNotification", "ConnectionNotificationId");
   const peering = { VpcId: vpcId, PeerVpcId: peerId };
   const peeringId = idIn(
     await make("CreateVpcPeeringConnection", peering),
@@ -70,6 +89,7 @@ export async function createConnections(
       target("vpcBlockAssociation", "vpc", vpcId, blockId),
       target("prefixList", "prefix-list", listId),
       target("vpcEndpoint", "vpc-endpoint", endpointId),
+      target("endpointService", "vpc-endpoint-service", serviceId),
       target("vpcPeering", "vpc-peering-connection", peeringId),
       target("flowLog", "vpc-flow-log", flowLogId),
       target("flowLogged", "subnet", subnetId),
@@ -91,6 +111,16 @@ export async function createConnections(
       "CreateVpcEndpoint.ServiceName": "com.amazonaws.eu-south-1.s3",
       "CreateVpcEndpoint.VpcId": vpcId,
       "ModifyVpcEndpoint.VpcEndpointId": endpointId,
+      "CreateVpcEndpointServiceConfiguration.NetworkLoadBalancerArns": NetworkLoadBalancerArns,
+      "ModifyVpcEndpointServicePayerResponsibility.PayerResponsibility": "ServiceOwner",
+      "StartVpcEndpointServicePrivateDnsVerification.ServiceId": serviceId,
+      "AcceptVpcEndpointConnections.VpcEndpointIds": [connectedId],
+      "RejectVpcEndpointConnections.VpcEndpointIds": [connectedId],
+      "CreateVpcEndpointConnectionNotification.ServiceId": serviceId,
+      "CreateVpcEndpointConnectionNotification.ConnectionNotificationArn": TopicArn,
+      "CreateVpcEndpointConnectionNotification.ConnectionEvents": ["Accept"],
+      "ModifyVpcEndpointConnectionNotification.ConnectionNotificationId": notificationId,
+      "DeleteVpcEndpointConnectionNotifications.ConnectionNotificationIds": [notificationId],
       "CreateVpcPeeringConnection.VpcId": vpcId,
       "CreateVpcPeeringConnection.PeerVpcId": peerId,
       "CreateFlowLogs.ResourceIds": [subnetId],

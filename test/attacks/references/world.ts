@@ -27,7 +27,8 @@ export function senderOf(config: ReturnType<Api["client"]>): Send {
   return (service, operation, input) => {
     // The clients differ in their commands only.
     const type = SDK_CLIENTS[service] as unknown as new (config: object) => Client;
-    const settings = service === "s3control" ? toNamedHosts(config) : config;
+    // The address of this process has no host names, of which some operations have one of their own.
+    const settings = service === "s3control" ? toNamedHosts(config) : { ...config, disableHostPrefix: true };
     const client = clients.get(service) ?? new type({ ...settings, forcePathStyle: true });
     clients.set(service, client);
     const commands = SDK_MODULES[service] as unknown as Readonly<

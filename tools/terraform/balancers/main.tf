@@ -231,3 +231,37 @@ resource "aws_lb_listener" "tls" {
     target_group_arn = aws_lb_target_group.flows.arn
   }
 }
+
+# The load balancer of flows is offered to other VPCs.
+resource "aws_vpc_endpoint_service" "flows" {
+  acceptance_required        = true
+  network_load_balancer_arns = [aws_lb.flows.arn]
+  tags                       = { idle = var.idle }
+}
+
+resource "aws_vpc_endpoint_service_allowed_principal" "flows" {
+  vpc_endpoint_service_id = aws_vpc_endpoint_service.flows.id
+  principal_arn           = "arn:aws:iam::111111111111:root"
+}
+
+resource "aws_vpc_endpoint" "flows" {
+  vpc_id            = var.vpc
+  service_name      = aws_vpc_endpoint_service.flows.service_name
+  vpc_endpoint_type = "Interface"
+  subnet_ids        = [local.subnets[0]]
+}
+
+resource "aws_vpc_endpoint_connection_accepter" "flows" {
+  vpc_endpoint_service_id = aws_vpc_endpoint_service.flows.id
+  vpc_endpoint_id         = aws_vpc_endpoint.flows.id
+}
+
+resource "aws_sns_topic" "flows" {
+  name = "flows"
+}
+
+resource "aws_vpc_endpoint_connection_notification" "flows" {
+  vpc_endpoint_service_id     = aws_vpc_endpoint_service.flows.id
+  connection_notification_arn = aws_sns_topic.flows.arn
+  connection_events           = var.idle > 60 ? ["Accept", "Reject"] : ["Accept"]
+}

@@ -224,6 +224,14 @@ resource "aws_kms_alias" "this" {
   target_key_id = aws_kms_key.this.id
 }
 
+# Its material is imported.
+resource "aws_kms_external_key" "this" {
+  description             = "generation ${var.generation}"
+  deletion_window_in_days = 7
+  enabled                 = true
+  key_material_base64     = "Wblj06fduthWggmsT0cLVoIMOkeLbc2kVfMud77i/JY="
+}
+
 resource "aws_kms_ciphertext" "this" {
   key_id    = aws_kms_key.this.key_id
   plaintext = "sesame"
@@ -309,6 +317,28 @@ resource "aws_s3_account_public_access_block" "this" {
 
 data "aws_s3_account_public_access_block" "this" {
   depends_on = [aws_s3_account_public_access_block.this]
+}
+
+# What a baseline of an account sets.
+resource "aws_ec2_instance_metadata_defaults" "this" {
+  http_tokens                 = "required"
+  http_put_response_hop_limit = 1 + var.generation
+}
+
+resource "aws_ec2_image_block_public_access" "this" {
+  state = "block-new-sharing"
+}
+
+resource "aws_ebs_snapshot_block_public_access" "this" {
+  state = var.generation == 1 ? "block-new-sharing" : "block-all-sharing"
+}
+
+resource "aws_ec2_serial_console_access" "this" {
+  enabled = var.generation == 1
+}
+
+data "aws_ec2_serial_console_access" "this" {
+  depends_on = [aws_ec2_serial_console_access.this]
 }
 
 # Buckets that are replicated and publish to topics.
@@ -469,6 +499,19 @@ resource "aws_ecs_service" "this" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.this.arn
   desired_count   = 0
+  network_configuration {
+    subnets = aws_subnet.this[*].id
+  }
+}
+
+# One task on each container instance: Fargate has none.
+resource "aws_ecs_service" "daemon" {
+  name                               = "modules-daemon"
+  cluster                            = aws_ecs_cluster.this.id
+  task_definition                    = aws_ecs_task_definition.this.arn
+  launch_type                        = "EC2"
+  scheduling_strategy                = "DAEMON"
+  deployment_minimum_healthy_percent = var.generation == 1 ? 0 : 50
   network_configuration {
     subnets = aws_subnet.this[*].id
   }
