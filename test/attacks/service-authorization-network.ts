@@ -6,7 +6,7 @@ export const NETWORK_REFERENCE = `ec2:AcceptVpcPeeringConnection vpc* vpc-peerin
 ec2:AssignPrivateIpAddresses network-interface*
 ec2:AssociateDhcpOptions dhcp-options vpc*
 ec2:AssociateVpcCidrBlock ipam-pool vpc*
-ec2:AttachNetworkInterface network-interface*
+ec2:AttachNetworkInterface instance* network-interface*
 ec2:CreateDefaultSubnet
 ec2:CreateDhcpOptions dhcp-options*
 ec2:CreateFlowLogs network-interface subnet vpc vpc-flow-log*
@@ -34,7 +34,7 @@ ec2:DescribeVpcBlockPublicAccessOptions
 ec2:DescribeVpcEndpointServices
 ec2:DescribeVpcEndpoints
 ec2:DescribeVpcPeeringConnections
-ec2:DetachNetworkInterface network-interface*
+ec2:DetachNetworkInterface instance* network-interface*
 ec2:DisassociateVpcCidrBlock vpc
 ec2:GetManagedPrefixListAssociations prefix-list*
 ec2:GetManagedPrefixListEntries prefix-list*

@@ -16,6 +16,7 @@ import type { Ec2Deps } from "./ec2-deps.ts";
 import { flowLogOperations } from "./flow-logs.ts";
 import { networkAclOperations } from "./network-acls.ts";
 import { ownImageOperations } from "./own-images.ts";
+import { interfaceAttachmentOperations } from "./interface-attachments.ts";
 import { ownInterfaceOperations } from "./own-interfaces.ts";
 import { prefixListOperations } from "./prefix-lists.ts";
 import { vpcBlockOperations } from "./vpc-blocks.ts";
@@ -76,6 +77,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...vpcPeeringOperations(deps),
     ...flowLogOperations(deps),
     ...ownInterfaceOperations(deps),
+    ...interfaceAttachmentOperations(deps),
     ...keyPairOperations(deps),
     ...imageOperations(deps),
     ...ownImageOperations(deps),

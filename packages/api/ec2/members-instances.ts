@@ -65,8 +65,6 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
     "BlockDeviceMappings.VirtualName": "there are no instance store volumes",
     "CreditSpecification.CpuCredits": SHOWN,
     "Monitoring.MetricCategoryIds": SHOWN,
-    "NetworkInterfaces.DeviceIndex": "an instance has one interface",
-    "NetworkInterfaces.NetworkCardIndex": "an instance has one interface",
     "NetworkInterfaces.EnaSrdSpecification": "there is one network path",
     "NetworkInterfaces.EnaQueueCount": "there is one network path",
     "NetworkInterfaces.ConnectionTrackingSpecification": "the time-outs of the node apply",

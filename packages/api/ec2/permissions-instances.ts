@@ -123,7 +123,7 @@ export function launchNeeds(store: Reader, given: sdk.RunInstancesRequest, place
     // The account of an image is left out of its ARN.
     { resource: `arn:aws:ec2:${place.region}::image/${input.ImageId ?? "*"}` },
     need("instance", undefined, place),
-    need("network-interface", undefined, place),
+    ...interfaceNeeds(input, place),
     need("volume", undefined, place),
     ...(known.length === 0 ? [need("subnet", undefined, place)] : each("subnet", known, place)),
     ...(groups.length === 0 ? [fallback] : groups).map((id) => need("security-group", id, place)),
@@ -131,6 +131,19 @@ export function launchNeeds(store: Reader, given: sdk.RunInstancesRequest, place
     ...(given.LaunchTemplate === undefined ? [] : [need("launch-template", template?.id, place)]),
     ...passedRole(store, input.IamInstanceProfile, place),
     ...tagging("RunInstances", { TagSpecifications: ownTags(input) }, place),
+  ];
+}
+
+/** The interfaces that exist, and those that are created. */
+function interfaceNeeds(
+  { NetworkInterfaces: given = [] }: sdk.RunInstancesRequest,
+  place: Caller,
+): readonly Need[] {
+  const existing = given.flatMap(({ NetworkInterfaceId: id }) => id ?? []);
+  const isMade = given.length === 0 || existing.length < given.length;
+  return [
+    ...each("network-interface", existing, place),
+    ...(isMade ? [need("network-interface", undefined, place)] : []),
   ];
 }
 
