@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  AllocateAddressCommand,
+  AssociateAddressCommand,
   AttachNetworkInterfaceCommand,
   AttachVolumeCommand,
   AuthorizeSecurityGroupIngressCommand,
@@ -27,6 +29,7 @@ import {
   EC2Client,
   GetConsoleOutputCommand,
   ImportKeyPairCommand,
+  ReleaseAddressCommand,
   RevokeSecurityGroupIngressCommand,
   RunInstancesCommand,
   StartInstancesCommand,
@@ -52,10 +55,12 @@ const ec2 = new EC2Client(demo.client());
 const iam = new IAMClient(demo.client());
 const folder = mkdtempSync(join(tmpdir(), "gantry-bastion-"));
 const NAME = "bastion-test";
+const ADDRESS = /\d+\.\d+\.\d+\.\d+/;
 const DATABASE_PORT = 3306;
 let bastion = "";
 let stranger = "";
 let second = "";
+let elastic: string | undefined;
 let groups: { readonly bastion: string; readonly stranger: string; readonly database: string };
 
 async function instanceOf(id: string) {
@@ -71,16 +76,8 @@ async function ssh(id: string, command: string, key = "own"): Promise<string> {
   const address = (await instanceOf(id))?.PublicIpAddress ?? "";
   const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
   return run("ssh", [
-    ...[
-      "-i",
-      join(folder, key),
-      "-o",
-      "IdentitiesOnly=yes",
-      "-o",
-      "ConnectTimeout=5",
-      "-o",
-      "LogLevel=ERROR",
-    ],
+    ...["-i", join(folder, key), "-o", "IdentitiesOnly=yes"],
+    ...["-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR"],
     ...options.flatMap((option) => ["-o", option]),
     `ec2-user@${address}`,
     command,
@@ -182,6 +179,7 @@ afterAll(async () => {
   for (const id of [bastion, stranger]) await reaches(id, "terminated");
   for (const GroupId of [groups.bastion, groups.stranger])
     await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId })));
+  await ec2.send(new ReleaseAddressCommand({ AllocationId: elastic }));
   await ec2.send(new DeleteKeyPairCommand({ KeyName: NAME }));
   const profile = { InstanceProfileName: NAME };
   await iam.send(new RemoveRoleFromInstanceProfileCommand({ ...profile, RoleName: NAME }));
@@ -257,6 +255,9 @@ describe("a bastion", () => {
     await eventually(async () => expect((await secondInterface())?.Attachment?.Status).toBe("attached"));
     const { PrivateIpAddress: address = "", MacAddress: mac } = (await secondInterface()) ?? {};
     await fromBothAddresses();
+    // With two interfaces, no other address is given when the instance starts.
+    elastic = (await ec2.send(new AllocateAddressCommand({}))).AllocationId;
+    await ec2.send(new AssociateAddressCommand({ AllocationId: elastic, InstanceId: bastion }));
     const base = "http://169.254.169.254/latest";
     const token = `$(curl -s -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${base}/api/token)`;
     const category = `${base}/meta-data/network/interfaces/macs/${mac}/device-number`;
@@ -267,9 +268,9 @@ describe("a bastion", () => {
     const pause = `gantry-${demo.name}-${own?.NetworkInterfaces?.[0]?.NetworkInterfaceId}`;
     const pid = (await run("docker", ["inspect", "-f", "{{.State.Pid}}", pause])).trim();
     const inside = (...command: readonly string[]) => run("nsenter", ["-t", pid, "-n", ...command]);
-    const host = (await ssh(bastion, `getent hosts ${await databaseHost()}`)).split(" ")[0] ?? "";
-    const [gateway = ""] =
-      /\d+\.\d+\.\d+\.\d+/.exec(await inside("ip", "route", "show", "table", "10001")) ?? [];
+    const [host = ""] =
+      ADDRESS.exec(await ssh(bastion, `nc -zv ${await databaseHost()} ${DATABASE_PORT} 2>&1`)) ?? [];
+    const [gateway = ""] = ADDRESS.exec(await inside("ip", "route", "show", "table", "10001")) ?? [];
     const primary = own?.PrivateIpAddress ?? "";
     const wrong = [`${host}/32`, "via", gateway, "dev", "eth1", "onlink", "src", primary];
     await inside("ip", "route", "replace", ...wrong);
