@@ -18,6 +18,7 @@ import { networkAclOperations } from "./network-acls.ts";
 import { ownImageOperations } from "./own-images.ts";
 import { interfaceAttachmentOperations } from "./interface-attachments.ts";
 import { ownInterfaceOperations } from "./own-interfaces.ts";
+import { placementGroupOperations } from "./placement-groups.ts";
 import { prefixListOperations } from "./prefix-lists.ts";
 import { vpcBlockOperations } from "./vpc-blocks.ts";
 import { vpcEndpointOperations } from "./vpc-endpoints.ts";
@@ -31,6 +32,7 @@ import { natGatewayOperations } from "./nat-gateways.ts";
 import { interfaceOperations } from "./network-interfaces.ts";
 import { defaultVpcMaker } from "./new-vpc.ts";
 import { ec2Permissions } from "./permissions.ts";
+import { imageCopyOperations } from "./image-copies.ts";
 import { imageOperations } from "./images.ts";
 import { instanceAttributeOperations } from "./instance-attributes.ts";
 import { instanceStateOperations } from "./instance-states.ts";
@@ -79,8 +81,10 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...ownInterfaceOperations(deps),
     ...interfaceAttachmentOperations(deps),
     ...keyPairOperations(deps),
+    ...placementGroupOperations(deps),
     ...imageOperations(deps),
     ...ownImageOperations(deps),
+    ...imageCopyOperations(deps),
     ...instanceTypeOperations(),
     ...newInstanceOperations(deps),
     ...launchTemplateOperations(deps),

@@ -1,3 +1,4 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ec2InstanceRecord, Reader } from "@gantry/state";
 import { machineImages } from "../common/machine-images.ts";
 import { interfacesOf, type AttachedInterfaceRecord } from "@gantry/state/transactions/instance-interfaces";
@@ -40,7 +41,7 @@ function ownFields(): FilterFields<Ec2InstanceRecord> {
     "monitoring-state": ({ settings }) =>
       JSON.stringify(settings["Monitoring"] ?? null).includes("true") ? "enabled" : "disabled",
     "owner-id": (instance) => instance.account,
-    "placement-group-name": none,
+    "placement-group-name": ({ settings }) => placementOf(settings)?.GroupName,
     platform: none,
     "product-code": none,
     "ramdisk-id": none,
@@ -55,6 +56,10 @@ function ownFields(): FilterFields<Ec2InstanceRecord> {
     tenancy: () => "default",
     "virtualization-type": () => "hvm",
   };
+}
+
+function placementOf(settings: Ec2InstanceRecord["settings"]): ec2.Placement | undefined {
+  return settings["Placement"] as ec2.Placement | undefined; // As RunInstances takes it.
 }
 
 function networkFields(reader: Reader): FilterFields<Ec2InstanceRecord> {

@@ -90,11 +90,7 @@ describe("RunInstances", () => {
       { CapacityReservationSpecification: { CapacityReservationPreference: "none" } },
       { CapacityReservationSpecification: { CapacityReservationPreference: "none" } },
     ],
-    [
-      { Placement: { GroupName: "g", PartitionNumber: 2, Tenancy: "dedicated" } },
-      { Placement: { GroupName: "g", PartitionNumber: 2, Tenancy: "dedicated" } },
-    ],
-    [{ Placement: { GroupId: "pg-1" } }, { Placement: { GroupId: "pg-1" } }],
+    [{ Placement: { Tenancy: "dedicated" } }, { Placement: { Tenancy: "dedicated" } }],
     [
       {
         MetadataOptions: {

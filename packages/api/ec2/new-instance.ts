@@ -24,6 +24,7 @@ import { unknownType } from "./instance-types.ts";
 import { namedKeyPair } from "./key-pairs.ts";
 import { addInterfaces, networkOf } from "./launch-network.ts";
 import { invalidValue } from "./missing.ts";
+import { launchGroupOf } from "./placement-groups.ts";
 import { RECORDED_SETTINGS } from "./members-instances.ts";
 import { addBlockVolumes, freeDeviceSlot } from "./new-devices.ts";
 import { rootVolumeOf } from "./root-volume.ts";
@@ -83,6 +84,7 @@ function launch(
   if (!INSTANCE_SIZES.has(instanceType)) throw unknownType(instanceType);
   const network = networkOf(tx, context, { input, instanceType, count });
   const { subnet } = network;
+  launchGroupOf(tx, context, input.Placement);
   const pair = input.KeyName === undefined ? undefined : namedKeyPair(tx, context, input.KeyName);
   const profile = profileOf(tx, context, input.IamInstanceProfile);
   const userData = checkedUserData(input.UserData);

@@ -127,10 +127,19 @@ resource "aws_network_interface_attachment" "this" {
   device_index         = 1
 }
 
+resource "aws_placement_group" "this" {
+  name            = "shop"
+  strategy        = "partition"
+  partition_count = 3
+  tags            = { stage = var.stage }
+}
+
 resource "aws_instance" "router" {
-  ami           = data.aws_ami.linux.id
-  instance_type = "t3.micro"
-  tags          = { Name = "router", stage = var.stage }
+  ami                        = data.aws_ami.linux.id
+  instance_type              = "t3.micro"
+  placement_group            = aws_placement_group.this.name
+  placement_partition_number = 2
+  tags                       = { Name = "router", stage = var.stage }
 
   network_interface {
     network_interface_id = aws_network_interface.this["outside"].id
