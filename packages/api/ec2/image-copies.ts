@@ -106,8 +106,8 @@ function copyImage(deps: Ec2Deps, input: ec2.CopyImageRequest, context: RequestC
     const copies = source.mappings.map((mapping) => {
       const snapshot = tx.get("snapshot", mapping.snapshotId);
       if (snapshot === undefined) return { mapping, snapshot: undefined };
-      const description =
-        `Copied for DestinationAmi ${id} from SourceAmi ${source.id} ` + `for SourceSnapshot ${snapshot.id}.`;
+      const sources = `from SourceAmi ${source.id} for SourceSnapshot ${snapshot.id}`;
+      const description = `Copied for DestinationAmi ${id} ${sources}.`;
       const encryption = encryptionOf(tx, context, input, snapshot);
       return {
         mapping,
