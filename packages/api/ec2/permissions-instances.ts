@@ -23,38 +23,7 @@ export function instancePermissions(store: Reader) {
     DeleteKeyPair: (input, place) => [
       need("key-pair", keyPairNameOf(store, place, { name: input.KeyName, id: input.KeyPairId }), place),
     ],
-    CreatePlacementGroup: (input, place) => [
-      need("placement-group", input.GroupName, place),
-      ...tagging("CreatePlacementGroup", input, place),
-    ],
-    DescribePlacementGroups: "*",
-    DeletePlacementGroup: (input, place) => [need("placement-group", input.GroupName, place)],
-    DescribeImages: "*",
-    CreateImage: (input, place) => [
-      need("image", undefined, place),
-      need("instance", input.InstanceId, place),
-      need("snapshot", undefined, place),
-      ...tagging("CreateImage", input, place),
-    ],
-    RegisterImage: (input, place) => [
-      need("image", undefined, place),
-      ...each(
-        "snapshot",
-        (input.BlockDeviceMappings ?? []).flatMap(({ Ebs: ebs }) => ebs?.SnapshotId ?? []),
-        place,
-      ),
-      ...tagging("RegisterImage", input, place),
-    ],
-    CopyImage: (input, place) => [
-      { resource: imageArnOf(input.SourceRegion ?? place.region, input.SourceImageId) },
-      need("image", undefined, place),
-      need("snapshot", undefined, place),
-      ...tagging("CopyImage", input, place),
-    ],
-    DeregisterImage: (input, place) => [
-      need("image", input.ImageId, place),
-      ...(input.DeleteAssociatedSnapshots === true ? snapshotDeletions(store, input.ImageId, place) : []),
-    ],
+    ...imagePermissions(store),
     DescribeInstanceTypes: "*",
     DescribeInstanceTypeOfferings: "*",
     RunInstances: (input, place) => launchNeeds(store, input, place),
@@ -94,6 +63,43 @@ export function instancePermissions(store: Reader) {
     StopInstances: ofInstances,
     RebootInstances: ofInstances,
     TerminateInstances: ofInstances,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function imagePermissions(store: Reader) {
+  return {
+    CreatePlacementGroup: (input, place) => [
+      need("placement-group", input.GroupName, place),
+      ...tagging("CreatePlacementGroup", input, place),
+    ],
+    DescribePlacementGroups: "*",
+    DeletePlacementGroup: (input, place) => [need("placement-group", input.GroupName, place)],
+    DescribeImages: "*",
+    CreateImage: (input, place) => [
+      need("image", undefined, place),
+      need("instance", input.InstanceId, place),
+      need("snapshot", undefined, place),
+      ...tagging("CreateImage", input, place),
+    ],
+    RegisterImage: (input, place) => [
+      need("image", undefined, place),
+      ...each(
+        "snapshot",
+        (input.BlockDeviceMappings ?? []).flatMap(({ Ebs: ebs }) => ebs?.SnapshotId ?? []),
+        place,
+      ),
+      ...tagging("RegisterImage", input, place),
+    ],
+    CopyImage: (input, place) => [
+      { resource: imageArnOf(input.SourceRegion ?? place.region, input.SourceImageId) },
+      need("image", undefined, place),
+      need("snapshot", undefined, place),
+      ...tagging("CopyImage", input, place),
+    ],
+    DeregisterImage: (input, place) => [
+      need("image", input.ImageId, place),
+      ...(input.DeleteAssociatedSnapshots === true ? snapshotDeletions(store, input.ImageId, place) : []),
+    ],
   } satisfies PermissionTable<typeof sdk>;
 }
 
