@@ -139,7 +139,7 @@ async function addTls(bench: Bench): Promise<string> {
   const { acm, elb } = bench.clients;
   const { targetGroupArn } = await serve(bench);
   const { CertificateArn } = await acm.send(
-    new RequestCertificateCommand({ DomainName: "bench.example.org" }),
+    new RequestCertificateCommand({ DomainName: "bench.example.org", KeyAlgorithm: "EC_prime256v1" }),
   );
   await elb.send(
     new CreateListenerCommand({

@@ -1,4 +1,5 @@
 import type { DnsZone } from "@gantry/kernel/dns/zone-content";
+import type { AttachedInterface } from "./attached-interfaces.ts";
 import type { BalancersAssignment, ClientTarget } from "./balancers.ts";
 import type { BlockDevices, RootSnapshotAssignment, VolumeFileAssignment } from "./block-devices.ts";
 import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
@@ -158,6 +159,8 @@ export interface PodAssignment {
   readonly role: "task" | "database" | "instance";
   readonly desired: "RUNNING" | "STOPPED";
   readonly interface: InterfaceAssignment;
+  /** Interfaces besides it, of the same VPC; absent for pods that are no instances. */
+  readonly attachedInterfaces?: readonly AttachedInterface[];
   /** Task-level limits, over all containers together. CPU in units of 1/1024 core. */
   readonly cpuUnits: number | undefined;
   readonly memoryMiB: number | undefined;

@@ -5,6 +5,7 @@
  * nothing.
  */
 export * from "./assignments.ts";
+export type * from "./attached-interfaces.ts";
 export * from "./balancers.ts";
 export * from "./block-devices.ts";
 export * from "./database-snapshots.ts";

@@ -28,6 +28,8 @@ export interface PodObservation {
   readonly executionStoppedAt: number | undefined;
   /** The EBS volumes that are attached; absent for pods without block devices. */
   readonly attachedVolumes?: readonly string[];
+  /** The interfaces that are attached besides the pod's own; absent for pods without, and while it is unknown. */
+  readonly attachedInterfaces?: readonly string[];
 }
 
 export interface TargetObservation {

@@ -134,6 +134,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:Public": "*",
     "ec2:KeyPairName": "*",
     "ec2:KeyPairType": "*",
+    "ec2:PlacementGroupName": "*",
+    "ec2:PlacementGroupStrategy": "*",
     "ec2:SnapshotID": "*",
     "ec2:SnapshotTime": "*",
     "ec2:VolumeID": "*",

@@ -144,6 +144,7 @@ export interface Records extends SsmRecords, logs.LogRecords {
   readonly groupActivity: groups.GroupActivityRecord;
   readonly snapshot: instances.SnapshotRecord;
   readonly machineImage: instances.MachineImageRecord;
+  readonly placementGroup: instances.PlacementGroupRecord;
   readonly ebsDefaults: instances.EbsDefaultsRecord;
   readonly ec2Security: instances.Ec2SecurityRecord;
   readonly loadBalancer: LoadBalancerRecord;

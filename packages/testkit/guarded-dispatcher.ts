@@ -28,6 +28,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   groupActivity: "As groupInstance.",
   databaseEvent: "Tells of what its source went through; its key begins with the time.",
   keyPair: "Its ARN has its name; its key is its id.",
+  placementGroup: "As keyPair.",
   launchTemplateVersion: "Belongs to the launch template; its key has the template's id.",
   serviceRevision: "Belongs to the service that is created or updated.",
   serviceDeployment: "Belongs to the service that is created or updated.",

@@ -1,5 +1,6 @@
 import type { Clock } from "@gantry/kernel";
 import type { Store, Transaction, VolumeRecord } from "@gantry/state";
+import { endInterfaces, recordAttachedInterfaces } from "@gantry/state/transactions/instance-interfaces";
 
 const GIB = 1024 ** 3;
 
@@ -23,13 +24,7 @@ function moveInstance(tx: Transaction, id: string, now: number): void {
     case "stopping":
       return tx.put("ec2Instance", id, { ...instance, state: "stopped", reachable: false });
     case "shutting-down": {
-      for (const address of tx.list("elasticAddress"))
-        if (address.networkInterfaceId === instance.networkInterfaceId)
-          tx.put("elasticAddress", address.allocationId, {
-            ...address,
-            ...{ associationId: undefined, networkInterfaceId: undefined },
-          });
-      tx.delete("networkInterface", instance.networkInterfaceId);
+      endInterfaces(tx, instance);
       for (const volume of tx.list("volume"))
         if (volume.attachment?.instanceId === id)
           if (volume.attachment.deleteOnTermination) tx.delete("volume", volume.id);
@@ -68,10 +63,18 @@ function completeSnapshot(tx: Transaction, id: string, completedAt: number): voi
     tx.put("snapshot", id, { ...snapshot, completedAt });
 }
 
+function moveInterface(tx: Transaction, id: string): void {
+  const eni = tx.get("networkInterface", id);
+  const instance = tx.get("ec2Instance", eni?.owner.key);
+  if (instance !== undefined && eni?.attachment?.state !== undefined)
+    recordAttachedInterfaces(tx, instance, eni.attachment.state === "attaching" ? [id] : []);
+}
+
 type Work = (tx: Transaction, key: string, now: number) => void;
 
 const WORK: ReadonlyMap<string, Work> = new Map<string, Work>([
   ["ec2Instance", moveInstance],
   ["volume", moveVolume],
+  ["networkInterface", moveInterface],
   ["snapshot", completeSnapshot],
 ]);

@@ -12,6 +12,11 @@ ec2:AttachVolume instance* volume*
 ec2:CopySnapshot snapshot*
 ec2:CreateKeyPair key-pair*
 ec2:CreateImage image* instance* snapshot*
+ec2:CopyImage image* snapshot*
+ec2:RegisterImage image* snapshot
+ec2:CreatePlacementGroup placement-group
+ec2:DeletePlacementGroup placement-group
+ec2:DescribePlacementGroups
 ec2:CreateSnapshot snapshot* volume*
 ec2:CreateVolume volume* snapshot
 ec2:DeleteKeyPair key-pair
@@ -59,7 +64,7 @@ ec2:MonitorInstances instance*
 ec2:RebootInstances instance*
 ec2:ReplaceIamInstanceProfileAssociation instance*
 ec2:ResetEbsDefaultKmsKeyId
-ec2:RunInstances image* instance* network-interface* security-group* subnet* volume* key-pair launch-template
+ec2:RunInstances image* instance* network-interface* security-group* subnet* volume* key-pair launch-template placement-group
 ec2:StartInstances instance*
 ec2:StopInstances instance*
 ec2:TerminateInstances instance*

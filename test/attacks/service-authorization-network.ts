@@ -7,7 +7,7 @@ ec2:AcceptVpcPeeringConnection vpc* vpc-peering-connection*
 ec2:AssignPrivateIpAddresses network-interface*
 ec2:AssociateDhcpOptions dhcp-options vpc*
 ec2:AssociateVpcCidrBlock ipam-pool vpc*
-ec2:AttachNetworkInterface network-interface*
+ec2:AttachNetworkInterface instance* network-interface*
 ec2:CreateDefaultSubnet
 ec2:CreateDhcpOptions dhcp-options*
 ec2:CreateFlowLogs network-interface subnet vpc vpc-flow-log*
@@ -43,7 +43,7 @@ ec2:DescribeVpcEndpointServicePermissions vpc-endpoint-service*
 ec2:DescribeVpcEndpointServices
 ec2:DescribeVpcEndpoints
 ec2:DescribeVpcPeeringConnections
-ec2:DetachNetworkInterface network-interface*
+ec2:DetachNetworkInterface instance* network-interface*
 ec2:DisassociateVpcCidrBlock vpc
 ec2:GetManagedPrefixListAssociations prefix-list*
 ec2:GetManagedPrefixListEntries prefix-list*

@@ -25,14 +25,14 @@ describe.skipIf(!canRunTerraform())(
     terraformPhases(api, {
       configuration: "instances",
       types:
-        /^aws_(?:instance|ami_from|key_pair|launch_template|eb|volume|snapshot|autoscaling|eip_a|ssm_document)/,
+        /^aws_(?:instance|ami_from|key_pair|launch_template|eb|volume|snapshot|network_interface|placement_group|autoscaling|eip_a|ssm_document)/,
       // The provider imports none of the first three, replaces a key pair and the hooks of an imported group.
       notImported:
         /^aws_autoscaling_(?:attachment|notification)\.|^aws_ami_from_instance\.|^aws_key_pair\.|^aws_autoscaling_group\.small$/,
-      count: 22,
+      count: 28,
       variables: { public_key: openSshKey(generateKeyPairSync("ed25519").publicKey) },
       change: { stage: "production" },
-      changed: 20,
+      changed: 25,
       kinds: [
         "volume",
         "snapshot",

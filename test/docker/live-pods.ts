@@ -76,8 +76,9 @@ export async function livePods(): Promise<LivePods> {
       naming,
       clock,
       log: silentLogger,
-      // Only `ensure` is called.
+      // No pod has further interfaces.
       interfaces: {
+        detach: async () => {},
         async ensure(wanted: InterfaceAssignment) {
           await names.ensure(wanted);
           return ensurePause(engine, naming, wanted.id);

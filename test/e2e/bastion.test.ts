@@ -1,29 +1,35 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import {
+  AllocateAddressCommand,
+  AssociateAddressCommand,
+  AttachNetworkInterfaceCommand,
   AttachVolumeCommand,
   AuthorizeSecurityGroupIngressCommand,
   CreateImageCommand,
-  CreateSecurityGroupCommand,
+  CreateNetworkInterfaceCommand,
   CreateSnapshotCommand,
   CreateVolumeCommand,
   DeleteKeyPairCommand,
+  DeleteNetworkInterfaceCommand,
   DeleteSecurityGroupCommand,
   DeregisterImageCommand,
   DescribeImagesCommand,
   DescribeInstancesCommand,
+  DescribeNetworkInterfacesCommand,
   DescribeSecurityGroupsCommand,
   DeleteSnapshotCommand,
   DeleteVolumeCommand,
   DescribeSnapshotsCommand,
   DescribeSubnetsCommand,
   DescribeVolumesCommand,
+  DetachNetworkInterfaceCommand,
   DetachVolumeCommand,
   EC2Client,
   GetConsoleOutputCommand,
   ImportKeyPairCommand,
+  ReleaseAddressCommand,
   RevokeSecurityGroupIngressCommand,
   RunInstancesCommand,
   StartInstancesCommand,
@@ -31,9 +37,6 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import {
-  AddRoleToInstanceProfileCommand,
-  CreateInstanceProfileCommand,
-  CreateRoleCommand,
   DeleteInstanceProfileCommand,
   DeleteRoleCommand,
   IAMClient,
@@ -41,6 +44,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { CLOUD_CONFIG, newGroup, newProfile, tcpFrom, USER_DATA } from "./bastion-parts.ts";
 import { openDemo } from "./demo.ts";
 import { eventually, run } from "./helpers.ts";
 import { killsOf } from "./kills-of.ts";
@@ -51,17 +55,13 @@ const ec2 = new EC2Client(demo.client());
 const iam = new IAMClient(demo.client());
 const folder = mkdtempSync(join(tmpdir(), "gantry-bastion-"));
 const NAME = "bastion-test";
+const ADDRESS = /\d+\.\d+\.\d+\.\d+/;
 const DATABASE_PORT = 3306;
 let bastion = "";
 let stranger = "";
+let second = "";
+let elastic: string | undefined;
 let groups: { readonly bastion: string; readonly stranger: string; readonly database: string };
-
-const tcpFrom = (port: number, source: { readonly group?: string }) => ({
-  ...{ IpProtocol: "tcp", FromPort: port, ToPort: port },
-  ...(source.group === undefined
-    ? { IpRanges: [{ CidrIp: "0.0.0.0/0" }] }
-    : { UserIdGroupPairs: [{ GroupId: source.group }] }),
-});
 
 async function instanceOf(id: string) {
   const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
@@ -76,45 +76,42 @@ async function ssh(id: string, command: string, key = "own"): Promise<string> {
   const address = (await instanceOf(id))?.PublicIpAddress ?? "";
   const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
   return run("ssh", [
-    ...[
-      "-i",
-      join(folder, key),
-      "-o",
-      "IdentitiesOnly=yes",
-      "-o",
-      "ConnectTimeout=5",
-      "-o",
-      "LogLevel=ERROR",
-    ],
+    ...["-i", join(folder, key), "-o", "IdentitiesOnly=yes"],
+    ...["-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR"],
     ...options.flatMap((option) => ["-o", option]),
     `ec2-user@${address}`,
     command,
   ]);
 }
 
+const databaseHost = async () => {
+  const { DBInstances = [] } = await new RDSClient(demo.client()).send(new DescribeDBInstancesCommand({}));
+  return DBInstances[0]?.Endpoint?.Address ?? "";
+};
+
+/** Whether the bastion reaches the database from one of its addresses. */
+const connects = async (address: string) =>
+  ssh(
+    bastion,
+    `nc -z -w 3 -s ${address} ${await databaseHost()} ${DATABASE_PORT} && echo connected || echo refused`,
+  );
+
+const secondInterface = async () =>
+  (await ec2.send(new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [second] })))
+    .NetworkInterfaces?.[0];
+
+/** The database's group lets the primary interface in, and not the second one. */
+async function fromBothAddresses(): Promise<void> {
+  const { PrivateIpAddress = "" } = (await instanceOf(bastion)) ?? {};
+  expect(await connects(PrivateIpAddress)).toBe("connected\n");
+  expect(await connects((await secondInterface())?.PrivateIpAddress ?? "")).toBe("refused\n");
+  expect(await ssh(bastion, "grep -c eth1 /proc/net/dev")).toBe("1\n");
+}
+
 /** The containers of the instances, and those that hold their network interfaces. */
 async function containersOf(id: string, eni: string): Promise<string> {
   const names = (await run("docker", ["ps", "-a", "--format", "{{.Names}}"])).split("\n");
   return names.filter((name) => name.includes(id) || name.includes(eni)).join("\n");
-}
-
-async function newGroup(vpcId: string, name: string): Promise<string> {
-  const { GroupId = "" } = await ec2.send(
-    new CreateSecurityGroupCommand({ VpcId: vpcId, GroupName: name, Description: name }),
-  );
-  const IpPermissions = [tcpFrom(22, {})];
-  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions }));
-  return GroupId;
-}
-
-async function newProfile(): Promise<void> {
-  const trust = {
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
-  };
-  await iam.send(new CreateRoleCommand({ RoleName: NAME, AssumeRolePolicyDocument: JSON.stringify(trust) }));
-  await iam.send(new CreateInstanceProfileCommand({ InstanceProfileName: NAME }));
-  await iam.send(new AddRoleToInstanceProfileCommand({ InstanceProfileName: NAME, RoleName: NAME }));
 }
 
 async function volumeOf(id: string) {
@@ -126,43 +123,13 @@ const volumeIs = (id: string, state: string) =>
 
 const attachmentOf = async (id: string) => (await volumeOf(id))?.Attachments?.[0]?.State;
 
-const USER_DATA =
-  '#!/bin/bash\necho "$(hostname) was set up" > /srv/user-data\necho A-SECRET-OF-THE-CONSOLE\n';
-
-/** A MIME message, compressed: cloud-config and a script. */
-const CLOUD_CONFIG = gzipSync(`Content-Type: multipart/mixed; boundary="B"
-MIME-Version: 1.0
-
---B
-Content-Type: text/cloud-config
-
-#cloud-config
-hostname: stranger-1
-timezone: Europe/Zurich
-users: [default, { name: deploy, groups: admins, sudo: "ALL=(ALL) NOPASSWD:ALL" }]
-write_files: [{ path: /etc/motd, content: "written once", permissions: 0640, owner: deploy, defer: true }]
-bootcmd: ["echo a start >> /srv/starts"]
-runcmd: [cd /srv, [sh, -c, 'hostname > "$1"', x, "the host's name"]]
-final_message: every step is done
---B
-Content-Type: text/x-include-url
-
-http://169.254.169.254/
---B
-Content-Type: text/x-shellscript; name="s"
-
-#!/bin/sh
-sudo -u deploy sudo id -u
---B--
-`);
-
 /** The talk's bastion beside its database, and an instance that the database's group does not name. */
 beforeAll(async () => {
   for (const key of ["own", "other"])
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, key)]);
   const PublicKeyMaterial = readFileSync(join(folder, "own.pub"));
   await ec2.send(new ImportKeyPairCommand({ KeyName: NAME, PublicKeyMaterial }));
-  await newProfile();
+  await newProfile(iam, NAME);
   const filter = (name: string, value: string) => ({ Filters: [{ Name: name, Values: [value] }] });
   const found = await ec2.send(new DescribeSecurityGroupsCommand(filter("group-name", "fileshare-db")));
   const { GroupId: database = "", VpcId: vpcId = "" } = found.SecurityGroups?.[0] ?? {};
@@ -170,7 +137,10 @@ beforeAll(async () => {
     new DescribeSubnetsCommand(filter("cidr-block", "172.16.15.96/28")),
   );
   groups = {
-    ...{ bastion: await newGroup(vpcId, NAME), stranger: await newGroup(vpcId, `${NAME}-stranger`) },
+    ...{
+      bastion: await newGroup(ec2, vpcId, NAME),
+      stranger: await newGroup(ec2, vpcId, `${NAME}-stranger`),
+    },
     database,
   };
   const IpPermissions = [tcpFrom(DATABASE_PORT, { group: groups.bastion })];
@@ -209,6 +179,7 @@ afterAll(async () => {
   for (const id of [bastion, stranger]) await reaches(id, "terminated");
   for (const GroupId of [groups.bastion, groups.stranger])
     await eventually(() => ec2.send(new DeleteSecurityGroupCommand({ GroupId })));
+  await ec2.send(new ReleaseAddressCommand({ AllocationId: elastic }));
   await ec2.send(new DeleteKeyPairCommand({ KeyName: NAME }));
   const profile = { InstanceProfileName: NAME };
   await iam.send(new RemoveRoleFromInstanceProfileCommand({ ...profile, RoleName: NAME }));
@@ -221,8 +192,7 @@ describe("a bastion", () => {
   it("admits its key alone, has run its user data, and reaches the database that its group may", async () => {
     await eventually(async () => expect(await ssh(bastion, "cat /srv/user-data")).toContain("was set up"));
     await expect(ssh(bastion, "true", "other")).rejects.toThrow("Permission denied");
-    const { DBInstances = [] } = await new RDSClient(demo.client()).send(new DescribeDBInstancesCommand({}));
-    const host = DBInstances[0]?.Endpoint?.Address ?? "";
+    const host = await databaseHost();
     const connect = `nc -z -w 3 ${host} ${DATABASE_PORT} && echo connected || echo refused`;
     expect(await ssh(bastion, connect)).toBe("connected\n");
     expect(await ssh(bastion, `mysql --skip-ssl -h ${host} -u nobody 2>&1 || true`)).toContain(
@@ -276,6 +246,39 @@ describe("a bastion", () => {
     await inside("ip", "address", "del", `${address}/32`, "dev", "eth0");
   });
 
+  it("has a second interface, whose groups alone decide what leaves from its address, and no other does", async () => {
+    const { SubnetId } = (await instanceOf(bastion)) ?? {};
+    const made = await ec2.send(new CreateNetworkInterfaceCommand({ SubnetId, Groups: [groups.stranger] }));
+    second = made.NetworkInterface?.NetworkInterfaceId ?? "";
+    const attach = { InstanceId: bastion, NetworkInterfaceId: second, DeviceIndex: 1 };
+    await ec2.send(new AttachNetworkInterfaceCommand(attach));
+    await eventually(async () => expect((await secondInterface())?.Attachment?.Status).toBe("attached"));
+    const { PrivateIpAddress: address = "", MacAddress: mac } = (await secondInterface()) ?? {};
+    await fromBothAddresses();
+    // With two interfaces, no other address is given when the instance starts.
+    elastic = (await ec2.send(new AllocateAddressCommand({}))).AllocationId;
+    await ec2.send(new AssociateAddressCommand({ AllocationId: elastic, InstanceId: bastion }));
+    const base = "http://169.254.169.254/latest";
+    const token = `$(curl -s -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${base}/api/token)`;
+    const category = `${base}/meta-data/network/interfaces/macs/${mac}/device-number`;
+    const ask = `curl -s -m 5 --interface ${address} -H "X-aws-ec2-metadata-token: ${token}" ${category}`;
+    expect(await ssh(bastion, ask)).toBe("1");
+    // Root of the instance's network cannot send from the primary address, which may, by the second interface.
+    const own = await instanceOf(bastion);
+    const pause = `gantry-${demo.name}-${own?.NetworkInterfaces?.[0]?.NetworkInterfaceId}`;
+    const pid = (await run("docker", ["inspect", "-f", "{{.State.Pid}}", pause])).trim();
+    const inside = (...command: readonly string[]) => run("nsenter", ["-t", pid, "-n", ...command]);
+    const [host = ""] =
+      ADDRESS.exec(await ssh(bastion, `nc -zv ${await databaseHost()} ${DATABASE_PORT} 2>&1`)) ?? [];
+    const [gateway = ""] = ADDRESS.exec(await inside("ip", "route", "show", "table", "10001")) ?? [];
+    const primary = own?.PrivateIpAddress ?? "";
+    const wrong = [`${host}/32`, "via", gateway, "dev", "eth1", "onlink", "src", primary];
+    await inside("ip", "route", "replace", ...wrong);
+    expect(await connects(primary)).toBe("refused\n");
+    await inside("ip", "route", "del", ...wrong);
+    await fromBothAddresses();
+  });
+
   it("keeps its root file system over a stop and a start during which agent and control plane are killed", async () => {
     await ssh(bastion, "echo kept > /home/ec2-user/file; sync");
     await ec2.send(new StopInstancesCommand({ InstanceIds: [bastion] }));
@@ -287,6 +290,17 @@ describe("a bastion", () => {
     expect(await eventually(() => ssh(bastion, "cat /home/ec2-user/file"))).toBe("kept\n");
     const once = "grep -c 'was set up' /srv/user-data";
     expect(await ssh(bastion, once)).toBe("1\n");
+    await fromBothAddresses();
+  });
+
+  it("loses its second interface, which is available with its address", async () => {
+    const { Attachment, PrivateIpAddress } = (await secondInterface()) ?? {};
+    await ec2.send(new DetachNetworkInterfaceCommand({ AttachmentId: Attachment?.AttachmentId }));
+    await kills.agent();
+    const available = { Status: "available", PrivateIpAddress };
+    await eventually(async () => expect(await secondInterface()).toMatchObject(available));
+    await expect(ssh(bastion, "grep eth1 /proc/net/dev")).rejects.toThrow();
+    await ec2.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: second }));
   });
 
   it("has volumes as block devices, whose data outlives detaching, kills and snapshots", async () => {

@@ -18,6 +18,7 @@ import packet from "dns-packet";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
 import { BROWSER_ARGUMENTS, PROJECT, run } from "./helpers.ts";
+import { openResolved } from "./resolved.ts";
 
 const demo = openDemo(inject("demo"));
 const route53 = new Route53Client(demo.client());
@@ -27,11 +28,11 @@ const BEFORE = "# The host's own.\nnameserver 127.0.0.77\noptions timeout:1\n";
 const [ZONE, BUCKET] = ["resolver-e2e.example", "resolver-e2e"];
 let zoneId: string | undefined;
 let sets: readonly ResourceRecordSet[] = [];
-let upstream: Socket;
+const upstreams: Socket[] = [];
 
 /** Runs a script where /etc/resolv.conf is a file of the test, mounted as engines mount it in containers. */
-const onHost = (script: string) =>
-  run("unshare", ["--mount", "sh", "-ec", `mount --bind ${resolvConf} /etc/resolv.conf\n${script}`], {
+const onHost = (script: string, setUp = `mount --bind ${resolvConf} /etc/resolv.conf`) =>
+  run("unshare", ["--mount", "sh", "-ec", `${setUp}\n${script}`], {
     ...demo.environment,
     GANTRY_HOME: demo.instance.folder,
   });
@@ -44,10 +45,10 @@ const change = (Action: "CREATE" | "DELETE") =>
     }),
   );
 
-/** The host's own resolver, which has one address for every name, and the names that the test looks up. */
-beforeAll(async () => {
-  writeFileSync(resolvConf, BEFORE);
-  upstream = createSocket("udp4");
+/** A resolver of the host at this address, which has one address for every name. */
+async function listen(at: string): Promise<void> {
+  const upstream = createSocket("udp4");
+  upstreams.push(upstream);
   upstream.on("message", (message, { port, address }) => {
     const { id = 0, questions = [] } = packet.decode(message);
     const answers = questions.flatMap(({ name, type }) =>
@@ -55,7 +56,13 @@ beforeAll(async () => {
     );
     upstream.send(packet.encode({ type: "response", id, questions, answers }), port, address);
   });
-  await new Promise<void>((done) => upstream.bind(53, "127.0.0.77", done));
+  await new Promise<void>((done) => upstream.bind(53, at, done));
+}
+
+/** The host's own resolver, and the names that the test looks up. */
+beforeAll(async () => {
+  writeFileSync(resolvConf, BEFORE);
+  await listen("127.0.0.77");
   const { LoadBalancers = [] } = await new ElasticLoadBalancingV2Client(demo.client()).send(
     new DescribeLoadBalancersCommand({ Names: ["fileshare"] }),
   );
@@ -89,7 +96,7 @@ afterAll(async () => {
   await change("DELETE");
   await route53.send(new DeleteHostedZoneCommand({ Id: zoneId }));
   await demo.aws("s3", "rb", "--force", `s3://${BUCKET}`);
-  upstream.close();
+  upstreams.forEach((each) => each.close());
   rmSync(folder, { recursive: true });
 });
 
@@ -123,4 +130,40 @@ it("the host finds the instance's names once it is installed, and nothing is lef
   // The name is asked of the resolver that the host had.
   expect(removed).toContain("192.0.2.53");
   expect(readFileSync(resolvConf, "utf8")).toBe(BEFORE);
+});
+
+it("a host with systemd-resolved asks the instance beside its own resolver, until it is removed", async () => {
+  const { upstream, start } = await openResolved();
+  await listen(upstream);
+  const look = (...names: readonly string[]) =>
+    `for name in ${names.join(" ")}; do getent ahostsv4 $name | head -1; done; echo ---`;
+  const names = [`api.${ZONE}`, "www.example.org", `fileshare.${REGION}.elb.localhost`];
+  const output = await onHost(
+    `${look(...names)}
+    ${gantry} dns install
+    echo ---
+    ${look(...names)}
+    curl -sS http://${ZONE}/health
+    echo ---
+    ${gantry} dns
+    cat /etc/systemd/resolved.conf.d/*
+    echo ---
+    ${gantry} dns remove
+    echo ---
+    ${look(...names)}
+    ls -A /etc/systemd/resolved.conf.d`,
+    start,
+  );
+  const [before, installed, within, health, shown, removed, after, left] = output.split("---\n");
+  const addressesIn = (text: string | undefined) => text?.match(/^\d\S+/gm);
+  expect(addressesIn(before)).toEqual(["192.0.2.53", "192.0.2.53", "127.0.0.1"]);
+  expect(installed).toContain(`other names go to ${upstream}`);
+  expect(addressesIn(within)).toEqual(["192.0.2.7", "192.0.2.53", "127.0.0.1"]);
+  expect(health).toContain("healthy");
+  expect(shown).toMatch(
+    /this host +asks 127\.0\.153\.\d+;[^]*Domains=~amazonaws\.com ~api\.aws .*~resolver-e2e\.example/,
+  );
+  expect(removed).toContain("This host resolves names as it did before.");
+  expect(addressesIn(after)).toEqual(["192.0.2.53", "192.0.2.53", "127.0.0.1"]);
+  expect(left).toBe("");
 });

@@ -233,6 +233,15 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bready: (?:message|true|false)/,
     writers: [`${TRANSACTIONS}addresses.ts`, GATEWAY],
   },
+  "networkInterface.attachment": {
+    pattern:
+      /\b(?:attachInterface|recordAttachedInterfaces|endInterfaces)\(tx|"networkInterface", .*\battachment: /,
+    writers: [
+      `${TRANSACTIONS}instance-interfaces.ts`,
+      "packages/api/ec2/",
+      "packages/controllers/node/record-instance.ts",
+    ],
+  },
   "node.*": {
     pattern: /"node", hello\.nodeId|\.\.\.node, state:/,
     writers: [`${CONTROLLERS}node/record-node.ts`],

@@ -1,5 +1,6 @@
 import { DEVICE_MINOR_MIN, DEVICES_MAX, type BlockDevices } from "@gantry/agent-protocol";
 import type {
+  AttachedInterface,
   ContainerAssignment,
   CredentialsAssignment,
   InstanceMetadata,
@@ -52,6 +53,17 @@ const interfaceChecks = object<InterfaceAssignment>({
   dnsSearch: dnsName,
   dnsServers: optional(list(address)),
   dnsSearches: optional(list(dnsName)),
+});
+
+/** The interfaces of instance types are fewer: the index is part of a name, and of a table's number. */
+const attachedInterface = object<AttachedInterface>({
+  id,
+  vpcId: id,
+  ip: address,
+  mac,
+  gateway: address,
+  subnet: block,
+  index: integer(1, 99),
 });
 
 const INSTANCE_ID = matching(/^i-[0-9a-f]{8,40}$/, "the id of an instance");
@@ -264,6 +276,7 @@ export const checkPod: Check = object<PodAssignment>({
   role: oneOf("task", "database", "instance"),
   desired: oneOf("RUNNING", "STOPPED"),
   interface: interfaceChecks,
+  attachedInterfaces: optional(list(attachedInterface)),
   cpuUnits: optional(count),
   memoryMiB: optional(count),
   containers: list(container),

@@ -53,7 +53,7 @@ export class MetadataServer {
   async #answer(request: IncomingMessage): Promise<MetadataAnswer> {
     const { pods, clock } = this.#deps;
     const { sourceIp } = await this.#originOf(request.socket);
-    const pod = pods().find((each) => each.instance !== undefined && each.interface.ip === sourceIp);
+    const pod = pods().find((each) => each.instance !== undefined && addressesOf(each).includes(sourceIp));
     if (pod === undefined) return { status: 404, body: "" };
     const { method = "GET", url = "/", headers } = request;
     return answerMetadata(pod, { method, path: url.split("?")[0] ?? "/", headers, now: clock.now() });
@@ -67,6 +67,10 @@ export class MetadataServer {
     }
     return origin;
   }
+}
+
+function addressesOf(pod: PodAssignment): readonly string[] {
+  return [pod.interface.ip, ...(pod.attachedInterfaces ?? []).map(({ ip }) => ip)];
 }
 
 function send(response: ServerResponse, { status, body, headers }: MetadataAnswer): void {

@@ -1,12 +1,13 @@
-import type { InterfaceAssignment } from "@gantry/agent-protocol";
+import type { InterfaceAssignment, PodAssignment } from "@gantry/agent-protocol";
 import { present } from "@gantry/kernel";
 import type { Engine, EngineContainer } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
+import { AttachedInterfaces } from "./attached-interfaces.ts";
 import { JoinedEnds, type Ends } from "./joined-ends.ts";
 import type { NameFiles } from "./name-files.ts";
-import { vethOf } from "./names.ts";
+import { BRIDGE_PORT, vethOf } from "./names.ts";
 import { attempt, batch, inNamespace, type Programs } from "./programs.ts";
-import type { VpcRouters } from "./vpc-router.ts";
+import type { Router, VpcRouters } from "./vpc-router.ts";
 
 /** The VPC's router does not exist yet; the interface is retried when it does. */
 export class RouterMissingError extends Error {
@@ -27,6 +28,7 @@ export class NetworkInterfaces {
   /** The veth pairs that were observed in place: interface id to the two process ids that they connect. */
   readonly #joined = new Map<string, string>();
   readonly #ends: JoinedEnds;
+  readonly #attached: AttachedInterfaces;
 
   constructor(deps: {
     engine: Engine;
@@ -38,6 +40,7 @@ export class NetworkInterfaces {
     this.#engine = deps.engine;
     this.#programs = deps.programs;
     this.#ends = new JoinedEnds(deps.programs);
+    this.#attached = new AttachedInterfaces(deps.programs);
     this.#naming = deps.naming;
     this.#routers = deps.routers;
     this.#names = deps.host.names;
@@ -48,8 +51,7 @@ export class NetworkInterfaces {
    * which may have ended.
    */
   async ensure(wanted: InterfaceAssignment, mayStart: boolean): Promise<EngineContainer> {
-    const router = this.#routers.find(wanted.vpcId);
-    if (router === undefined) throw new RouterMissingError(`The router of ${wanted.vpcId} is not ready.`);
+    const router = this.#routerOf(wanted.vpcId);
     const name = this.#naming.pause(wanted.id);
     await this.#names.ensure(wanted);
     let pause = await this.#engine.inspect(name);
@@ -76,6 +78,22 @@ export class NetworkInterfaces {
       this.#joined.set(wanted.id, joined);
     }
     return found;
+  }
+
+  /** Connects the further interfaces of a pod whose pause container runs. */
+  async attach(pod: PodAssignment, pausePid: number): Promise<void> {
+    await this.#attached.apply(pod, { pausePid, routerPid: this.#routerOf(pod.interface.vpcId).pid });
+  }
+
+  /** Forgets the further interfaces of a pod that is removed. */
+  async detach(pod: PodAssignment): Promise<void> {
+    await this.#attached.remove(pod, this.#routers.find(pod.interface.vpcId)?.pid);
+  }
+
+  #routerOf(vpcId: string): Router {
+    const router = this.#routers.find(vpcId);
+    if (router === undefined) throw new RouterMissingError(`The router of ${vpcId} is not ready.`);
+    return router;
   }
 
   /** Removes the interface and its entries in the router. */
@@ -133,5 +151,3 @@ export class NetworkInterfaces {
     }
   }
 }
-
-const BRIDGE_PORT = ["isolated", "on", "learning", "off", "flood", "off", "mcast_flood", "off"];

@@ -12,3 +12,15 @@ export function peerLinkOf(peeringId: string): string {
 export function nameOf(id: string): string {
   return id.replace(/[^A-Za-z0-9]/g, "_");
 }
+
+/** How the bridge treats a port: it neither learns nor floods, and ports reach one another through the router alone. */
+export const BRIDGE_PORT = [
+  "isolated",
+  "on",
+  "learning",
+  "off",
+  "flood",
+  "off",
+  "mcast_flood",
+  "off",
+] as const;

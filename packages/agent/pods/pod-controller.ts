@@ -1,5 +1,5 @@
 import type { ContainerAssignment, PodAssignment, PodObservation } from "@gantry/agent-protocol";
-import { messageOf, present, type Clock, type Logger } from "@gantry/kernel";
+import { present, type Clock, type Logger } from "@gantry/kernel";
 import { EngineError, type Engine, type EngineContainer } from "../engine/engine.ts";
 import type { LogShipper } from "../logs/log-shipper.ts";
 import type { Host } from "../host.ts";
@@ -8,6 +8,7 @@ import { RouterMissingError, type NetworkInterfaces } from "../network/interface
 import { InvalidAssignmentError } from "../volumes/volume-paths.ts";
 import { VolumeError } from "../volumes/volumes.ts";
 import { mayBeUnstarted, startProblem, withSecrets } from "../secret-environment/wrap-commands.ts";
+import { applyAttached, isAllAttached, type AttachedParts } from "./attached-parts.ts";
 import { containerSpec } from "./container-spec.ts";
 import { lookAgainIn } from "./look-again.ts";
 import { PodImages, type PodImage } from "./pod-images.ts";
@@ -26,7 +27,7 @@ interface PodMemory {
   connectivityAt: number | undefined;
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
-  attachedVolumes: readonly string[] | undefined;
+  attached: AttachedParts;
   interfaceReady: boolean;
   /** Images that the engine had lost when a container was to be created from them. */
   readonly lostImages: Set<string>;
@@ -105,11 +106,11 @@ export class PodController {
         continue;
       }
       const steps = planPod(pod, view);
-      memory.attachedVolumes = await this.#applyDevices(pod, view);
+      memory.attached = await applyAttached(this.#deps, pod, view);
       this.#report(pod, view, memory);
       if (steps.length === 0) {
         await this.#refreshFiles(pod, memory);
-        return devicesAreSet(pod, memory) ? lookAgainIn(pod, view) : DEVICES_LOOK_MS;
+        return isAllAttached(pod, memory.attached) ? lookAgainIn(pod, view) : DEVICES_LOOK_MS;
       }
       try {
         await allOf(
@@ -147,6 +148,7 @@ export class PodController {
     await host.limits.remove(pod.key);
     await host.volumes.release(pod);
     await host.blockVolumes.release(pod);
+    await this.#deps.interfaces.detach(pod);
     await host.environments.release(pod);
     for (const path of pod.purge) await host.volumes.removeFolder(path);
     this.#memory.delete(pod.key);
@@ -167,7 +169,7 @@ export class PodController {
           connectivityAt: undefined,
           pullStartedAt: undefined,
           pullStoppedAt: undefined,
-          attachedVolumes: undefined,
+          attached: {},
           interfaceReady: false,
           images: new Map(),
           lostImages: new Set(),
@@ -208,21 +210,6 @@ export class PodController {
     };
   }
 
-  /**
-   * Attaches and detaches volumes while the container runs or has stopped. A volume that cannot be attached does
-   * not keep the instance from running: it is tried again with the next reconcile.
-   */
-  async #applyDevices(pod: PodAssignment, view: PodView): Promise<readonly string[] | undefined> {
-    if (pod.blockDevices === undefined) return undefined;
-    const running = [...view.containers.values()].find((container) => container.state === "running");
-    try {
-      return await this.#deps.host.blockVolumes.apply(pod.blockDevices, running?.pid);
-    } catch (thrown) {
-      this.#deps.log.warn("A volume could not be attached", { pod: pod.key, reason: messageOf(thrown) });
-      return undefined;
-    }
-  }
-
   #followLogs(pod: PodAssignment, view: PodView): void {
     for (const container of pod.containers) {
       const there = view.containers.get(container.name);
@@ -232,10 +219,10 @@ export class PodController {
   }
 
   #report(pod: PodAssignment, view: PodView, memory: PodMemory): void {
-    const { connectivityAt, pullStartedAt, pullStoppedAt, attachedVolumes } = memory;
+    const { connectivityAt, pullStartedAt, pullStoppedAt, attached } = memory;
     const observation = {
       ...observePod(pod, view, { connectivityAt, pullStartedAt, pullStoppedAt }),
-      ...(attachedVolumes === undefined ? {} : { attachedVolumes }),
+      ...attached,
     };
     const text = JSON.stringify(observation);
     if (text === memory.reported) return;
@@ -374,13 +361,6 @@ export class PodController {
       reading.abort();
     }
   }
-}
-
-/** Whether exactly the assigned volumes are attached. */
-function devicesAreSet({ blockDevices }: PodAssignment, { attachedVolumes }: PodMemory): boolean {
-  if (blockDevices === undefined) return true;
-  const wanted = blockDevices.attached.map(({ volumeId }) => volumeId);
-  return wanted.toSorted().join() === attachedVolumes?.toSorted().join();
 }
 
 /** Whether an error stops the task, with its reason; all other errors are retried. */

@@ -43,7 +43,7 @@ it("sorts certificates by their creation", async () => {
 
 it("filters certificates by key type, use and origin", async () => {
   expect(await list({ Includes: { keyTypes: ["RSA_4096"] } })).toEqual([]);
-  expect(await list({ Includes: { keyTypes: ["EC_prime256v1"] } })).toHaveLength(2);
+  expect(await list({ Includes: { keyTypes: ["RSA_2048"] } })).toHaveLength(2);
   expect(await list({ Includes: { extendedKeyUsage: ["CODE_SIGNING"] } })).toEqual([]);
   expect(await list({ Includes: { keyUsage: ["ANY"] } })).toHaveLength(2);
   expect(await list({ Includes: { exportOption: "ENABLED" } })).toEqual([]);
@@ -138,3 +138,12 @@ it.each(["EC_prime256v1", "EC_secp384r1", "RSA_2048"] as const)(
     await client.send(new DeleteCertificateCommand({ CertificateArn }));
   },
 );
+
+it("gives a request that names no key algorithm an RSA key of 2,048 bits", async () => {
+  const { CertificateArn } = await client.send(
+    new RequestCertificateCommand({ DomainName: "d.example.com" }),
+  );
+  const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
+  expect(Certificate?.KeyAlgorithm).toBe("RSA_2048");
+  await client.send(new DeleteCertificateCommand({ CertificateArn }));
+});

@@ -78,20 +78,15 @@ async function requestCertificate(
         `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: ` +
           "Member must be a valid domain name",
       );
-  const keyType = (input.KeyAlgorithm ?? "EC_prime256v1") as KeyType; // Others are refused by `REFUSED`.
+  const repeated = requestedBefore(store, context, input);
+  if (repeated !== undefined) return { CertificateArn: repeated };
+  const keyType = (input.KeyAlgorithm ?? "RSA_2048") as KeyType; // Others are refused by `REFUSED`.
+  // The key is made by a thread of its own: an RSA key takes some 100 ms.
   const issued = await authority.issue(names, clock.now(), { keyType });
   const arn = store.transact((tx) => {
     const token = input.IdempotencyToken;
-    const known =
-      token === undefined
-        ? undefined
-        : tx
-            .list("certificate")
-            .find(
-              (each) =>
-                isIn(each, context) && each.tags["aws:acm:token"] === token && each.domainName === domainName,
-            );
-    if (known !== undefined) return known.arn;
+    const known = requestedBefore(tx, context, input);
+    if (known !== undefined) return known;
     const record = newRecord(
       context,
       { ids, clock },
@@ -113,6 +108,20 @@ async function requestCertificate(
     return record.arn;
   });
   return { CertificateArn: arn };
+}
+
+/** The certificate that a request with the same token and domain was given. */
+function requestedBefore(
+  reader: Reader,
+  place: RequestContext,
+  { IdempotencyToken: token, DomainName: domainName }: sdk.RequestCertificateRequest,
+): string | undefined {
+  if (token === undefined) return undefined;
+  return reader
+    .list("certificate")
+    .find(
+      (each) => isIn(each, place) && each.tags["aws:acm:token"] === token && each.domainName === domainName,
+    )?.arn;
 }
 
 function describeCertificate(

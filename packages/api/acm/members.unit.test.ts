@@ -23,7 +23,7 @@ it.each<[boolean, acm.ListCertificatesRequest]>([
   [false, { CertificateKeyPairOrigins: ["ACME"] }],
   [false, { Includes: { managedBy: "CLOUDFRONT" } }],
   [true, { Includes: { exportOption: "DISABLED" } }],
-  ...(["EC_secp384r1", "EC_secp521r1", "RSA_1024", "RSA_2048", "RSA_3072"] as const).map(
+  ...(["EC_secp384r1", "EC_secp521r1", "RSA_1024", "EC_prime256v1", "RSA_3072"] as const).map(
     (type): [boolean, acm.ListCertificatesRequest] => [false, { Includes: { keyTypes: [type] } }],
   ),
 ])("whether certificates are listed: %s by %j", async (isListed, input) => {

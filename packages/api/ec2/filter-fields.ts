@@ -12,6 +12,7 @@ import {
   type SubnetRecord,
   type VpcRecord,
 } from "@gantry/state";
+import { attachmentOf } from "@gantry/state/transactions/instance-interfaces";
 import type { FilterFields } from "./filters.ts";
 import { routeState } from "./route-state.ts";
 import { dhcpOptionsIdOf } from "./dhcp-options.ts";
@@ -204,6 +205,10 @@ export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRe
     reader.list("elasticAddress").find((address) => address.networkInterfaceId === eni.id);
   const instanceOf = ({ owner: { type, key } }: NetworkInterfaceRecord) =>
     type === "instance" ? reader.get("ec2Instance", key) : undefined;
+  const attachedAs = (eni: NetworkInterfaceRecord) => {
+    const instance = instanceOf(eni);
+    return instance && attachmentOf(eni, instance);
+  };
   const owner = (eni: NetworkInterfaceRecord) => (eni.publicIp === undefined ? undefined : "amazon");
   return {
     "network-interface-id": (eni) => eni.id,
@@ -223,20 +228,37 @@ export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRe
     "association.ip-owner-id": owner,
     "association.allocation-id": (eni) => addressOf(eni)?.allocationId,
     "association.association-id": (eni) => addressOf(eni)?.associationId,
-    "attachment.attachment-id": (eni) => instanceOf(eni)?.attachmentId,
-    "attachment.device-index": (eni) => instanceOf(eni) && "0",
+    "attachment.attach-time": (eni) => {
+      const attachment = attachedAs(eni);
+      return attachment && new Date(attachment.attachedAt).toISOString();
+    },
+    "attachment.attachment-id": (eni) => attachedAs(eni)?.id,
+    "attachment.delete-on-termination": (eni) => attachedAs(eni)?.deleteOnTermination.toString(),
+    "attachment.device-index": (eni) => attachedAs(eni)?.deviceIndex.toString(),
     "attachment.instance-id": (eni) => instanceOf(eni)?.id,
     "attachment.instance-owner-id": (eni) => instanceOf(eni)?.account,
-    "attachment.status": (eni) => instanceOf(eni) && "attached",
+    "attachment.status": (eni) => {
+      const attachment = attachedAs(eni);
+      return attachment && (attachment.state ?? "attached");
+    },
     description: (eni) => eni.description,
     "interface-type": interfaceTypeOf,
     "ipv6-addresses.ipv6-address": none,
     "owner-id": (eni) => eni.account,
     "requester-id": none,
-    "requester-managed": (eni) => String(eni.type !== "own" && eni.owner.type !== "instance"),
+    "requester-managed": (eni) => String(eni.owner.type !== "none" && eni.owner.type !== "instance"),
     "source-dest-check": (eni) => String(eni.sourceDestCheck ?? true),
-    status: (eni) => (eni.type === "own" ? "available" : "in-use"),
+    status: statusOf,
   };
+}
+
+/** Whether an interface is attached to anything. */
+export function statusOf({
+  owner,
+  attachment,
+}: NetworkInterfaceRecord): "available" | "attaching" | "in-use" {
+  if (attachment?.state === "attaching") return "attaching";
+  return owner.type === "none" ? "available" : "in-use";
 }
 
 /** The name of an interface's address inside its VPC. */

@@ -163,6 +163,7 @@ function presentOwnImage(reader: Reader, image: Image, own: MachineImageRecord):
     CreationDate: new Date(own.createdAt).toISOString(),
     SourceInstanceId: own.sourceInstanceId,
     BlockDeviceMappings: presentDevices(reader, own),
+    ...(own.shown as Partial<ec2.Image> | undefined), // As RegisterImage takes them.
     Tags: presentTags(own.tags),
   };
 }

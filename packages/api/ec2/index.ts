@@ -16,7 +16,9 @@ import type { Ec2Deps } from "./ec2-deps.ts";
 import { flowLogOperations } from "./flow-logs.ts";
 import { networkAclOperations } from "./network-acls.ts";
 import { ownImageOperations } from "./own-images.ts";
+import { interfaceAttachmentOperations } from "./interface-attachments.ts";
 import { ownInterfaceOperations } from "./own-interfaces.ts";
+import { placementGroupOperations } from "./placement-groups.ts";
 import { prefixListOperations } from "./prefix-lists.ts";
 import { vpcBlockOperations } from "./vpc-blocks.ts";
 import { endpointConnectionOperations } from "./endpoint-connections.ts";
@@ -34,6 +36,7 @@ import { natGatewayOperations } from "./nat-gateways.ts";
 import { interfaceOperations } from "./network-interfaces.ts";
 import { defaultVpcMaker } from "./new-vpc.ts";
 import { ec2Permissions } from "./permissions.ts";
+import { imageCopyOperations } from "./image-copies.ts";
 import { imageOperations } from "./images.ts";
 import { instanceAttributeOperations } from "./instance-attributes.ts";
 import { instanceStateOperations } from "./instance-states.ts";
@@ -84,9 +87,12 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...vpcPeeringOperations(deps),
     ...flowLogOperations(deps),
     ...ownInterfaceOperations(deps),
+    ...interfaceAttachmentOperations(deps),
     ...keyPairOperations(deps),
+    ...placementGroupOperations(deps),
     ...imageOperations(deps),
     ...ownImageOperations(deps),
+    ...imageCopyOperations(deps),
     ...instanceTypeOperations(),
     ...newInstanceOperations(deps),
     ...launchTemplateOperations(deps),

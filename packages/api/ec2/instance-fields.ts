@@ -1,5 +1,7 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ec2InstanceRecord, Reader } from "@gantry/state";
 import { machineImages } from "../common/machine-images.ts";
+import { interfacesOf, type AttachedInterfaceRecord } from "@gantry/state/transactions/instance-interfaces";
 import { privateDnsNameOf, publicDnsNameOf } from "./filter-fields.ts";
 import type { FilterFields } from "./filters.ts";
 import { presentState, rootDeviceOf } from "./instance-parts.ts";
@@ -39,7 +41,7 @@ function ownFields(): FilterFields<Ec2InstanceRecord> {
     "monitoring-state": ({ settings }) =>
       JSON.stringify(settings["Monitoring"] ?? null).includes("true") ? "enabled" : "disabled",
     "owner-id": (instance) => instance.account,
-    "placement-group-name": none,
+    "placement-group-name": ({ settings }) => placementOf(settings)?.GroupName,
     platform: none,
     "product-code": none,
     "ramdisk-id": none,
@@ -54,6 +56,10 @@ function ownFields(): FilterFields<Ec2InstanceRecord> {
     tenancy: () => "default",
     "virtualization-type": () => "hvm",
   };
+}
+
+function placementOf(settings: Ec2InstanceRecord["settings"]): ec2.Placement | undefined {
+  return settings["Placement"] as ec2.Placement | undefined; // As RunInstances takes it.
 }
 
 function networkFields(reader: Reader): FilterFields<Ec2InstanceRecord> {
@@ -81,17 +87,35 @@ function networkFields(reader: Reader): FilterFields<Ec2InstanceRecord> {
     "source-dest-check": (instance) => String(eniOf(instance)?.sourceDestCheck ?? true),
     "subnet-id": (instance) => instance.subnetId,
     "vpc-id": (instance) => instance.vpcId,
-    "network-interface.addresses.private-ip-address": privateIp,
-    "network-interface.addresses.association.public-ip": publicIp,
-    "network-interface.association.public-ip": publicIp,
-    "network-interface.attachment.attachment-id": (instance) => instance.attachmentId,
-    "network-interface.attachment.device-index": () => "0",
+    ...interfaceFields(reader),
+  };
+}
+
+/** The filters that look at every interface of an instance. */
+function interfaceFields(reader: Reader): FilterFields<Ec2InstanceRecord> {
+  const each =
+    (value: (eni: AttachedInterfaceRecord) => string | undefined) => (instance: Ec2InstanceRecord) =>
+      interfacesOf(reader, instance).flatMap((eni) => value(eni) ?? []);
+  const groups = (instance: Ec2InstanceRecord) =>
+    interfacesOf(reader, instance).flatMap((eni) => eni.securityGroups);
+  return {
+    "network-interface.addresses.private-ip-address": each((eni) => eni.privateIp),
+    "network-interface.addresses.association.public-ip": each((eni) => eni.publicIp),
+    "network-interface.association.public-ip": each((eni) => eni.publicIp),
+    "network-interface.attachment.attachment-id": each(({ attachment }) => attachment.id),
+    "network-interface.attachment.delete-on-termination": each(({ attachment }) =>
+      String(attachment.deleteOnTermination),
+    ),
+    "network-interface.attachment.device-index": each(({ attachment }) => String(attachment.deviceIndex)),
+    "network-interface.attachment.status": each(({ attachment }) => attachment.state ?? "attached"),
+    "network-interface.description": each((eni) => eni.description),
     "network-interface.group-id": groups,
-    "network-interface.group-name": names,
-    "network-interface.mac-address": (instance) => eniOf(instance)?.mac,
-    "network-interface.network-interface-id": (instance) => instance.networkInterfaceId,
-    "network-interface.subnet-id": (instance) => instance.subnetId,
-    "network-interface.vpc-id": (instance) => instance.vpcId,
+    "network-interface.group-name": (instance) =>
+      groups(instance).flatMap((id) => reader.get("securityGroup", id)?.name ?? []),
+    "network-interface.mac-address": each((eni) => eni.mac),
+    "network-interface.network-interface-id": each((eni) => eni.id),
+    "network-interface.subnet-id": each((eni) => eni.subnetId),
+    "network-interface.vpc-id": each((eni) => eni.vpcId),
   };
 }
 

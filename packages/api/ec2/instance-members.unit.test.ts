@@ -1,7 +1,6 @@
 import * as ec2 from "@aws-sdk/client-ec2";
 import * as iam from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
-import { refusalFor } from "@gantry/testkit/sent-members";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { machineImages } from "../common/machine-images.ts";
 
@@ -91,11 +90,7 @@ describe("RunInstances", () => {
       { CapacityReservationSpecification: { CapacityReservationPreference: "none" } },
       { CapacityReservationSpecification: { CapacityReservationPreference: "none" } },
     ],
-    [
-      { Placement: { GroupName: "g", PartitionNumber: 2, Tenancy: "dedicated" } },
-      { Placement: { GroupName: "g", PartitionNumber: 2, Tenancy: "dedicated" } },
-    ],
-    [{ Placement: { GroupId: "pg-1" } }, { Placement: { GroupId: "pg-1" } }],
+    [{ Placement: { Tenancy: "dedicated" } }, { Placement: { Tenancy: "dedicated" } }],
     [
       {
         MetadataOptions: {
@@ -187,7 +182,6 @@ describe("RunInstances", () => {
     expect(one.PublicIpAddress).toMatch(/^198\./);
     const listed = { PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: ip(52) }] };
     expect((await own(listed)).PrivateIpAddress).toBe(ip(52));
-    await refusalFor("NetworkInterfaces.NetworkInterfaceId", () => own({ NetworkInterfaceId: "eni-1" }));
     expect((await launch({ SecurityGroups: ["default"] })).SecurityGroups?.[0]?.GroupName).toBe("default");
   });
 
@@ -202,17 +196,6 @@ describe("RunInstances", () => {
       const asked = new ec2.DescribeInstanceAttributeCommand({ InstanceId, Attribute });
       expect((await client.send(asked)).InstanceInitiatedShutdownBehavior?.Value).toBe(behavior);
     }
-  });
-});
-
-it("no second interface is attached", async () => {
-  const { InstanceId, SubnetId, InstanceType } = await launch();
-  const { NetworkInterface } = await client.send(new ec2.CreateNetworkInterfaceCommand({ SubnetId }));
-  const NetworkInterfaceId = NetworkInterface?.NetworkInterfaceId;
-  const attach = new ec2.AttachNetworkInterfaceCommand({ InstanceId, NetworkInterfaceId, DeviceIndex: 1 });
-  await expect(client.send(attach)).rejects.toMatchObject({
-    name: "AttachmentLimitExceeded",
-    message: `Interface count 2 exceeds the limit for ${InstanceType}`,
   });
 });
 

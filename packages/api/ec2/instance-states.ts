@@ -59,7 +59,7 @@ function startInstances(
     if (hasUnusableKey(tx, instance))
       return { ...instance, stateReason: KEY_REASON, transitionReason: KEY_REASON.code };
     const eni = tx.get("networkInterface", instance.networkInterfaceId);
-    if (eni !== undefined && eni.publicIp === undefined && instance.hasPublicAddress)
+    if (eni !== undefined && eni.publicIp === undefined && hasPublicAddress(tx, instance))
       tx.put("networkInterface", eni.id, { ...eni, publicIp: allocatePublicIp(tx, deps.publicPool) });
     return {
       ...instance,
@@ -67,6 +67,11 @@ function startInstances(
     };
   });
   return { StartingInstances };
+}
+
+/** Source: EC2 User Guide, "Public IPv4 addresses": an instance with several interfaces gets none when it starts. */
+function hasPublicAddress(tx: Transaction, instance: Ec2InstanceRecord): boolean {
+  return instance.hasPublicAddress && tx.countBy("networkInterface", "owner", instance.id) === 1;
 }
 
 /** An instance does not start while a key of its volumes may not be used: it remains stopped, and says why. */

@@ -3,6 +3,7 @@ import { INSTANCE_SIZES, type InstanceSize } from "@gantry/state/instance-sizes"
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { ApiError } from "./api-error.ts";
 import { applyFilters, type FilterFields } from "./filters.ts";
+import { interfacesMax } from "./interface-limits.ts";
 import { zoneIdOf, zonesOf } from "./zones.ts";
 
 /** Source: API_DescribeInstanceTypes, API_DescribeInstanceTypeOfferings. */
@@ -112,7 +113,7 @@ function presentType(type: Type): ec2.InstanceTypeInfo {
     },
     NetworkInfo: {
       NetworkPerformance: isNitro ? "Up to 5 Gigabit" : "Low to Moderate",
-      MaximumNetworkInterfaces: type.vcpus >= 4 ? 4 : 3,
+      MaximumNetworkInterfaces: interfacesMax(type.name),
       MaximumNetworkCards: 1,
       DefaultNetworkCardIndex: 0,
       Ipv4AddressesPerInterface: type.vcpus >= 4 ? 15 : 4,

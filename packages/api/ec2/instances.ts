@@ -1,6 +1,7 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader } from "@gantry/state";
+import type { Ec2InstanceRecord, InterfaceAttachment, Reader } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
+import { interfacesOf, type AttachedInterfaceRecord } from "@gantry/state/transactions/instance-interfaces";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { machineImages } from "../common/machine-images.ts";
@@ -71,7 +72,6 @@ export function presentReservation(reader: Reader, instances: readonly Ec2Instan
 }
 
 function presentInstance(reader: Reader, instance: Ec2InstanceRecord): ec2.Instance {
-  const eni = reader.get("networkInterface", instance.networkInterfaceId);
   const image = machineImages(instance.region).find((each) => each.id === instance.imageId);
   const { isBurstable } = instanceSize(instance.instanceType);
   return {
@@ -107,7 +107,7 @@ function presentInstance(reader: Reader, instance: Ec2InstanceRecord): ec2.Insta
     VirtualizationType: "hvm",
     BootMode: isBurstable ? undefined : "uefi-preferred",
     Tags: presentTags(instance.tags),
-    ...(instance.state === "terminated" ? {} : presentNetwork(reader, instance, eni)),
+    ...(instance.state === "terminated" ? {} : presentNetwork(reader, instance)),
     BlockDeviceMappings: presentDevices(reader, instance),
   };
 }
@@ -167,16 +167,33 @@ function presentDevices(reader: Reader, { id }: Ec2InstanceRecord): ec2.Instance
   );
 }
 
-function presentNetwork(
+function presentNetwork(reader: Reader, instance: Ec2InstanceRecord): Partial<ec2.Instance> {
+  const enis = interfacesOf(reader, instance);
+  const [primary] = enis;
+  if (primary === undefined) return {};
+  const shown = presentInstanceInterface(reader, primary);
+  return {
+    PrivateDnsName: shown.PrivateDnsName,
+    PublicDnsName: publicDnsNameOf(primary, reader) ?? "",
+    PrivateIpAddress: primary.privateIp,
+    PublicIpAddress: primary.publicIp,
+    PrivateDnsNameOptions: {
+      HostnameType: "ip-name",
+      EnableResourceNameDnsARecord: false,
+      EnableResourceNameDnsAAAARecord: false,
+    },
+    SecurityGroups: shown.Groups,
+    SourceDestCheck: shown.SourceDestCheck,
+    SubnetId: primary.subnetId,
+    VpcId: primary.vpcId,
+    NetworkInterfaces: enis.map((eni) => presentInstanceInterface(reader, eni)),
+  };
+}
+
+function presentInstanceInterface(
   reader: Reader,
-  instance: Ec2InstanceRecord,
-  eni: NetworkInterfaceRecord | undefined,
-): Partial<ec2.Instance> {
-  if (eni === undefined) return {};
-  const groups = eni.securityGroups.map((GroupId) => ({
-    GroupId,
-    GroupName: reader.get("securityGroup", GroupId)?.name,
-  }));
+  eni: AttachedInterfaceRecord,
+): ec2.InstanceNetworkInterface {
   const [PrivateDnsName, PublicDnsName] = [privateDnsNameOf(eni), publicDnsNameOf(eni, reader) ?? ""];
   const isElastic = reader.list("elasticAddress").some((each) => each.networkInterfaceId === eni.id);
   const association =
@@ -184,52 +201,39 @@ function presentNetwork(
       ? undefined
       : { IpOwnerId: isElastic ? eni.account : "amazon", PublicIp: eni.publicIp, PublicDnsName };
   return {
+    NetworkInterfaceId: eni.id,
+    Attachment: presentAttachment(eni.attachment),
+    Description: eni.description,
+    Groups: eni.securityGroups.map((GroupId) => ({
+      GroupId,
+      GroupName: reader.get("securityGroup", GroupId)?.name,
+    })),
+    InterfaceType: "interface",
+    MacAddress: eni.mac,
+    OwnerId: eni.account,
     PrivateDnsName,
-    PublicDnsName,
     PrivateIpAddress: eni.privateIp,
-    PublicIpAddress: eni.publicIp,
-    PrivateDnsNameOptions: {
-      HostnameType: "ip-name",
-      EnableResourceNameDnsARecord: false,
-      EnableResourceNameDnsAAAARecord: false,
-    },
-    SecurityGroups: groups,
+    PrivateIpAddresses: [
+      { Primary: true, PrivateDnsName, PrivateIpAddress: eni.privateIp, Association: association },
+      ...(eni.secondaryIps ?? []).map((PrivateIpAddress) => ({ Primary: false, PrivateIpAddress })),
+    ],
+    Association: association,
     SourceDestCheck: eni.sourceDestCheck ?? true,
+    Status: "in-use",
     SubnetId: eni.subnetId,
     VpcId: eni.vpcId,
-    NetworkInterfaces: [
-      {
-        NetworkInterfaceId: eni.id,
-        Attachment: presentAttachment(instance),
-        Description: eni.description,
-        Groups: groups,
-        InterfaceType: "interface",
-        MacAddress: eni.mac,
-        OwnerId: eni.account,
-        PrivateDnsName,
-        PrivateIpAddress: eni.privateIp,
-        PrivateIpAddresses: [
-          { Primary: true, PrivateDnsName, PrivateIpAddress: eni.privateIp, Association: association },
-        ],
-        Association: association,
-        SourceDestCheck: eni.sourceDestCheck ?? true,
-        Status: "in-use",
-        SubnetId: eni.subnetId,
-        VpcId: eni.vpcId,
-        Ipv6Addresses: [],
-      },
-    ],
+    Ipv6Addresses: [],
   };
 }
 
-/** How an instance's interface is attached to it. */
-export function presentAttachment(instance: Ec2InstanceRecord): ec2.InstanceNetworkInterfaceAttachment {
+/** How an interface is attached to its instance. */
+export function presentAttachment(attachment: InterfaceAttachment): ec2.InstanceNetworkInterfaceAttachment {
   return {
-    AttachmentId: instance.attachmentId,
-    AttachTime: new Date(instance.launchedAt),
-    DeleteOnTermination: true,
-    DeviceIndex: 0,
+    AttachmentId: attachment.id,
+    AttachTime: new Date(attachment.attachedAt),
+    DeleteOnTermination: attachment.deleteOnTermination,
+    DeviceIndex: attachment.deviceIndex,
     NetworkCardIndex: 0,
-    Status: "attached",
+    Status: attachment.state ?? "attached",
   };
 }

@@ -1,5 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type { Ec2InstanceRecord, LaunchTemplateVersionRecord, Reader, VolumeRecord } from "@gantry/state";
+import { interfacesOf } from "@gantry/state/transactions/instance-interfaces";
 import { ApiError } from "./api-error.ts";
 
 type Data = LaunchTemplateVersionRecord["data"];
@@ -39,7 +40,7 @@ export function presentData({ data }: { readonly data: Data }): ec2.ResponseLaun
 /** The parameters that would launch an instance like this one. Source: API_GetLaunchTemplateData. */
 export function dataOfInstance(reader: Reader, instance: Ec2InstanceRecord): ec2.ResponseLaunchTemplateData {
   const settings: Partial<ec2.RunInstancesRequest> = instance.settings;
-  const eni = reader.get("networkInterface", instance.networkInterfaceId);
+  const enis = interfacesOf(reader, instance);
   const { metadataOptions } = instance;
   return {
     ImageId: instance.imageId,
@@ -66,16 +67,12 @@ export function dataOfInstance(reader: Reader, instance: Ec2InstanceRecord): ec2
       InstanceMetadataTags: metadataOptions.instanceTags,
     },
     BlockDeviceMappings: reader.list("volume").flatMap((volume) => deviceOf(volume, instance)),
-    NetworkInterfaces:
-      eni === undefined
-        ? []
-        : [
-            {
-              ...{ DeviceIndex: 0, DeleteOnTermination: true, Description: eni.description },
-              AssociatePublicIpAddress: instance.hasPublicAddress,
-              ...{ Groups: [...eni.securityGroups], SubnetId: eni.subnetId, InterfaceType: "interface" },
-            },
-          ],
+    NetworkInterfaces: enis.map(({ attachment, ...eni }) => ({
+      ...{ DeviceIndex: attachment.deviceIndex, Description: eni.description },
+      DeleteOnTermination: attachment.deleteOnTermination,
+      ...(enis.length === 1 ? { AssociatePublicIpAddress: instance.hasPublicAddress } : {}),
+      ...{ Groups: [...eni.securityGroups], SubnetId: eni.subnetId, InterfaceType: "interface" },
+    })),
     TagSpecifications: [{ ResourceType: "instance", Tags: ownTags(instance) }],
   };
 }

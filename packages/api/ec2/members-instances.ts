@@ -25,6 +25,7 @@ const NO_FORCE = "an instance has 10 s to stop, and is then killed";
 const NO_REPORT = "a report changes no status, as on AWS";
 
 export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
+  CopyImage: { SnapshotCopyCompletionDurationMinutes: "a copy begins at once" },
   DescribeImages: {
     IncludeDeprecated: "no image is deprecated",
     IncludeDisabled: "no image is disabled",
@@ -65,8 +66,6 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
     "BlockDeviceMappings.VirtualName": "there are no instance store volumes",
     "CreditSpecification.CpuCredits": SHOWN,
     "Monitoring.MetricCategoryIds": SHOWN,
-    "NetworkInterfaces.DeviceIndex": "an instance has one interface",
-    "NetworkInterfaces.NetworkCardIndex": "an instance has one interface",
     "NetworkInterfaces.EnaSrdSpecification": "there is one network path",
     "NetworkInterfaces.EnaQueueCount": "there is one network path",
     "NetworkInterfaces.ConnectionTrackingSpecification": "the time-outs of the node apply",
@@ -83,6 +82,18 @@ export const INSTANCE_RECORDED: RecordedMembers<typeof sdk> = {
 export const INSTANCE_REFUSED: RefusedMembers<typeof sdk> = {
   CreateImage: ["BlockDeviceMappings", "BootModeOverride", ["SnapshotLocation", "regional"]],
   CreateKeyPair: [["KeyFormat", "pem"]],
+  RegisterImage: [
+    ...(["ImageLocation", "BillingProducts", "KernelId", "RamdiskId", "TpmSupport", "UefiData"] as const),
+    ...(["BlockDeviceMappings.VirtualName", "BlockDeviceMappings.NoDevice"] as const),
+    ...(["BlockDeviceMappings.Ebs.Encrypted", "BlockDeviceMappings.Ebs.KmsKeyId"] as const),
+    ...(["BlockDeviceMappings.Ebs.OutpostArn", "BlockDeviceMappings.Ebs.AvailabilityZone"] as const),
+    ...(["BlockDeviceMappings.Ebs.AvailabilityZoneId", "BlockDeviceMappings.Ebs.EbsCardIndex"] as const),
+    "BlockDeviceMappings.Ebs.VolumeInitializationRate",
+  ],
+  CopyImage: [
+    ...(["DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAvailabilityZoneId"] as const),
+  ],
+  CreatePlacementGroup: ["LinkedGroupId", "Operator", "ParentGroupId"],
   ...VOLUME_REFUSED,
   ModifyInstanceAttribute: [
     ...(["EnclaveOptions", "Kernel", "Ramdisk", "SriovNetSupport", "EnaSupport"] as const),

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 const AGAIN = "a request that is sent again makes another one";
-const ONE_INTERFACE = "an instance has one interface";
+const ONE_PATH = "there is one network path";
 const DNS_RECORDED = {
   "DnsOptions.DnsRecordIpType": "addresses are IPv4",
   "DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint": "there are no inbound endpoints of a resolver",
@@ -15,10 +15,8 @@ const DNS_RECORDED = {
 export const NETWORK_RECORDED: RecordedMembers<typeof sdk> = {
   AssignPrivateIpAddresses: { AllowReassignment: "an address in use is refused" },
   AttachNetworkInterface: {
-    DeviceIndex: ONE_INTERFACE,
-    NetworkCardIndex: ONE_INTERFACE,
-    EnaSrdSpecification: ONE_INTERFACE,
-    EnaQueueCount: ONE_INTERFACE,
+    EnaSrdSpecification: ONE_PATH,
+    EnaQueueCount: ONE_PATH,
   },
   CreateFlowLogs: { ClientToken: AGAIN },
   CreateManagedPrefixList: { ClientToken: AGAIN },
@@ -27,8 +25,10 @@ export const NETWORK_RECORDED: RecordedMembers<typeof sdk> = {
   CreateVpcEndpointConnectionNotification: { ClientToken: AGAIN },
   CreateVpcEndpointServiceConfiguration: { ClientToken: AGAIN },
   ModifyVpcEndpointServicePayerResponsibility: { PayerResponsibility: "nobody pays for traffic" },
-  DetachNetworkInterface: { Force: "there is no attachment" },
-  ModifyNetworkInterfaceAttribute: { "SourceDestCheck.Value": ONE_INTERFACE },
+  DetachNetworkInterface: { Force: "an interface is detached at once" },
+  ModifyNetworkInterfaceAttribute: {
+    "SourceDestCheck.Value": "an interface sends from its own address alone",
+  },
   ModifyVpcEndpoint: DNS_RECORDED,
 };
 
@@ -56,7 +56,7 @@ export const NETWORK_REFUSED: RefusedMembers<typeof sdk> = {
     "ConnectionTrackingSpecification",
     "AssociatePublicIpAddress",
     "AssociatedSubnetIds",
-    "Attachment",
+    ...(["Attachment.DefaultEnaQueueCount", "Attachment.EnaQueueCount"] as const),
   ],
   ModifyVpcEndpoint: [...DNS, "SubnetConfigurations.Ipv6"],
   ModifyVpcPeeringConnectionOptions: [

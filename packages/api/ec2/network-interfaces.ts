@@ -1,11 +1,18 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { NetworkInterfaceRecord, Reader } from "@gantry/state";
+import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader } from "@gantry/state";
+import { attachmentOf } from "@gantry/state/transactions/instance-interfaces";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { interfaceFields, interfaceTypeOf, privateDnsNameOf, publicDnsNameOf } from "./filter-fields.ts";
+import {
+  interfaceFields,
+  interfaceTypeOf,
+  privateDnsNameOf,
+  publicDnsNameOf,
+  statusOf,
+} from "./filter-fields.ts";
 import { applyFilters, selectById } from "./filters.ts";
 import { presentAttachment } from "./instances.ts";
 
@@ -36,11 +43,16 @@ function describeNetworkInterfaces(
   };
 }
 
+/** The instance that an interface is attached to. */
+export function instanceOf(reader: Reader, { owner }: NetworkInterfaceRecord): Ec2InstanceRecord | undefined {
+  return owner.type === "instance" ? reader.get("ec2Instance", owner.key) : undefined;
+}
+
 /** An interface as EC2 shows it. */
 export function presentInterface(eni: NetworkInterfaceRecord, reader: Reader): ec2.NetworkInterface {
   const dns = privateDnsNameOf(eni);
-  const isOwn = eni.type === "own";
-  const instance = eni.owner.type === "instance" ? reader.get("ec2Instance", eni.owner.key) : undefined;
+  const isUnused = eni.owner.type === "none";
+  const instance = instanceOf(reader, eni);
   const elastic =
     eni.publicIp === undefined
       ? undefined
@@ -64,14 +76,14 @@ export function presentInterface(eni: NetworkInterfaceRecord, reader: Reader): e
     PrivateIpAddress: eni.privateIp,
     PrivateDnsName: dns,
     MacAddress: eni.mac,
-    Status: isOwn ? "available" : "in-use",
+    Status: statusOf(eni),
     // EC2 writes it with an underscore; the SDK's enum does not.
     InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType,
     Description: eni.description,
     OwnerId: eni.account,
-    RequesterManaged: !isOwn && instance === undefined,
+    RequesterManaged: !isUnused && instance === undefined,
     Attachment: instance && {
-      ...presentAttachment(instance),
+      ...presentAttachment(attachmentOf(eni, instance)),
       InstanceId: instance.id,
       InstanceOwnerId: instance.account,
     },

@@ -1,22 +1,17 @@
 import { createHash } from "node:crypto";
 import type * as ec2 from "@aws-sdk/client-ec2";
 import {
-  allocatePublicIp,
   chooseHost,
-  createInterface,
   hostOf,
   type Ec2InstanceRecord,
   type InstanceProfileRecord,
-  type NetworkInterfaceRecord,
   type Reader,
-  type SubnetRecord,
   type Tags,
   type Transaction,
 } from "@gantry/state";
 import { INSTANCE_SIZES } from "@gantry/state/instance-sizes";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { isIn } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import { securityOf } from "./account-security.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
@@ -27,12 +22,12 @@ import { metadataSettings } from "./instance-metadata-options.ts";
 import { instancesOf, presentReservation } from "./instances.ts";
 import { unknownType } from "./instance-types.ts";
 import { namedKeyPair } from "./key-pairs.ts";
-import { defaultSecurityGroup, defaultVpcOf, findSecurityGroup, findSubnet } from "./lookups.ts";
+import { addInterfaces, networkOf } from "./launch-network.ts";
 import { invalidValue } from "./missing.ts";
+import { launchGroupOf } from "./placement-groups.ts";
 import { RECORDED_SETTINGS } from "./members-instances.ts";
 import { addBlockVolumes, freeDeviceSlot } from "./new-devices.ts";
 import { rootVolumeOf } from "./root-volume.ts";
-import { checkedAddress } from "./subnet-addresses.ts";
 import { launchInput } from "./template-launch.ts";
 
 /** Source: EC2 User Guide, "Amazon EC2 service quotas"; more at once is not useful on one machine. */
@@ -87,8 +82,9 @@ function launch(
   const input = withImageDevices(given, image.own);
   const instanceType = input.InstanceType ?? "m1.small";
   if (!INSTANCE_SIZES.has(instanceType)) throw unknownType(instanceType);
-  const network = networkOf(tx, context, input);
+  const network = networkOf(tx, context, { input, instanceType, count });
   const { subnet } = network;
+  launchGroupOf(tx, context, input.Placement);
   const pair = input.KeyName === undefined ? undefined : namedKeyPair(tx, context, input.KeyName);
   const profile = profileOf(tx, context, input.IamInstanceProfile);
   const userData = checkedUserData(input.UserData);
@@ -111,7 +107,11 @@ function launch(
     const id = `i-${ids.hex(17)}`;
     const nodeId = hostFor(tx, image, subnet.availabilityZone);
     const deviceSlot = freeDeviceSlot(tx);
-    const eni = newInterface(tx, deps, { id, nodeId, network, tags: tagsOf(input, "network-interface") });
+    const attachmentId = `eni-attach-${ids.hex(17)}`;
+    const networkInterfaceId = addInterfaces(tx, deps, {
+      ...{ instance: { id, nodeId }, attachmentId, network },
+      tags: tagsOf(input, "network-interface"),
+    });
     const volume = rootVolumeOf(
       tx,
       { input, image, instanceId: id, volumeId: `vol-${ids.hex(17)}` },
@@ -121,8 +121,7 @@ function launch(
     tx.put("volume", volume.id, { ...volume, tags: tagsOf(input, "volume") });
     const record: Ec2InstanceRecord = {
       ...{ ...common, id, launchIndex, nodeId, deviceSlot },
-      ...{ networkInterfaceId: eni.id, rootVolumeId: volume.id },
-      attachmentId: `eni-attach-${ids.hex(17)}`,
+      ...{ networkInterfaceId, attachmentId, rootVolumeId: volume.id },
       profile: profile && { arn: profile.arn, associationId: `iip-assoc-${ids.hex(17)}` },
     };
     tx.put("ec2Instance", id, record);
@@ -160,107 +159,6 @@ function countOf({ MinCount: min = 1, MaxCount: max = 1 }: ec2.RunInstancesReque
       `You have requested more instances (${max}) than ${COUNT_MAX}.`,
     );
   return max;
-}
-
-interface Network {
-  readonly subnet: SubnetRecord;
-  readonly groups: readonly string[];
-  readonly privateIp: string | undefined;
-  readonly isPublic: boolean;
-  readonly description: string;
-}
-
-/** The subnet, groups and addresses, from the request itself or from its first interface. */
-function networkOf(tx: Transaction, place: Place, input: ec2.RunInstancesRequest): Network {
-  const [given, ...more] = input.NetworkInterfaces ?? [];
-  if (more.length > 0 || given?.NetworkInterfaceId !== undefined)
-    throw new ApiError(
-      "InvalidParameterCombination",
-      "Gantry gives an instance one network interface, which is created with it.",
-    );
-  if (given !== undefined && (input.SubnetId !== undefined || (input.SecurityGroupIds ?? []).length > 0))
-    throw new ApiError(
-      "InvalidParameterCombination",
-      "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
-    );
-  // The AWS provider of Terraform sends an empty zone where only the subnet is given.
-  const zone = input.Placement?.AvailabilityZone || undefined;
-  const subnet = subnetOf(tx, place, given?.SubnetId ?? input.SubnetId, zone);
-  const primary = given?.PrivateIpAddresses?.find((each) => each.Primary)?.PrivateIpAddress;
-  return {
-    subnet,
-    groups: groupsOf(tx, place, subnet, {
-      ids: given?.Groups ?? input.SecurityGroupIds ?? [],
-      names: input.SecurityGroups ?? [],
-    }),
-    privateIp: checkedAddress(tx, subnet, given?.PrivateIpAddress ?? primary ?? input.PrivateIpAddress),
-    isPublic: given?.AssociatePublicIpAddress ?? subnet.mapPublicIpOnLaunch,
-    description: given?.Description ?? "",
-  };
-}
-
-/** Errors: InvalidSubnetID.NotFound, MissingInput, InvalidParameterValue. */
-function subnetOf(
-  reader: Reader,
-  place: Place,
-  id: string | undefined,
-  zone: string | undefined,
-): SubnetRecord {
-  if (id !== undefined) {
-    const subnet = findSubnet(reader, place, id);
-    if (zone !== undefined && subnet.availabilityZone !== zone)
-      throw invalidValue(zone, "placement.availabilityZone", `The subnet is in ${subnet.availabilityZone}.`);
-    return subnet;
-  }
-  const found = reader
-    .list("subnet")
-    .filter((each) => isIn(each, place) && each.defaultForAz)
-    .toSorted((a, b) => (a.availabilityZone < b.availabilityZone ? -1 : 1))
-    .find((each) => zone === undefined || each.availabilityZone === zone);
-  if (found === undefined)
-    throw new ApiError("MissingInput", `No default subnet found${zone === undefined ? "" : ` in ${zone}`}`);
-  return found;
-}
-
-function groupsOf(
-  reader: Reader,
-  place: Place,
-  subnet: SubnetRecord,
-  given: { readonly ids: readonly string[]; readonly names: readonly string[] },
-): readonly string[] {
-  const named = given.names.map((name) => {
-    const vpc = defaultVpcOf(reader, place);
-    const group = reader.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === name);
-    if (group === undefined)
-      throw new ApiError(
-        "InvalidGroup.NotFound",
-        `The security group '${name}' does not exist in default VPC '${vpc?.id ?? "none"}'`,
-      );
-    return group;
-  });
-  const groups = [...given.ids.map((id) => findSecurityGroup(reader, place, id)), ...named];
-  const stranger = groups.find((group) => group.vpcId !== subnet.vpcId);
-  if (stranger !== undefined)
-    throw new ApiError(
-      "InvalidParameter",
-      `Security group ${stranger.id} and subnet ${subnet.id} belong to different networks.`,
-    );
-  if (groups.length === 0) return [defaultSecurityGroup(reader, subnet.vpcId)?.id ?? ""];
-  return [...new Set(groups.map((group) => group.id))];
-}
-
-function newInterface(
-  tx: Transaction,
-  { ids, clock, publicPool }: Ec2Deps,
-  of: { id: string; nodeId: string | undefined; network: Network; tags: Tags },
-): NetworkInterfaceRecord {
-  const { subnet, groups, privateIp, isPublic, description } = of.network;
-  return createInterface(tx, ids, {
-    ...{ subnet, securityGroups: groups, type: "interface", description, nodeId: of.nodeId },
-    owner: { type: "instance", key: of.id },
-    publicIp: isPublic ? allocatePublicIp(tx, publicPool) : undefined,
-    ...{ now: clock.now(), tags: of.tags, privateIp },
-  });
 }
 
 /** The profile that a request names by its name or ARN. Errors: InvalidParameterValue. */

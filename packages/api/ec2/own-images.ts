@@ -64,7 +64,7 @@ function createImage(
 }
 
 /** Errors: InvalidAMIName.Malformed, InvalidAMIName.Duplicate. */
-function checkName(reader: Reader, place: Place, name: string): void {
+export function checkName(reader: Reader, place: Place, name: string): void {
   if (!NAME.test(name))
     throw new ApiError(
       "InvalidAMIName.Malformed",

@@ -7,17 +7,17 @@ import {
   type SubnetRecord,
   type Transaction,
 } from "@gantry/state";
+import { attachmentOf, removeInterface } from "@gantry/state/transactions/instance-interfaces";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
-import { findInstance } from "./instances.ts";
 import { ApiError, refuseMembers } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet } from "./lookups.ts";
 import { invalidValue, missingInterface } from "./missing.ts";
 import { checkedAddress } from "./subnet-addresses.ts";
-import { presentInterface } from "./network-interfaces.ts";
+import { instanceOf, presentInterface } from "./network-interfaces.ts";
 
 /**
  * Private addresses of one interface.
@@ -35,8 +35,6 @@ export function ownInterfaceOperations(deps: Ec2Deps) {
     DescribeNetworkInterfaceAttribute: (input, context) => describeAttribute(deps, input, context),
     AssignPrivateIpAddresses: (input, context) => assignAddresses(deps, input, context),
     UnassignPrivateIpAddresses: (input, context) => unassignAddresses(deps, input, context),
-    AttachNetworkInterface: (input, context) => attachNetworkInterface(deps, input, context),
-    DetachNetworkInterface: (input) => detachNetworkInterface(input),
   } satisfies Implementation<typeof ec2>;
 }
 
@@ -83,20 +81,13 @@ function deleteNetworkInterface(
   context: RequestContext,
 ): object {
   store.transact((tx) => {
-    const eni = findOwn(tx, context, input.NetworkInterfaceId);
+    const eni = findOwnInterface(tx, context, input.NetworkInterfaceId);
     if (eni.owner.type === "instance")
       throw new ApiError(
         "InvalidNetworkInterface.InUse",
         `Network interface '${eni.id}' is currently in use.`,
       );
-    for (const address of tx.list("elasticAddress"))
-      if (address.networkInterfaceId === eni.id)
-        tx.put("elasticAddress", address.allocationId, {
-          ...address,
-          associationId: undefined,
-          networkInterfaceId: undefined,
-        });
-    tx.delete("networkInterface", eni.id);
+    removeInterface(tx, eni.id);
   });
   return {};
 }
@@ -107,7 +98,7 @@ function modifyAttribute(
   context: RequestContext,
 ): object {
   store.transact((tx) => {
-    const eni = findOwn(tx, context, input.NetworkInterfaceId);
+    const eni = withAttachment(tx, findOwnInterface(tx, context, input.NetworkInterfaceId), input.Attachment);
     const subnet = findSubnet(tx, context, eni.subnetId);
     tx.put("networkInterface", eni.id, {
       ...eni,
@@ -120,6 +111,24 @@ function modifyAttribute(
     });
   });
   return {};
+}
+
+/** Errors: InvalidAttachmentID.NotFound. */
+function withAttachment(
+  reader: Reader,
+  eni: NetworkInterfaceRecord,
+  change: ec2.NetworkInterfaceAttachmentChanges | undefined,
+): NetworkInterfaceRecord {
+  if (change === undefined) return eni;
+  const instance = instanceOf(reader, eni);
+  const attachment = instance && attachmentOf(eni, instance);
+  if (attachment === undefined || attachment.id !== change.AttachmentId)
+    throw new ApiError(
+      "InvalidAttachmentID.NotFound",
+      `An attachment with ID '${change.AttachmentId}' does not exist`,
+    );
+  const deleteOnTermination = change.DeleteOnTermination ?? attachment.deleteOnTermination;
+  return { ...eni, attachment: { ...attachment, deleteOnTermination } };
 }
 
 function describeAttribute(
@@ -138,7 +147,7 @@ function describeAttribute(
     case "sourceDestCheck":
       return { NetworkInterfaceId, SourceDestCheck: { Value: eni.sourceDestCheck ?? true } };
     case "attachment":
-      return { NetworkInterfaceId };
+      return { NetworkInterfaceId, Attachment: presentInterface(eni, store).Attachment };
     case "associatePublicIpAddress":
       return { NetworkInterfaceId, AssociatePublicIpAddress: eni.publicIp !== undefined };
     default:
@@ -153,7 +162,7 @@ function assignAddresses(
 ): ec2.AssignPrivateIpAddressesResult {
   const before = store.get("networkInterface", input.NetworkInterfaceId)?.secondaryIps ?? [];
   const eni = store.transact((tx) => {
-    const found = findOwn(tx, context, input.NetworkInterfaceId);
+    const found = findOwnInterface(tx, context, input.NetworkInterfaceId);
     return addAddresses(tx, findSubnet(tx, context, found.subnetId), found, {
       given: input.PrivateIpAddresses ?? [],
       count: input.SecondaryPrivateIpAddressCount ?? 0,
@@ -172,7 +181,7 @@ function unassignAddresses(
   context: RequestContext,
 ): object {
   store.transact((tx) => {
-    const eni = findOwn(tx, context, input.NetworkInterfaceId);
+    const eni = findOwnInterface(tx, context, input.NetworkInterfaceId);
     const gone = input.PrivateIpAddresses ?? [];
     const wrong = gone.find((ip) => !eni.secondaryIps?.includes(ip));
     if (wrong !== undefined)
@@ -183,24 +192,6 @@ function unassignAddresses(
     });
   });
   return {};
-}
-
-/** An instance has the interface that it was started with. */
-function attachNetworkInterface(
-  { store }: Ec2Deps,
-  input: ec2.AttachNetworkInterfaceRequest,
-  context: RequestContext,
-): never {
-  findOwn(store, context, input.NetworkInterfaceId);
-  const { instanceType: type } = findInstance(store, context, input.InstanceId);
-  throw new ApiError("AttachmentLimitExceeded", `Interface count 2 exceeds the limit for ${type}`);
-}
-
-function detachNetworkInterface(input: ec2.DetachNetworkInterfaceRequest): never {
-  throw new ApiError(
-    "InvalidAttachmentID.NotFound",
-    `An attachment with ID '${input.AttachmentId}' does not exist`,
-  );
 }
 
 /**
@@ -252,10 +243,14 @@ function groupsOf(
  * An interface that a caller created, or that of an instance. Interfaces of services can only be changed by
  * their services.
  */
-function findOwn(reader: Reader, place: Place, id: string | undefined): NetworkInterfaceRecord {
+export function findOwnInterface(
+  reader: Reader,
+  place: Place,
+  id: string | undefined,
+): NetworkInterfaceRecord {
   const eni = within(reader.get("networkInterface", id), place);
   if (eni === undefined || eni.type === "warm") throw missingInterface(id);
-  if (eni.type !== "own" && eni.owner.type !== "instance")
+  if (eni.owner.type !== "none" && eni.owner.type !== "instance")
     throw new ApiError(
       "OperationNotPermitted",
       `The network interface ${eni.id} is managed by a service: you do not have permission to change it.`,

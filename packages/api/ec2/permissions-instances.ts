@@ -7,6 +7,7 @@ import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { associatedInstance } from "./instance-profiles.ts";
 import { findKeyPair } from "./key-pairs.ts";
 import { defaultSecurityGroup, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { findPlacementGroup } from "./placement-groups.ts";
 import { volumePermissions } from "./permissions-volumes.ts";
 import { creating, each, need, tagging } from "./needs.ts";
 import { namedLaunch } from "./template-launch.ts";
@@ -22,17 +23,7 @@ export function instancePermissions(store: Reader) {
     DeleteKeyPair: (input, place) => [
       need("key-pair", keyPairNameOf(store, place, { name: input.KeyName, id: input.KeyPairId }), place),
     ],
-    DescribeImages: "*",
-    CreateImage: (input, place) => [
-      need("image", undefined, place),
-      need("instance", input.InstanceId, place),
-      need("snapshot", undefined, place),
-      ...tagging("CreateImage", input, place),
-    ],
-    DeregisterImage: (input, place) => [
-      need("image", input.ImageId, place),
-      ...(input.DeleteAssociatedSnapshots === true ? snapshotDeletions(store, input.ImageId, place) : []),
-    ],
+    ...imagePermissions(store),
     DescribeInstanceTypes: "*",
     DescribeInstanceTypeOfferings: "*",
     RunInstances: (input, place) => launchNeeds(store, input, place),
@@ -73,6 +64,48 @@ export function instancePermissions(store: Reader) {
     RebootInstances: ofInstances,
     TerminateInstances: ofInstances,
   } satisfies PermissionTable<typeof sdk>;
+}
+
+function imagePermissions(store: Reader) {
+  return {
+    CreatePlacementGroup: (input, place) => [
+      need("placement-group", input.GroupName, place),
+      ...tagging("CreatePlacementGroup", input, place),
+    ],
+    DescribePlacementGroups: "*",
+    DeletePlacementGroup: (input, place) => [need("placement-group", input.GroupName, place)],
+    DescribeImages: "*",
+    CreateImage: (input, place) => [
+      need("image", undefined, place),
+      need("instance", input.InstanceId, place),
+      need("snapshot", undefined, place),
+      ...tagging("CreateImage", input, place),
+    ],
+    RegisterImage: (input, place) => [
+      need("image", undefined, place),
+      ...each(
+        "snapshot",
+        (input.BlockDeviceMappings ?? []).flatMap(({ Ebs: ebs }) => ebs?.SnapshotId ?? []),
+        place,
+      ),
+      ...tagging("RegisterImage", input, place),
+    ],
+    CopyImage: (input, place) => [
+      { resource: imageArnOf(input.SourceRegion ?? place.region, input.SourceImageId) },
+      need("image", undefined, place),
+      need("snapshot", undefined, place),
+      ...tagging("CopyImage", input, place),
+    ],
+    DeregisterImage: (input, place) => [
+      need("image", input.ImageId, place),
+      ...(input.DeleteAssociatedSnapshots === true ? snapshotDeletions(store, input.ImageId, place) : []),
+    ],
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The account of an image is left out of its ARN. */
+function imageArnOf(region: string, id: Given): string {
+  return `arn:aws:ec2:${region}::image/${id ?? "*"}`;
 }
 
 /** The snapshots of an image are deleted with it by whoever may delete them. */
@@ -120,17 +153,41 @@ export function launchNeeds(store: Reader, given: sdk.RunInstancesRequest, place
   ];
   const fallback = vpcId === undefined ? undefined : defaultSecurityGroup(store, vpcId)?.id;
   return [
-    // The account of an image is left out of its ARN.
-    { resource: `arn:aws:ec2:${place.region}::image/${input.ImageId ?? "*"}` },
+    { resource: imageArnOf(place.region, input.ImageId) },
     need("instance", undefined, place),
-    need("network-interface", undefined, place),
+    ...interfaceNeeds(input, place),
     need("volume", undefined, place),
     ...(known.length === 0 ? [need("subnet", undefined, place)] : each("subnet", known, place)),
     ...(groups.length === 0 ? [fallback] : groups).map((id) => need("security-group", id, place)),
     ...(input.KeyName === undefined ? [] : [need("key-pair", input.KeyName, place)]),
+    ...groupNeeds(store, input, place),
     ...(given.LaunchTemplate === undefined ? [] : [need("launch-template", template?.id, place)]),
     ...passedRole(store, input.IamInstanceProfile, place),
     ...tagging("RunInstances", { TagSpecifications: ownTags(input) }, place),
+  ];
+}
+
+/** The placement group, by its name or its id. */
+function groupNeeds(
+  store: Reader,
+  { Placement: placement }: sdk.RunInstancesRequest,
+  place: Caller,
+): readonly Need[] {
+  const [name, id] = [placement?.GroupName || undefined, placement?.GroupId || undefined];
+  if (name === undefined && id === undefined) return [];
+  return [need("placement-group", name ?? findPlacementGroup(store, place, { id })?.name, place)];
+}
+
+/** The interfaces that exist, and those that are created. */
+function interfaceNeeds(
+  { NetworkInterfaces: given = [] }: sdk.RunInstancesRequest,
+  place: Caller,
+): readonly Need[] {
+  const existing = given.flatMap(({ NetworkInterfaceId: id }) => id ?? []);
+  const isMade = given.length === 0 || existing.length < given.length;
+  return [
+    ...each("network-interface", existing, place),
+    ...(isMade ? [need("network-interface", undefined, place)] : []),
   ];
 }
 

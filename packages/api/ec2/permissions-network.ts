@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type { Reader } from "@gantry/state";
 import type { Need, PermissionTable } from "../common/permissions.ts";
+import { attachedAs } from "./interface-attachments.ts";
 import { aclSubnetOf } from "./network-acls.ts";
 import { associatedRouteTableOf } from "./lookups.ts";
 import { creating, each, need, tagging } from "./needs.ts";
@@ -48,9 +49,14 @@ export function networkPermissions(store: Reader) {
     DescribeNetworkInterfaceAttribute: "*",
     AssignPrivateIpAddresses: ofInterface,
     UnassignPrivateIpAddresses: ofInterface,
-    // AWS evaluates the permission for instances as well; there are none here.
-    AttachNetworkInterface: ofInterface,
-    DetachNetworkInterface: (_input, place) => [need("network-interface", undefined, place)],
+    AttachNetworkInterface: (input, place) => [
+      ...ofInterface(input, place),
+      need("instance", input.InstanceId, place),
+    ],
+    DetachNetworkInterface: (input, place) => {
+      const eni = attachedAs(store, place, input.AttachmentId);
+      return [need("network-interface", eni?.id, place), need("instance", eni?.owner.key, place)];
+    },
   } satisfies PermissionTable<typeof sdk>;
 }
 

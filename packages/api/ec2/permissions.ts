@@ -4,6 +4,7 @@ import type { Place } from "../common/api-deps.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { associatedAddressOf, associatedRouteTableOf, defaultVpcOf, securityGroupOf } from "./lookups.ts";
 import { findKeyPair } from "./key-pairs.ts";
+import { findPlacementGroup } from "./placement-groups.ts";
 import { creating, need, tagging, type WithTags } from "./needs.ts";
 import { connectionPermissions } from "./permissions-connections.ts";
 import { instancePermissions } from "./permissions-instances.ts";
@@ -175,6 +176,9 @@ function ofRouteTable(input: { RouteTableId?: Given }, place: Caller): readonly 
 function ofId(store: Reader, id: string, place: Place): Need {
   // A key pair has its name in its ARN.
   if (id.startsWith("key-")) return need("key-pair", findKeyPair(store, place, { id })?.name, place);
+  // As a placement group has.
+  if (id.startsWith("pg-"))
+    return need("placement-group", findPlacementGroup(store, place, { id })?.name, place);
   // Looked up by prefix; undefined is handled.
   const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[prefixOf(id)];
   return need(found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*"), id, place);

@@ -15,6 +15,7 @@ export const RESOURCES = {
   pcx: { kind: "vpcPeering", type: "vpc-peering-connection" },
   fl: { kind: "flowLog", type: "vpc-flow-log" },
   vpcbpa: { kind: "publicAccessExclusion", type: "vpc-block-public-access-exclusion" },
+  pg: { kind: "placementGroup", type: "placement-group" },
   key: { kind: "keyPair", type: "key-pair" },
   lt: { kind: "launchTemplate", type: "launch-template" },
   i: { kind: "ec2Instance", type: "instance" },

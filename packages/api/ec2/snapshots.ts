@@ -1,6 +1,7 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { hostOf, type SnapshotRecord, type Tags, type Transaction, type VolumeRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import { ApiError } from "./api-error.ts";
@@ -59,28 +60,45 @@ export function snapshotOf(
   return snapshot;
 }
 
+/** Begins a copy of a complete snapshot, which its node makes. */
+export function copiedSnapshot(
+  tx: Transaction,
+  { ids, clock }: Pick<Ec2Deps, "ids" | "clock">,
+  source: SnapshotRecord,
+  of: Place & {
+    readonly description: string;
+    readonly tags: Tags;
+    readonly encryption: Pick<SnapshotRecord, "encrypted" | "kmsKeyId">;
+  },
+): SnapshotRecord {
+  const snapshot: SnapshotRecord = {
+    ...{ account: of.account, region: of.region, nodeId: source.nodeId, id: `snap-${ids.hex(17)}` },
+    ...{ volumeId: NO_VOLUME, source: source.id, sizeGiB: source.sizeGiB, ...of.encryption },
+    ...{ description: of.description, startedAt: clock.now(), tags: of.tags },
+    ...(source.rootOf === undefined ? {} : { rootOf: source.rootOf }),
+  };
+  tx.put("snapshot", snapshot.id, snapshot);
+  return snapshot;
+}
+
 function copySnapshot(
-  { store, ids, clock }: Ec2Deps,
+  deps: Ec2Deps,
   input: ec2.CopySnapshotRequest,
   context: RequestContext,
 ): ec2.CopySnapshotResult {
   const { account, region } = context;
   if (input.DestinationRegion !== undefined && input.DestinationRegion !== region)
     throw invalidValue(input.DestinationRegion, "destinationRegion", "It is not the region of the request.");
-  return store.transact((tx) => {
+  return deps.store.transact((tx) => {
     const from = { account, region: input.SourceRegion ?? region };
     const source = findSnapshot(tx, from, input.SourceSnapshotId);
     if (source.completedAt === undefined)
       throw new ApiError("IncorrectState", `The snapshot '${source.id}' is not 'completed'.`);
-    const snapshot: SnapshotRecord = {
-      ...{ account, region, nodeId: source.nodeId, id: `snap-${ids.hex(17)}`, volumeId: NO_VOLUME },
-      ...{ source: source.id, sizeGiB: source.sizeGiB, ...encryptionOf(tx, context, input, source) },
+    const snapshot = copiedSnapshot(tx, deps, source, {
+      ...{ account, region, encryption: encryptionOf(tx, context, input, source) },
       description: input.Description ?? `[Copied ${source.id} from ${from.region}]`,
-      ...(source.rootOf === undefined ? {} : { rootOf: source.rootOf }),
-      startedAt: clock.now(),
       tags: tagsFor(input.TagSpecifications, "snapshot"),
-    };
-    tx.put("snapshot", snapshot.id, snapshot);
+    });
     return { SnapshotId: snapshot.id, Tags: presentTags(snapshot.tags) };
   });
 }

@@ -78,6 +78,18 @@ export const INSTANCE_KEYS: Readonly<Record<string, Read>> = {
     return type === "key-pair" ? (name === "*" ? shown(input["KeyName"]) : name) : undefined;
   },
   "ec2:KeyPairType": ({ resource, input }, store) => keyPairType(resource, input, store),
+  "ec2:PlacementGroupName": ({ resource }) => {
+    const [type, name] = typeAndId(resource);
+    return type === "placement-group" && name !== "*" ? name : undefined;
+  },
+  "ec2:PlacementGroupStrategy": ({ resource, input, account, region }, store) => {
+    const [type, name] = typeAndId(resource);
+    if (type !== "placement-group") return undefined;
+    const known = store
+      .list("placementGroup")
+      .find((each) => each.name === name && each.account === account && each.region === region);
+    return known?.strategy ?? shown(input["Strategy"]) ?? "cluster";
+  },
   "ec2:SnapshotID": ({ resource }) => {
     const [type, id] = typeAndId(resource);
     return type === "snapshot" && id !== "*" ? id : undefined;

@@ -135,11 +135,11 @@ function tagsInEc2(
       .list("securityGroup")
       .flatMap((group) => group.rules)
       .find((rule) => rule.id === id)?.tags;
-  if (type === "key-pair")
+  if (type === "key-pair" || type === "placement-group")
     return store
-      .list("keyPair")
+      .list(type === "key-pair" ? "keyPair" : "placementGroup")
       .find(
-        ({ account, region, name }) => formatArn("ec2", { account, region }, `key-pair/${name}`) === resource,
+        ({ account, region, name }) => formatArn("ec2", { account, region }, `${type}/${name}`) === resource,
       )?.tags;
   const found = Object.values(RESOURCES).find((each) => each.type === type);
   return found === undefined ? undefined : store.get(found.kind, id)?.tags;

@@ -1,11 +1,13 @@
 import {
   rootSnapshotImage,
+  type AttachedInterface,
   type ContainerAssignment,
   type InstanceMetadata,
   type PodAssignment,
 } from "@gantry/agent-protocol";
 import type { Ec2InstanceRecord, NetworkInterfaceRecord, Reader, SessionRecord } from "@gantry/state";
 import { instanceSize } from "@gantry/state/instance-sizes";
+import { interfacesOf, type AttachedInterfaceRecord } from "@gantry/state/transactions/instance-interfaces";
 import { userDataPrograms } from "../instance/user-data/user-data.ts";
 import { blockDevicesOf, hasPendingRootSnapshot } from "./ebs-assignment.ts";
 import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
@@ -27,6 +29,7 @@ export function instanceAssignment(
     role: "instance",
     desired: isToRun(instance) ? "RUNNING" : "STOPPED",
     interface: ownInterface(reader, eni, instance),
+    attachedInterfaces: attachedInterfaces(reader, instance),
     cpuUnits: undefined,
     memoryMiB: undefined,
     containers: [systemContainer(deps, instance)],
@@ -107,6 +110,17 @@ function ownInterface(
   return hostname === undefined ? made : { ...made, hostname };
 }
 
+/** The interfaces besides the primary one. */
+function attachedInterfaces(reader: Reader, instance: Ec2InstanceRecord): readonly AttachedInterface[] {
+  return interfacesOf(reader, instance)
+    .filter(({ attachment }) => attachment.deviceIndex > 0 && attachment.state !== "detaching")
+    .map((eni) => {
+      const { id, vpcId, ip, mac, gateway } = interfaceAssignment(reader, eni);
+      const subnet = reader.get("subnet", eni.subnetId)?.cidr ?? "";
+      return { id, vpcId, ip, mac, gateway, subnet, index: eni.attachment.deviceIndex };
+    });
+}
+
 /** What the instance reads at its starts. */
 function instanceFiles({ id, publicKey, userData }: Ec2InstanceRecord): Readonly<Record<string, string>> {
   const programs = userData === undefined ? undefined : userDataPrograms(userData);
@@ -135,7 +149,11 @@ function instanceMetadata(
     ...(userData === undefined ? {} : { userData }),
     categories: {
       ...ownCategories(instance, eni),
-      ...interfaceCategories(reader, eni),
+      "security-groups": groupNames(reader, eni),
+      ...Object.assign(
+        {},
+        ...interfacesOf(reader, instance).map((each) => interfaceCategories(reader, each)),
+      ),
       ...(profile === undefined
         ? {}
         : {
@@ -196,20 +214,22 @@ function ownCategories(
   };
 }
 
-function interfaceCategories(reader: Reader, eni: NetworkInterfaceRecord): Readonly<Record<string, string>> {
+function groupNames(reader: Reader, { securityGroups }: NetworkInterfaceRecord): string {
+  return securityGroups.map((id) => reader.get("securityGroup", id)?.name ?? "").join("\n");
+}
+
+function interfaceCategories(reader: Reader, eni: AttachedInterfaceRecord): Readonly<Record<string, string>> {
   const subnet = reader.get("subnet", eni.subnetId);
   const vpc = reader.get("vpc", eni.vpcId);
-  const names = eni.securityGroups.map((id) => reader.get("securityGroup", id)?.name ?? "").join("\n");
   const of = (name: string) => `network/interfaces/macs/${eni.mac}/${name}`;
   return {
-    "security-groups": names,
-    [of("device-number")]: "0",
+    [of("device-number")]: String(eni.attachment.deviceIndex),
     [of("interface-id")]: eni.id,
     [of("local-ipv4s")]: eni.privateIp,
     [of("mac")]: eni.mac,
     [of("owner-id")]: eni.account,
     [of("security-group-ids")]: eni.securityGroups.join("\n"),
-    [of("security-groups")]: names,
+    [of("security-groups")]: groupNames(reader, eni),
     [of("subnet-id")]: eni.subnetId,
     [of("subnet-ipv4-cidr-block")]: subnet?.cidr ?? "",
     [of("vpc-id")]: eni.vpcId,

@@ -38,7 +38,7 @@ export function peeringsOf(reader: Reader, vpc: VpcRecord): Pick<VpcAssignment, 
     if (vpcId === undefined || !active.some(({ peer }) => peer.vpcId === vpcId)) return [];
     const members = reader
       .listBy("networkInterface", "vpc", vpcId)
-      .filter((eni) => eni.type !== "own" && eni.securityGroups.includes(id))
+      .filter((eni) => eni.owner.type !== "none" && eni.securityGroups.includes(id))
       .map((eni) => eni.privateIp);
     return [{ id, members: members.toSorted() }];
   });

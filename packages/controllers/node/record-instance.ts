@@ -1,6 +1,7 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { recordAttachedVolumes } from "./ebs-assignment.ts";
 import { hostOf, type Ec2InstanceRecord, type Transaction } from "@gantry/state";
+import { endInterfaces, recordAttachedInterfaces } from "@gantry/state/transactions/instance-interfaces";
 
 /** Records what its node sees of an instance: it runs once its container does, and has stopped once that has. */
 export function recordInstance(
@@ -16,6 +17,8 @@ export function recordInstance(
     endPendingSnapshots(tx, next);
   if (observation.attachedVolumes !== undefined)
     recordAttachedVolumes(tx, instanceId, observation.attachedVolumes);
+  if (observation.attachedInterfaces !== undefined)
+    recordAttachedInterfaces(tx, next, observation.attachedInterfaces);
   if (next.state === "stopped" && instance.state !== "stopped") releasePublicAddress(tx, next);
 }
 
@@ -68,8 +71,8 @@ function releasePublicAddress(tx: Transaction, { networkInterfaceId }: Ec2Instan
 }
 
 /**
- * Ends an instance that its node has removed: its interface and its volumes that end with it are deleted, and
- * its record is kept for a while.
+ * Ends an instance that its node has removed: its interfaces and volumes that end with it are deleted, the others
+ * are available, and its record is kept for a while.
  */
 export function recordInstanceRemoved(
   tx: Transaction,
@@ -77,14 +80,7 @@ export function recordInstanceRemoved(
 ): void {
   const instance = tx.get("ec2Instance", instanceId);
   if (instance === undefined || hostOf(tx, instance) !== nodeId || !instance.halted) return;
-  for (const address of tx.list("elasticAddress"))
-    if (address.networkInterfaceId === instance.networkInterfaceId)
-      tx.put("elasticAddress", address.allocationId, {
-        ...address,
-        associationId: undefined,
-        networkInterfaceId: undefined,
-      });
-  tx.delete("networkInterface", instance.networkInterfaceId);
+  endInterfaces(tx, instance);
   for (const volume of tx.list("volume"))
     if (volume.attachment?.instanceId === instanceId)
       if (volume.attachment.deleteOnTermination) tx.delete("volume", volume.id);

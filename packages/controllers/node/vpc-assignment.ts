@@ -26,7 +26,7 @@ export function vpcAssignment(
 ): VpcAssignment | undefined {
   const enis = reader
     .listBy("networkInterface", "vpc", vpc.id)
-    .filter((eni) => eni.type !== "own" && isOnNode(eni));
+    .filter((eni) => eni.owner.type !== "none" && isOnNode(eni));
   if (enis.length === 0) return undefined;
   const tables = reader.list("routeTable").filter((table) => table.vpcId === vpc.id);
   const groups = reader.list("securityGroup").filter((group) => group.vpcId === vpc.id);

@@ -90,6 +90,15 @@ export interface MachineImageRecord extends Placed, OwnImage {
   readonly name: string;
   readonly description: string;
   readonly sourceInstanceId: string | undefined;
+  /** The client token of CopyImage. */
+  readonly clientToken?: string | undefined;
+  /** Settings of RegisterImage that are returned as they were given, by their API names. */
+  readonly shown?: {
+    readonly EnaSupport: boolean;
+    readonly BootMode: string | undefined;
+    readonly ImdsSupport: string | undefined;
+    readonly SriovNetSupport: string | undefined;
+  };
   readonly sizeGiB: number;
   /** Settings of the root volume and further devices, by the names of the request (`BlockDeviceMappings`). */
   readonly mappings: readonly {
@@ -102,6 +111,18 @@ export interface MachineImageRecord extends Placed, OwnImage {
     readonly deleteOnTermination: boolean;
   }[];
   readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** A placement group, which has no effect on where instances are. */
+export interface PlacementGroupRecord extends Placed {
+  readonly id: string;
+  readonly name: string;
+  readonly strategy: "cluster" | "spread" | "partition";
+  /** Of the strategy `partition` alone. */
+  readonly partitionCount: number | undefined;
+  /** Of the strategy `spread` alone. */
+  readonly spreadLevel: "rack" | undefined;
   readonly tags: Tags;
 }
 

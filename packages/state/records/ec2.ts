@@ -135,6 +135,17 @@ export interface InterfaceOwner {
   readonly key: string;
 }
 
+/** How a network interface is attached to the instance that owns it. */
+export interface InterfaceAttachment {
+  readonly id: string;
+  /** 0 for the primary interface, `eth0`; n for `ethn`. */
+  readonly deviceIndex: number;
+  /** ← api; the node's report ends it. Absent: attached. */
+  readonly state?: "attaching" | "detaching";
+  readonly attachedAt: number;
+  readonly deleteOnTermination: boolean;
+}
+
 export interface NetworkInterfaceRecord extends Placed {
   readonly id: string;
   readonly vpcId: string;
@@ -149,6 +160,8 @@ export interface NetworkInterfaceRecord extends Placed {
   readonly secondaryIps?: readonly string[];
   readonly sourceDestCheck?: boolean;
   readonly owner: InterfaceOwner;
+  /** Absent for interfaces without an instance, and in older records of primary interfaces (`attachmentOf`). */
+  readonly attachment?: InterfaceAttachment | undefined;
   readonly nodeId: string | undefined;
   /** ← the node's report: the pause container of a warm interface is ready. */
   readonly ready: boolean;

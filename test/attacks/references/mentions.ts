@@ -240,10 +240,7 @@ export const OTHERS: Listed = [
   [/^ecs\.\w+\.(?:serviceConnectConfiguration|monitoring|daemonName)/, "Refused."],
   [/^ecs\.CreateService\.role$/, "The service-linked role; another one is refused."],
   [/Ipam|Outpost|Endpoint|TransitG|LocalGateway|CarrierG|CoreNetwork|OdbNetwork|EgressOnly/, "Not had."],
-  [
-    /VpcPeering|PrefixList|^ec2\.AttachNetworkInterface\.InstanceId$|AvailabilityZone|ZoneNames|ZoneIds/,
-    "Not had, or a zone.",
-  ],
+  [/VpcPeering|PrefixList|AvailabilityZone|ZoneNames|ZoneIds/, "Not had, or a zone."],
   [
     /^ec2\.(?:CreateDhcpOptions\.DhcpConf|DetachNetworkInterface\.Att|ModifyNetwork\w+\.A)/,
     "An option, or none.",
@@ -272,7 +269,7 @@ export const OTHERS: Listed = [
   [/^ec2\.\w+\.IamInstanceProfile\./, "Its role is passed: iam:PassRole is asked for."],
   [/^ec2\.(?:CreateNatGateway\.(?:SecondaryAllocationIds|VpcId)|AssociateRouteTable\.GatewayId)/, "Refused."],
   [
-    /^ec2\.(?:CreateSecurityGroup\.GroupName|\w+\.AttributeNames)/,
+    /^ec2\.(?:Create(?:Security|Placement)Group\.GroupName|\w+\.AttributeNames)/,
     "The name of what is created, or asked for.",
   ],
   [/^iam\.Create(?:User|Role|Group|InstanceProfile)\.\w+Name$/, "The name of what is created."],

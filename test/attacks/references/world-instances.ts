@@ -7,6 +7,8 @@ export async function createInstances(
   send: Send,
 ): Promise<{ readonly targets: readonly Target[]; readonly defaults: Defaults }> {
   const pair = await send("ec2", "CreateKeyPair", { KeyName: "prod", KeyType: "ed25519" });
+  const { PlacementGroup } = await send("ec2", "CreatePlacementGroup", { GroupName: "prod" });
+  const { GroupId: groupId } = PlacementGroup as { GroupId: string }; // As answered.
   const ImageId = machineImages("eu-south-1")[0]?.id ?? "";
   const launch = { ImageId, InstanceType: "t3.micro", MinCount: 1, MaxCount: 1 };
   const { Instances } = await send("ec2", "RunInstances", launch);
@@ -30,6 +32,12 @@ export async function createInstances(
         arns: [regional("ec2", "key-pair/prod")],
         family: regional("ec2", "key-pair/*"),
         spellings: [kind === "keyPair" ? "prod" : String(pair["KeyPairId"])],
+      })),
+      ...(["placementGroup", "placementGroupId"] as const).map((kind) => ({
+        kind,
+        arns: [regional("ec2", "placement-group/prod")],
+        family: regional("ec2", "placement-group/*"),
+        spellings: [kind === "placementGroup" ? "prod" : groupId],
       })),
       ...(["launchTemplate", "launchTemplateName"] as const).map((kind) => ({
         kind,

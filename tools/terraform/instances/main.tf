@@ -111,6 +111,47 @@ resource "aws_instance" "this" {
   depends_on = [aws_ebs_encryption_by_default.this]
 }
 
+# Further interfaces: one of the machine, and those of a router, which has none but given ones.
+resource "aws_network_interface" "this" {
+  for_each = toset(["spare", "outside", "inside"])
+
+  subnet_id       = aws_instance.this.subnet_id
+  security_groups = [aws_security_group.this.id]
+  description     = "${each.key} of ${var.stage}"
+  tags            = { Name = each.key, stage = var.stage }
+}
+
+resource "aws_network_interface_attachment" "this" {
+  instance_id          = aws_instance.this.id
+  network_interface_id = aws_network_interface.this["spare"].id
+  device_index         = 1
+}
+
+resource "aws_placement_group" "this" {
+  name            = "shop"
+  strategy        = "partition"
+  partition_count = 3
+  tags            = { stage = var.stage }
+}
+
+resource "aws_instance" "router" {
+  ami                        = data.aws_ami.linux.id
+  instance_type              = "t3.micro"
+  placement_group            = aws_placement_group.this.name
+  placement_partition_number = 2
+  tags                       = { Name = "router", stage = var.stage }
+
+  network_interface {
+    network_interface_id = aws_network_interface.this["outside"].id
+    device_index         = 0
+  }
+  network_interface {
+    network_interface_id = aws_network_interface.this["inside"].id
+    device_index         = 1
+  }
+  depends_on = [aws_ebs_encryption_by_default.this]
+}
+
 # An image of the machine as it is.
 resource "aws_ami_from_instance" "this" {
   name               = "shop"
