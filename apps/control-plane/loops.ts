@@ -41,6 +41,7 @@ import {
   schedulerController,
   serviceController,
   sessionController,
+  standbyController,
   targetController,
   subscriptionController,
   instanceController,
@@ -133,7 +134,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     clientTokenController(realDeps),
     expiryController({ ...realDeps, vault }),
     parameterPolicyController(realDeps),
-    automatedBackupController(deps),
+    ...databaseReconcilers(deps),
     rotationController({ ...realDeps, vault, callFunction: callHook }),
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),
@@ -169,6 +170,11 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     ...eventReconcilers(instance, api),
     ...logReconcilers(instance),
   ];
+}
+
+/** The loops of database instances: their automated backups, and the standbys of Multi-AZ ones. */
+function databaseReconcilers(deps: Parameters<typeof standbyController>[0]): readonly Reconciler[] {
+  return [automatedBackupController(deps), standbyController(deps)];
 }
 
 /** The loops of CodeDeploy: its deployments, the functions that they call, and the topics that they tell. */

@@ -27,6 +27,7 @@ max_wal_senders = 20
 max_replication_slots = 20
 include_if_exists = '/run/gantry/group.conf'
 include_if_exists = '/run/gantry/source.conf'
+include_if_exists = '/run/gantry/standby.conf'
 `;
 
 /** The container's root is the platform's user of the server. */
@@ -52,6 +53,7 @@ take_all() {
   take access access.conf
   take settings group.conf
   take_source
+  take_standby
 }
 is_ready() { pg_isready -q -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin; }
 . /usr/local/lib/gantry-database-replication
@@ -66,7 +68,7 @@ umask 077
 mkdir -p "$own" /run/postgresql
 chmod 755 "$own"
 chown ${USER}:${USER} /run/postgresql
-rm -f "$own/started" "$own/replication.applied" "$data/postmaster.pid"
+rm -rf "$own/started" "$own/replication.applied" "$own/standby.told" "$data/postmaster.pid"
 if is_replica; then copy_source; fi
 if [ ! -e "$data/.gantry-ready" ]; then
   rm -rf "$data"/*
@@ -75,6 +77,8 @@ if [ ! -e "$data/.gantry-ready" ]; then
   chown ${USER}:${USER} "$data" "$data/.gantry-ready"
   chmod 700 "$data"
 fi
+# Files of root's would stop a copy that the server makes for a replica.
+chown ${USER}:${USER} "$data"/.gantry-*
 take_all
 begin_as_replica
 
@@ -168,6 +172,8 @@ if [ -n "$changed" ]; then kill -HUP "$(cat "$own/server.pid")"; fi
 is_ready
 apply_replication
 tell_replica
+rely_on_standby
+follows
 `;
 
 /**
@@ -216,7 +222,7 @@ rm -f /usr/share/gantry/template.sql
 /** The real server behind RDS's postgres: PostgreSQL 15, Debian's. */
 export const postgresRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/postgres:3",
+  tag: "gantry/postgres:4",
   upstream: undefined,
   packages: [
     "postgresql-15",

@@ -274,6 +274,39 @@ describe("an instance of PostgreSQL", () => {
     expect(await psql("SELECT n FROM kept", other)).toBe("1");
   });
 
+  it("fails over to a standby in another zone, which has every commit that was acknowledged", async () => {
+    const other = { password: "another-password" };
+    await rds.send(new ModifyDBInstanceCommand({ ...named, MultiAZ: true }));
+    await becomes("available");
+    const before = await instanceOf();
+    expect(before.SecondaryAvailabilityZone).not.toBe(before.AvailabilityZone);
+    await psql("CREATE TABLE written (n int)", other);
+    const acknowledged: number[] = [];
+    let next = 0;
+    const end = new AbortController();
+    const write = async (): Promise<void> => {
+      while (!end.signal.aborted) {
+        const n = (next += 1);
+        await psql(`INSERT INTO written VALUES (${n})`, other).then(
+          () => acknowledged.push(n),
+          () => undefined,
+        );
+      }
+    };
+    const writers = [write(), write(), write()];
+    await eventually(async () => expect(acknowledged.length).toBeGreaterThan(10));
+    await rds.send(new RebootDBInstanceCommand({ ...named, ForceFailover: true }));
+    await becomes("available");
+    const count = acknowledged.length;
+    await eventually(async () => expect(acknowledged.length).toBeGreaterThan(count + 5));
+    end.abort();
+    await Promise.all(writers);
+    const rows = (await psql("SELECT n FROM written", other)).split("\n").map(Number);
+    expect(acknowledged.filter((n) => !rows.includes(n))).toEqual([]);
+    expect((await instanceOf()).AvailabilityZone).toBe(before.SecondaryAvailabilityZone);
+    await rds.send(new ModifyDBInstanceCommand({ ...named, MultiAZ: false }));
+  });
+
   it("is followed by a read replica, which takes no writes before it is promoted", async () => {
     const replica = `${NAME}-replica`;
     const other = { password: "another-password" };

@@ -199,6 +199,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       GATEWAY,
       MANAGED_SECRETS,
       `${TRANSACTIONS}replicas.ts`, // Called by the API.
+      `${TRANSACTIONS}standbys.ts`, // Called by the API and the standby controller.
     ],
   },
   "databaseInstance.sealedPassword": {
@@ -207,7 +208,28 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "databaseInstance.replicaOf": {
     pattern: /\breplicaOf: (?:request|\{ arn)|\breplicaOf: _,/,
-    writers: ["packages/api/rds/", `${TRANSACTIONS}replicas.ts`],
+    writers: [
+      "packages/api/rds/",
+      `${TRANSACTIONS}replicas.ts`,
+      `${TRANSACTIONS}standbys.ts`, // Of the record as a standby runs it, which is not stored.
+    ],
+  },
+  "databaseInstance.primaryId": {
+    pattern: /\bprimaryId: standby|"databaseStandby", [\w.]+, |delete\("databaseStandby"/,
+    writers: [
+      `${TRANSACTIONS}standbys.ts`,
+      `${CONTROLLERS}node/database-standbys.ts`,
+      `${CONTROLLERS}node/record-pod.ts`,
+    ],
+  },
+  "databaseInstance.conversion": {
+    pattern: /\bconversion: (?:"|undefined)|\bfailingOver: (?:true|_)|\bunhealthySince: (?:database|_)/,
+    writers: [
+      "packages/api/rds/",
+      `${TRANSACTIONS}replicas.ts`, // Called by the API.
+      `${TRANSACTIONS}standbys.ts`,
+      GATEWAY,
+    ],
   },
   "databaseInstance.replicating": {
     pattern: /"databaseInstance", [\w.]+, \{ [^}]*\breplicating\b/,

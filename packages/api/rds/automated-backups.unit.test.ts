@@ -147,7 +147,7 @@ describe("an instance that is restored to the latest time", () => {
     const { securityGroups, resourceId } = recordOf("prod");
     const zone = Subnets.at(-1)?.AvailabilityZone ?? "";
     const given = {
-      ...{ DBInstanceClass: "db.t3.small", AvailabilityZone: zone, MultiAZ: true, PubliclyAccessible: true },
+      ...{ DBInstanceClass: "db.t3.small", AvailabilityZone: zone, MultiAZ: false, PubliclyAccessible: true },
       ...{ AutoMinorVersionUpgrade: false, LicenseModel: "general-public-license", Iops: 3_000 },
       ...{ StorageThroughput: 125, CopyTagsToSnapshot: true, StorageType: "gp3", DeletionProtection: true },
       ...{ MaxAllocatedStorage: 100, NetworkType: "IPV4", AllocatedStorage: 40, BackupRetentionPeriod: 5 },

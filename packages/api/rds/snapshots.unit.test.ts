@@ -223,7 +223,7 @@ describe("an instance that is restored", () => {
     const settings = {
       ...{
         DBInstanceClass: "db.t3.small",
-        MultiAZ: true,
+        MultiAZ: false,
         PubliclyAccessible: true,
         DeletionProtection: true,
       },

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
 import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
-import { renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import { PLATFORM_ALONE, renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import { isStandby, standbyOf, standbyToken } from "@gantry/state/transactions/standbys";
 import { mariadbReplication, postgresReplication } from "./database-replication.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { scramVerifier } from "./scram-verifier.ts";
@@ -69,14 +70,16 @@ function postgresServer(
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
-      ...{ "password-verifier": passwordHash, settings, access: `${replication.access}${access}` },
+      // Nobody connects to a standby.
+      access: isStandby(database) ? PLATFORM_ALONE : `${replication.access}${access}`,
+      ...{ "password-verifier": passwordHash, settings },
       ...replication.files,
       ...(certificate === undefined
         ? { certificate: "", "certificate-key": "" }
         : certificateFiles(deps, certificate)),
     },
     passwordHash,
-    startOptions: "",
+    startOptions: isStandby(database) ? ` standby ${standbyToken(standbyOf(reader, database))}` : "",
   };
 }
 

@@ -40,14 +40,16 @@ function servedValue(name: string, value: string): string {
   return name === "shared_preload_libraries" ? value.toLowerCase() : value;
 }
 
+/** The rules of a server that no client reaches: a standby. */
+export const PLATFORM_ALONE = "local all rdsadmin peer map=platform\nlocal all all reject\n";
+
 /**
  * The platform's own user comes through the socket of its container alone. Without encryption the server answers, as on
  * AWS, that no entry admits the client.
  */
 function accessRules(isForced: boolean): string {
   return [
-    "local all rdsadmin peer map=platform",
-    "local all all reject",
+    PLATFORM_ALONE.trim(),
     "host all rdsadmin all reject",
     `${isForced ? "hostssl" : "host"} all all all scram-sha-256`,
     "",
