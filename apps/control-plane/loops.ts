@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { replicaWriter } from "@gantry/api/s3/write-replica";
 import { databaseEventSources } from "@gantry/api/rds/event-sources";
@@ -79,6 +78,7 @@ import { metricIntake } from "./metric-intake.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { listenOn } from "./listen-on.ts";
 import { logExports } from "./log-exports.ts";
+import { secretIdOf } from "./secret-id.ts";
 
 /** What runs without being asked: the controllers, and the sessions with nodes' agents. */
 export interface Loops {
@@ -261,7 +261,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
     ...deps,
     assignments: {
       vault: instance.vault,
-      secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
+      secretId: (text) => secretIdOf(keys, text),
       resolveImage: imageResolver(imageDeps(instance, api)),
       databaseImage: databaseRecipe.tag,
       postgresImage: postgresRecipe.tag,

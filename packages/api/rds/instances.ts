@@ -23,6 +23,7 @@ import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } fro
 import { checkDatabaseName, checkMasterUsername, defaultPortOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
 import { checkSettings, settingsOf } from "./instance-settings.ts";
+import { iamAuthentication } from "./iam-authentication.ts";
 import { changedLogExports, firstLogExports } from "./log-exports.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
 import { toIdentifier } from "./names.ts";
@@ -123,6 +124,7 @@ function modifyDBInstance(
       engineVersion,
       instanceClass: input.DBInstanceClass ?? found.instanceClass,
       ...changedZones(tx, found, input),
+      ...iamAuthentication(found.engine, input.EnableIAMDatabaseAuthentication),
       publiclyAccessible: input.PubliclyAccessible ?? found.publiclyAccessible,
       settings: { ...found.settings, ...settingsOf(input) },
       allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
@@ -264,6 +266,7 @@ export function createInstance(
     securityGroups: groups,
     networkInterfaceId: eni.id,
     availabilityZone: subnet.availabilityZone,
+    ...iamAuthentication(engine, input.EnableIAMDatabaseAuthentication),
     ...firstZones({ engine, isReplica: request.replicaOf !== undefined }, input),
     publiclyAccessible: input.PubliclyAccessible ?? false,
     ...request.encryption,

@@ -62,7 +62,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     CopyTagsToSnapshot: false,
     EnabledCloudwatchLogsExports: record.logExports === undefined ? undefined : [...record.logExports],
     ...presentMonitoring(record),
-    IAMDatabaseAuthenticationEnabled: false,
+    IAMDatabaseAuthenticationEnabled: record.iamAuthentication === true,
     PerformanceInsightsEnabled: false,
     LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",

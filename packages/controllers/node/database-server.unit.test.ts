@@ -35,6 +35,7 @@ it("gives a server of PostgreSQL its files, and never the password", () => {
     settings: "",
     replication: expect.stringContaining("pg_drop_replication_slot"),
     ...{ source: "", "source-address": "", "source-slot": "", standby: "" },
+    ...{ "login-key": "", "login-address": "" },
     access: expect.stringContaining("hostssl all all all scram-sha-256\n"),
     certificate: "CERTIFICATE\nCHAIN\n",
     "certificate-key": "KEY\n",

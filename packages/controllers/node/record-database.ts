@@ -63,9 +63,7 @@ function observed(
   }
 }
 
-function available(
-  { failingOver: _, unhealthySince: __, ...database }: DatabaseInstanceRecord,
-  serverId: string | undefined,
-): DatabaseInstanceRecord {
-  return { ...database, status: "available", serverId };
+function available(database: DatabaseInstanceRecord, serverId: string | undefined): DatabaseInstanceRecord {
+  const { failingOver: _, unhealthySince: __, ...own } = database;
+  return { ...own, status: "available", serverId };
 }

@@ -83,6 +83,8 @@ export interface DatabaseInstanceRecord extends Placed {
   /** The secret that RDS keeps the master password in; absent: the caller chose the password. */
   readonly managedSecretArn?: string | undefined;
   readonly deletionProtection: boolean;
+  /** Whether members of the role `rds_iam` log in with tokens. Absent: they do not. */
+  readonly iamAuthentication?: boolean | undefined;
   /** Settings that are returned as they were given, by their API names. Absent: none was given. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly deleting: boolean;
