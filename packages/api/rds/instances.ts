@@ -270,8 +270,7 @@ export function createInstance(
     ...firstZones({ engine, isReplica: request.replicaOf !== undefined }, input),
     publiclyAccessible: input.PubliclyAccessible ?? false,
     ...request.encryption,
-    ...(request.restoredFrom === undefined ? {} : { restoredFrom: request.restoredFrom }),
-    ...(request.replicaOf === undefined ? {} : { replicaOf: request.replicaOf }),
+    ...beginningOf(request),
     deletionProtection: input.DeletionProtection ?? false,
     deleting: false,
     settings: settingsOf(input),
@@ -282,6 +281,15 @@ export function createInstance(
   };
   tx.put("databaseInstance", arn, record);
   return record;
+}
+
+/** What an instance begins with. */
+function beginningOf(request: NewInstance): Pick<DatabaseInstanceRecord, "restoredFrom" | "replicaOf"> {
+  const { restoredFrom } = request;
+  return {
+    ...(restoredFrom === undefined ? {} : { restoredFrom }),
+    ...(request.replicaOf === undefined ? {} : { replicaOf: request.replicaOf }),
+  };
 }
 
 /** The engine and the master user of a new instance. Errors: InvalidParameterValue. */
