@@ -87,7 +87,10 @@ export function openApi(instance: Instance): Api {
   });
   const serveRegistry: RequestHandler = async (request, response) =>
     (await registry()).handle(request, response);
-  const tlsFront = new RelayedConnections(relayKey, serviceNames(instance, { dispatcher, serveRegistry }));
+  const tlsFront = new RelayedConnections(
+    relayKey,
+    serviceNames(instance, { dispatcher, serveRegistry, policy }),
+  );
   return { dispatcher, policy, images, registryAddress, serveRegistry, relayKey, tlsFront };
 }
 
@@ -96,15 +99,24 @@ export function openApi(instance: Instance): Api {
  * ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
  */
 function serviceNames(
-  { authority, machineClock, store }: Instance,
-  { dispatcher, serveRegistry }: Pick<Api, "dispatcher" | "serveRegistry">,
+  instance: Instance,
+  { dispatcher, serveRegistry, policy }: Pick<Api, "dispatcher" | "serveRegistry" | "policy">,
 ) {
+  const { authority, machineClock, store, vault, keys, log } = instance;
+  const serveLogin: RequestHandler = async (request, response) => {
+    const { answerDatabaseLogin } = await import("./database-login.ts");
+    const credentials = credentialSource({ store, vault });
+    const deps = { store, credentials, policy, clock: machineClock, log, keys };
+    await answerDatabaseLogin(deps, request, response);
+  };
   return lazily(async () => {
     const { secureContexts } = await import("./secure-contexts.ts");
     const server = newHttpsServer(
       { SNICallback: secureContexts(authority, machineClock) },
       (request, response, continueWith) => {
         if (asksForLoadBalancerKey(request)) return answerLoadBalancerKey(store, request, response);
+        if (request.url?.startsWith("/gantry/database-login/") === true)
+          return serveLogin(request, response, continueWith);
         return /\.dkr\.ecr\./.test(request.headers.host ?? "")
           ? serveRegistry(request, response, continueWith)
           : dispatcher.handle(request, response, continueWith);

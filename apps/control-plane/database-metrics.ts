@@ -1,6 +1,7 @@
 import type { ToControlPlane } from "@gantry/agent-protocol";
 import type { MetricPoint } from "@gantry/content";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 import { MetricSet, once } from "./metric-set.ts";
 import { momentOf } from "./task-usage.ts";
 
@@ -22,7 +23,7 @@ export function databaseMetrics(
   let byPod: ReadonlyMap<string, DatabaseInstanceRecord> | undefined;
   for (const sample of usage) {
     if (!sample.pod.startsWith("pod/db-")) continue;
-    byPod ??= new Map(store.list("databaseInstance").map((each) => [`pod/${each.resourceId}`, each]));
+    byPod ??= new Map(store.list("databaseInstance").map((each) => [`pod/${primaryIdOf(each)}`, each]));
     const database = byPod.get(sample.pod);
     const seconds = (sample.until - sample.from) / 1_000;
     if (database === undefined || seconds <= 0) continue;

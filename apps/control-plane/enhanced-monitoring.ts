@@ -5,6 +5,7 @@ import { servicePrincipal } from "@gantry/controllers/service-principal";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import { hostOf, type DatabaseInstanceRecord, type Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 import type { InnerCall } from "@gantry/wire";
 
 const SERVICE = "monitoring.rds.amazonaws.com";
@@ -38,7 +39,7 @@ export function enhancedMonitoring(deps: MonitoringDeps): NodeGatewayDeps["takeM
   return async (nodeId, { usage }) => {
     const samples = usage.filter(({ pod }) => pod.startsWith("pod/db-"));
     if (samples.length === 0) return;
-    const byPod = new Map(store.list("databaseInstance").map((each) => [`pod/${each.resourceId}`, each]));
+    const byPod = new Map(store.list("databaseInstance").map((each) => [`pod/${primaryIdOf(each)}`, each]));
     for (const sample of samples) {
       const database = byPod.get(sample.pod);
       if (database === undefined || hostOf(store, database) !== nodeId) continue;

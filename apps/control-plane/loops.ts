@@ -38,6 +38,7 @@ import {
   schedulerController,
   serviceController,
   sessionController,
+  standbyController,
   targetController,
   subscriptionController,
   instanceController,
@@ -58,6 +59,7 @@ import { imageDeps, imageFinder } from "./image-resolver.ts";
 import type { Instance } from "./instance.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { logExports } from "./log-exports.ts";
+import { secretIdOf } from "./secret-id.ts";
 
 /** What runs without being asked: the controllers. */
 export interface Loops {
@@ -103,7 +105,7 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     clientTokenController(realDeps),
     expiryController({ ...realDeps, vault }),
     parameterPolicyController(realDeps),
-    automatedBackupController(deps),
+    ...databaseReconcilers(deps),
     rotationController({ ...realDeps, vault, callFunction: callHook }),
     sessionController(realDeps),
     serviceController({ ...deps, permissions }),
@@ -139,6 +141,11 @@ function reconcilers(instance: Instance, api: Api): readonly Reconciler[] {
     ...eventReconcilers(instance, api),
     ...logReconcilers(instance),
   ];
+}
+
+/** The loops of database instances: their automated backups, and the standbys of Multi-AZ ones. */
+function databaseReconcilers(deps: Parameters<typeof standbyController>[0]): readonly Reconciler[] {
+  return [automatedBackupController(deps), standbyController(deps)];
 }
 
 /** The loops of CodeDeploy: its deployments, the functions that they call, and the topics that they tell. */

@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { NodeGateway } from "@gantry/controllers/node/node-gateway";
 import {
@@ -21,6 +20,7 @@ import type { Instance } from "./instance.ts";
 import { ensureLink, keepFresh, localNodeId } from "./link.ts";
 import { listenOn } from "./listen-on.ts";
 import { metricIntake } from "./metric-intake.ts";
+import { secretIdOf } from "./secret-id.ts";
 
 /** The sessions with nodes' agents. */
 export interface NodeLink {
@@ -58,7 +58,7 @@ function newGateway(instance: Instance, api: Api): NodeGateway {
     ...deps,
     assignments: {
       vault: instance.vault,
-      secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
+      secretId: (text) => secretIdOf(keys, text),
       resolveImage: imageResolver(imageDeps(instance, api)),
       databaseImage: databaseRecipe.tag,
       postgresImage: postgresRecipe.tag,

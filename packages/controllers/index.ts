@@ -11,6 +11,7 @@ export * from "./auto-scaling/auto-scaling-controller.ts";
 export * from "./database/automated-backup-controller.ts";
 export * from "./database/database-certificate-controller.ts";
 export * from "./database/database-log-controller.ts";
+export * from "./database/standby-controller.ts";
 export * from "./discovery/discovery-controller.ts";
 export * from "./auto-scaling-groups/auto-scaling-group-controller.ts";
 export * from "./deployment-report/deployment-report-controller.ts";

@@ -27,6 +27,7 @@ max_wal_senders = 20
 max_replication_slots = 20
 include_if_exists = '/run/gantry/group.conf'
 include_if_exists = '/run/gantry/source.conf'
+include_if_exists = '/run/gantry/standby.conf'
 `;
 
 /** The container's root is the platform's user of the server. */
@@ -52,6 +53,9 @@ take_all() {
   take access access.conf
   take settings group.conf
   take_source
+  take_standby
+  take login-key login.key
+  take login-address login.address
 }
 is_ready() { pg_isready -q -h /run/postgresql -p "$PORT" -U rdsadmin -d rdsadmin; }
 . /usr/local/lib/gantry-database-replication
@@ -66,7 +70,7 @@ umask 077
 mkdir -p "$own" /run/postgresql
 chmod 755 "$own"
 chown ${USER}:${USER} /run/postgresql
-rm -f "$own/started" "$own/replication.applied" "$data/postmaster.pid"
+rm -rf "$own/started" "$own/replication.applied" "$own/standby.told" "$data/postmaster.pid"
 if is_replica; then copy_source; fi
 if [ ! -e "$data/.gantry-ready" ]; then
   rm -rf "$data"/*
@@ -75,6 +79,8 @@ if [ ! -e "$data/.gantry-ready" ]; then
   chown ${USER}:${USER} "$data" "$data/.gantry-ready"
   chmod 700 "$data"
 fi
+# Files of root's would stop a copy that the server makes for a replica.
+chown ${USER}:${USER} "$data"/.gantry-*
 take_all
 begin_as_replica
 
@@ -146,7 +152,7 @@ const INITIAL = `\\getenv master MASTER_USER
 \\getenv verifier PASSWORD_VERIFIER
 \\getenv database DATABASE_NAME
 \\getenv first FIRST
-SELECT format('CREATE ROLE %I', name) FROM (VALUES ('rds_superuser'), (:'master')) AS wanted (name)
+SELECT format('CREATE ROLE %I', name) FROM (VALUES ('rds_superuser'), ('rds_iam'), (:'master')) AS wanted (name)
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \\gexec
 ALTER ROLE :"master" WITH LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD :'verifier';
 GRANT rds_superuser TO :"master" WITH ADMIN OPTION;
@@ -168,6 +174,8 @@ if [ -n "$changed" ]; then kill -HUP "$(cat "$own/server.pid")"; fi
 is_ready
 apply_replication
 tell_replica
+rely_on_standby
+follows
 `;
 
 /**
@@ -196,7 +204,30 @@ const TRUSTED =
   "bloom dblink dict_xsyn earthdistance intagg pg_buffercache pg_freespacemap pg_prewarm pg_stat_statements " +
   "pg_visibility pgrowlocks pgstattuple sslinfo";
 
+/**
+ * Asks the platform whether a user may log in with a token. The server runs it as its own user, with the user and the
+ * token in the environment; the key that it proves itself with is readable for the server alone.
+ */
+const LOGIN = `#!/bin/sh
+set -eu
+own=/run/gantry
+read -r host path < "$own/login.address"
+encoded() { printf '%s' "$1" | /usr/bin/busybox base64 | tr -d '\\n'; }
+body=$(printf '%s\\n%s' "$(encoded "$PAM_USER")" "$(encoded "\${PAM_AUTHTOK-}")")
+answer=$({
+  printf 'POST %s HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n' "$path" "$host"
+  printf 'Authorization: Bearer %s\\r\\nContent-Length: %s\\r\\n\\r\\n%s' "$(cat "$own/login.key")" "\${#body}" "$body"
+} | timeout 20 openssl s_client -quiet -connect 169.254.170.10:443 -servername "$host" \\
+  -CAfile "$own/server.crt" -partial_chain -verify_return_error -verify_hostname "$host" 2>/dev/null | head -n 1)
+case "$answer" in "HTTP/1.1 200 "*) exit 0 ;; *) exit 1 ;; esac
+`;
+
+const PAM = `auth required pam_script.so onerr=fail dir=/usr/local/lib/gantry-pam
+account required pam_script.so onerr=fail dir=/usr/local/lib/gantry-pam
+`;
+
 const FINISH = `set -e
+chmod 755 /usr/local/lib/gantry-pam /usr/local/lib/gantry-pam/pam_script_auth /usr/local/lib/gantry-pam/pam_script_acct
 export PATH=${BINARIES}:$PATH
 template=/usr/share/gantry/postgres-template
 localedef -i en_US -f UTF-8 en_US.UTF-8
@@ -216,7 +247,7 @@ rm -f /usr/share/gantry/template.sql
 /** The real server behind RDS's postgres: PostgreSQL 15, Debian's. */
 export const postgresRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/postgres:3",
+  tag: "gantry/postgres:4",
   upstream: undefined,
   packages: [
     "postgresql-15",
@@ -226,9 +257,11 @@ export const postgresRecipe: ImageRecipe = {
     "util-linux",
     "busybox-static",
     "ca-certificates",
+    "libpam-script",
+    "openssl",
   ],
   without: [
-    ...["openssl", "debconf", "perl-base", "perl", "libperl5.36", "perl-modules-5.36", "ssl-cert", "adduser"],
+    ...["debconf", "perl-base", "perl", "libperl5.36", "perl-modules-5.36", "ssl-cert", "adduser"],
     ...["postgresql-common", "postgresql-client-common", "libjson-perl", "lsb-base", "sysvinit-utils"],
     // Compilation of queries is not offered, which spares 100 MB.
     ...["libllvm14", "libz3-4", "passwd", "init-system-helpers", "ucf", "sensible-utils", "mount"],
@@ -241,6 +274,9 @@ export const postgresRecipe: ImageRecipe = {
     "/usr/share/gantry/postgresql.conf": CONFIGURATION,
     "/usr/share/gantry/postgres-users.conf": USERS,
     "/usr/share/gantry/template.sql": TEMPLATE,
+    "/etc/pam.d/gantry-rds": PAM,
+    "/usr/local/lib/gantry-pam/pam_script_auth": LOGIN,
+    "/usr/local/lib/gantry-pam/pam_script_acct": "#!/bin/sh\nexit 0\n",
     "/usr/local/lib/gantry-database-files": FILES,
     "/usr/local/lib/gantry-database-replication": POSTGRES_REPLICATION,
     "/usr/local/lib/gantry-database.sql": INITIAL,

@@ -183,6 +183,7 @@ export interface Records extends SsmRecords, logs.LogRecords {
   readonly mountTarget: MountTargetRecord;
   readonly accessPoint: AccessPointRecord;
   readonly databaseInstance: rds.DatabaseInstanceRecord;
+  readonly databaseStandby: rds.DatabaseStandbyRecord;
   readonly databaseSubnetGroup: rds.DatabaseSubnetGroupRecord;
   readonly databaseSnapshot: rds.DatabaseSnapshotRecord;
   readonly databaseEvent: rds.DatabaseEventRecord;
@@ -345,6 +346,7 @@ const DECLARED: IndexesOf = {
     task: (instance) => instance.taskArn,
   },
   discoveryOperation: { place: placeOf },
+  databaseStandby: { instance: (standby) => standby.instanceArn },
   databaseEvent: { place: placeOf },
   databaseSubscription: { place: placeOf },
   databaseSnapshot: {

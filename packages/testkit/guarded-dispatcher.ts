@@ -142,6 +142,10 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     kinds: ["kmsAlias", "kmsKey", "databaseInstance"],
     reason: "As PutObject; read replicas get the password of their source.",
   },
+  RebootDBInstance: {
+    kinds: ["databaseStandby"],
+    reason: "AWS authorizes on the instance; its standby changes places with it.",
+  },
   CreateDBInstanceReadReplica: {
     kinds: ["kmsAlias", "kmsKey", "databaseSnapshot"],
     reason: "As PutObject; a replica begins with files of its source that have no ARN.",

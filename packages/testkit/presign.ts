@@ -14,11 +14,14 @@ export interface Presigned {
   readonly headers?: Readonly<Record<string, string>>;
   readonly expiresSeconds?: number;
   readonly payload?: string;
+  /** Root's where none is given. */
+  readonly credential?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** A URL with root's signature of version 4 in its query. */
+/** A URL with a signature of version 4 in its query. */
 export function presign(endpoint: string, wanted: Presigned, now: number): string {
   const { service = "s3", region = "eu-south-1", method = "GET", path = "/" } = wanted;
+  const { accessKeyId, secretAccessKey } = wanted.credential ?? ROOT;
   const url = new URL(endpoint + path);
   const headers: Record<string, string> = { ...wanted.headers, host: url.host };
   const names = Object.keys(headers).toSorted();
@@ -27,7 +30,7 @@ export function presign(endpoint: string, wanted: Presigned, now: number): strin
   const query = {
     ...wanted.query,
     "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-    "X-Amz-Credential": `${ROOT.accessKeyId}/${credential}`,
+    "X-Amz-Credential": `${accessKeyId}/${credential}`,
     "X-Amz-Date": amzDateOf(now),
     "X-Amz-Expires": String(wanted.expiresSeconds ?? 900),
     "X-Amz-SignedHeaders": names.join(";"),
@@ -46,7 +49,7 @@ export function presign(endpoint: string, wanted: Presigned, now: number): strin
     wanted.payload ?? (service === "s3" ? "UNSIGNED-PAYLOAD" : sha256Hex("")),
   ].join("\n");
   const toSign = ["AWS4-HMAC-SHA256", amzDateOf(now), credential, sha256Hex(canonical)].join("\n");
-  const signature = hmac(signingKey(ROOT.secretAccessKey, scope), toSign).toString("hex");
+  const signature = hmac(signingKey(secretAccessKey, scope), toSign).toString("hex");
   return `${endpoint}${path}?${rawQuery}&X-Amz-Signature=${signature}`;
 }
 

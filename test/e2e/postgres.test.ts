@@ -38,7 +38,7 @@ import {
 } from "@aws-sdk/client-rds";
 import { postgresRecipe } from "@gantry/images";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { openDemo } from "./demo.ts";
+import { openDemo, REGION } from "./demo.ts";
 import { eventually, run } from "./helpers.ts";
 import { openTasks } from "./tasks.ts";
 
@@ -272,6 +272,55 @@ describe("an instance of PostgreSQL", () => {
     await becomes("available");
     expect(await psql("SHOW shared_buffers", other)).toBe("256MB");
     expect(await psql("SELECT n FROM kept", other)).toBe("1");
+  });
+
+  it("fails over to a standby in another zone, which has every commit that was acknowledged", async () => {
+    const other = { password: "another-password" };
+    await rds.send(new ModifyDBInstanceCommand({ ...named, MultiAZ: true }));
+    await becomes("available");
+    const before = await instanceOf();
+    expect(before.SecondaryAvailabilityZone).not.toBe(before.AvailabilityZone);
+    await psql("CREATE TABLE written (n int)", other);
+    const acknowledged: number[] = [];
+    let next = 0;
+    const end = new AbortController();
+    const write = async (): Promise<void> => {
+      while (!end.signal.aborted) {
+        const n = (next += 1);
+        await psql(`INSERT INTO written VALUES (${n})`, other).then(
+          () => acknowledged.push(n),
+          () => undefined,
+        );
+      }
+    };
+    const writers = [write(), write(), write()];
+    await eventually(async () => expect(acknowledged.length).toBeGreaterThan(10));
+    await rds.send(new RebootDBInstanceCommand({ ...named, ForceFailover: true }));
+    await becomes("available");
+    const count = acknowledged.length;
+    await eventually(async () => expect(acknowledged.length).toBeGreaterThan(count + 5));
+    end.abort();
+    await Promise.all(writers);
+    const rows = (await psql("SELECT n FROM written", other)).split("\n").map(Number);
+    expect(acknowledged.filter((n) => !rows.includes(n))).toEqual([]);
+    expect((await instanceOf()).AvailabilityZone).toBe(before.SecondaryAvailabilityZone);
+    await rds.send(new ModifyDBInstanceCommand({ ...named, MultiAZ: false }));
+  });
+
+  it("lets members of rds_iam in by tokens of IAM, over TLS, and in no other way", async () => {
+    const other = { password: "another-password" };
+    await psql("CREATE ROLE reader LOGIN PASSWORD 'reader-password'; GRANT rds_iam TO reader", other);
+    await rds.send(new ModifyDBInstanceCommand({ ...named, EnableIAMDatabaseAuthentication: true }));
+    const tokenFor = async (name: string): Promise<string> => {
+      const endpoint = ["--hostname", host, "--port", "5432", "--region", REGION, "--username", name];
+      return (await run("aws", ["rds", "generate-db-auth-token", ...endpoint], demo.environment)).trim();
+    };
+    const reader = { user: "reader", password: await tokenFor("reader") };
+    await eventually(async () => expect(await psql("SELECT current_user", reader)).toBe("reader"));
+    await expect(psql("SELECT 1", { ...reader, mode: "disable" })).rejects.toThrow("no encryption");
+    for (const password of ["reader-password", `${reader.password}0`, await tokenFor(OWNER.user)])
+      await expect(psql("SELECT 1", { ...reader, password })).rejects.toThrow("PAM authentication failed");
+    expect(await psql("SELECT 1", other)).toBe("1");
   });
 
   it("is followed by a read replica, which takes no writes before it is promoted", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { DATABASE_CHECKS } from "./database-writers.ts";
 import { unlistedWriters, writerRows, writesOf, type WriterCheck } from "./field-writers.ts";
 import { sources, text } from "./sources.ts";
 
@@ -8,7 +9,6 @@ const TRANSACTIONS = "packages/state/transactions/";
 const CONTROLLERS = "packages/controllers/";
 const GATEWAY = "packages/controllers/node/"; // The reports of nodes are recorded here.
 const NEW_TASK = "packages/state/transactions/new-task.ts";
-const MANAGED_SECRETS = `${TRANSACTIONS}managed-secrets.ts`;
 const NEW_BALANCER = "packages/api/elbv2/new-load-balancer.ts";
 
 /**
@@ -182,49 +182,11 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bownCertificate: \{/,
     writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
   },
-  "databaseInstance.certificate": {
-    pattern: /\.\.\.current, certificate \}/,
-    writers: [`${CONTROLLERS}database/database-certificate-controller.ts`],
-  },
   "loadBalancer.state": {
     pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
     writers: [NEW_BALANCER, `${CONTROLLERS}node/record-balancers.ts`],
   },
-  "databaseInstance.status": {
-    pattern: writesOf("databaseInstance"),
-    writers: [
-      "packages/api/rds/",
-      `${CONTROLLERS}database/database-certificate-controller.ts`, // Writes the certificate.
-      `${CONTROLLERS}database/automated-backup-controller.ts`, // Writes the latest restorable time.
-      GATEWAY,
-      MANAGED_SECRETS,
-      `${TRANSACTIONS}replicas.ts`, // Called by the API.
-    ],
-  },
-  "databaseInstance.sealedPassword": {
-    pattern: /\bsealedPassword: (?:deps\.)?vault\.seal|\bmanagedSecretArn: (?:secret|undefined)/,
-    writers: ["packages/api/rds/", MANAGED_SECRETS],
-  },
-  "databaseInstance.replicaOf": {
-    pattern: /\breplicaOf: (?:request|\{ arn)|\breplicaOf: _,/,
-    writers: ["packages/api/rds/", `${TRANSACTIONS}replicas.ts`],
-  },
-  "databaseInstance.replicating": {
-    pattern: /"databaseInstance", [\w.]+, \{ [^}]*\breplicating\b/,
-    writers: [GATEWAY],
-  },
-  "databaseInstance.restorableAt": {
-    pattern: /\brestorableAt: platform\b|\bputAutomatedSnapshot\(tx/,
-    writers: [`${CONTROLLERS}database/automated-backup-controller.ts`],
-  },
-  "databaseSnapshot.completedAt": {
-    pattern: /"databaseSnapshot", [\w.]+, \{ [^}]*\bcompletedAt: /,
-    writers: [GATEWAY],
-  },
-  "databaseInstance.parameters": {
-    pattern: /"databaseInstance", [\w.]+, \{ [^}]*\bparameters\b|\bparameters: parametersAtStart/,
-    writers: ["packages/api/rds/"],
-  },
+  ...DATABASE_CHECKS,
   "flowLog.deliveryError": {
     pattern: /\bdeliveryError \}/,
     writers: ["apps/control-plane/flow-log-delivery.ts"],

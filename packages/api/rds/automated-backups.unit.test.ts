@@ -147,15 +147,23 @@ describe("an instance that is restored to the latest time", () => {
     const { securityGroups, resourceId } = recordOf("prod");
     const zone = Subnets.at(-1)?.AvailabilityZone ?? "";
     const given = {
-      ...{ DBInstanceClass: "db.t3.small", AvailabilityZone: zone, MultiAZ: true, PubliclyAccessible: true },
+      ...{ DBInstanceClass: "db.t3.small", AvailabilityZone: zone, MultiAZ: false, PubliclyAccessible: true },
       ...{ AutoMinorVersionUpgrade: false, LicenseModel: "general-public-license", Iops: 3_000 },
       ...{ StorageThroughput: 125, CopyTagsToSnapshot: true, StorageType: "gp3", DeletionProtection: true },
       ...{ MaxAllocatedStorage: 100, NetworkType: "IPV4", AllocatedStorage: 40, BackupRetentionPeriod: 5 },
       ...{ PreferredBackupWindow: "01:00-01:30", CACertificateIdentifier: "rds-ca-rsa2048-g1" },
       EngineLifecycleSupport: "open-source-rds-extended-support",
     };
+    const iam = { EnableIAMDatabaseAuthentication: false };
     const made = await restore("own", {
-      ...{ ...given, SourceDbiResourceId: resourceId, Engine: "mysql", Port: 3_310, OptionGroupName: "ours" },
+      ...{
+        ...given,
+        ...iam,
+        SourceDbiResourceId: resourceId,
+        Engine: "mysql",
+        Port: 3_310,
+        OptionGroupName: "ours",
+      },
       ...{ DBParameterGroupName: "ours", DBSubnetGroupName: "ours", Tags: [{ Key: "a", Value: "b" }] },
       ...{ VpcSecurityGroupIds: [...securityGroups], BackupTarget: "region", ManageMasterUserPassword: true },
       MasterUserSecretKmsKeyId: "alias/aws/secretsmanager",
@@ -169,7 +177,7 @@ describe("an instance that is restored to the latest time", () => {
       DBParameterGroups: [{ DBParameterGroupName: "ours" }],
     });
     expect(made.TagList).toContainEqual({ Key: "a", Value: "b" });
-    expect(recordOf("own").port).toBe(3_310);
+    expect(recordOf("own")).toMatchObject({ port: 3_310, iamAuthentication: false });
   });
 
   it("is refused without backups, to an earlier time, and of another account's instance", async () => {

@@ -81,6 +81,7 @@ function ofInstance({ before, after }: Change<"databaseInstance">, reader: Reade
     happenings.push(["0014", "configuration change", "Finished applying modification to DB instance class."]);
   if (before.allocatedStorageGiB !== after.allocatedStorageGiB)
     happenings.push(["0017", "configuration change", "Finished applying modification to allocated storage."]);
+  happenings.push(...ofZones(before, after));
   if (before.replicating !== after.replicating) happenings.push(...ofReplication(before, after));
   if (before.parameterGroupName !== after.parameterGroupName)
     happenings.push(["0092", "configuration change", "Finished updating DB parameter group."]);
@@ -106,6 +107,25 @@ function ofStatus(
     default:
       return [];
   }
+}
+
+function ofZones(before: DatabaseInstanceRecord, after: DatabaseInstanceRecord): readonly Happening[] {
+  const happenings: Happening[] = [];
+  const add = (number: string, message: string): void => {
+    happenings.push([number, "configuration change", message]);
+  };
+  if (!before.multiAz && after.multiAz)
+    add("0024", "Applying modification to convert to a Multi-AZ DB instance.");
+  if (before.conversion === "pending" && after.conversion === "done")
+    add("0025", "Finished applying modification to convert to a Multi-AZ DB instance.");
+  if (before.multiAz && !after.multiAz) {
+    add("0030", "Applying modification to convert to a standard (Single-AZ) DB instance.");
+    add("0029", "Finished applying modification to convert to a standard (Single-AZ) DB instance.");
+  }
+  const [had, has] = [before, after].map(({ failingOver }) => failingOver === true);
+  if (has && !had) happenings.push(["0013", "failover", "Multi-AZ instance failover started."]);
+  if (had && !has) happenings.push(["0049", "failover", "Multi-AZ instance failover completed."]);
+  return happenings;
 }
 
 function ofReplication(before: DatabaseInstanceRecord, after: DatabaseInstanceRecord): readonly Happening[] {

@@ -12,6 +12,7 @@ import {
 } from "@gantry/state";
 import { automatedSnapshotsOf, removeAutomated } from "@gantry/state/transactions/automated-snapshots";
 import { passPassword } from "@gantry/state/transactions/replicas";
+import { standbysOf } from "@gantry/state/transactions/standbys";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
@@ -19,11 +20,12 @@ import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { ApiError } from "./api-error.ts";
 import { changedVersion, describeEngineVersions, engineVersionOf, isEngine } from "./engine-versions.ts";
-import { checkDatabaseName, checkMasterUsername, defaultPortOf, licenseOf } from "./engines.ts";
+import { checkDatabaseName, checkMasterUsername, defaultPortOf } from "./engines.ts";
 import { firstParameters, newOptionGroup, newParameterGroup } from "./instance-groups.ts";
+import { checkSettings, settingsOf } from "./instance-settings.ts";
+import { iamAuthentication } from "./iam-authentication.ts";
 import { changedLogExports, firstLogExports } from "./log-exports.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
-import { RECORDED_SETTINGS } from "./members.ts";
 import { toIdentifier } from "./names.ts";
 import {
   applySecretChange,
@@ -35,6 +37,7 @@ import {
   type ChosenSecret,
 } from "./master-secret.ts";
 import { monitoringOf } from "./monitoring.ts";
+import { changedZones, checkZones, firstZones } from "./multi-az.ts";
 import { putSnapshot } from "./new-snapshot.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { presentInstance } from "./present-instance.ts";
@@ -114,14 +117,14 @@ function modifyDBInstance(
       checkSecurityGroups(tx, found.vpcId, input.VpcSecurityGroupIds);
     const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
     const engineVersion = changedVersion(found, input.EngineVersion);
-    const eni = tx.get("networkInterface", found.networkInterfaceId);
-    if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: groups });
+    putSecurityGroups(tx, found, groups);
     const next: DatabaseInstanceRecord = {
       ...found,
       securityGroups: groups,
       engineVersion,
       instanceClass: input.DBInstanceClass ?? found.instanceClass,
-      multiAz: input.MultiAZ ?? found.multiAz,
+      ...changedZones(tx, found, input),
+      ...iamAuthentication(found.engine, input.EnableIAMDatabaseAuthentication),
       publiclyAccessible: input.PubliclyAccessible ?? found.publiclyAccessible,
       settings: { ...found.settings, ...settingsOf(input) },
       allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
@@ -204,66 +207,6 @@ function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filte
   });
 }
 
-/** The settings of a request that are recorded as they are given. */
-export function settingsOf(
-  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage | sdk.PromoteReadReplicaMessage,
-): Readonly<Record<string, string | number | boolean>> {
-  return Object.fromEntries(
-    RECORDED_SETTINGS.flatMap((name) => {
-      const value = (input as sdk.CreateDBInstanceMessage)[name]; // The others have fewer members.
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-}
-
-const STORAGE_MIN_GIB: Readonly<Record<string, number>> = {
-  gp2: 20,
-  gp3: 20,
-  io1: 100,
-  io2: 100,
-  standard: 5,
-};
-const STORAGE_MAX_GIB = 65_536;
-
-/** Checks the settings that can be checked without other records. Source: API_CreateDBInstance. */
-export function checkSettings(
-  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
-  engine: string,
-): void {
-  const refuse = (message: string): never => {
-    throw new ApiError("InvalidParameterValue", message);
-  };
-  const {
-    DBInstanceClass: size,
-    StorageType: storage = "gp2",
-    AllocatedStorage: allocated,
-    LicenseModel: license,
-    NetworkType: network,
-  } = input;
-  if (size !== undefined && !/^db\.[a-z0-9]+\.[a-z0-9]+$/.test(size))
-    refuse(`Invalid DB Instance class: ${size}`);
-  const least = STORAGE_MIN_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
-  if (allocated !== undefined && (allocated < least || allocated > STORAGE_MAX_GIB))
-    refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
-  if (license !== undefined && license !== licenseOf(engine))
-    refuse(`Invalid license model '${license}' for engine '${engine}'.`);
-  if (network !== undefined && network !== "IPV4")
-    refuse(`Gantry supports the network type IPV4, not ${network}.`);
-  const {
-    BackupRetentionPeriod: days,
-    PreferredBackupWindow: backup,
-    PreferredMaintenanceWindow: maintenance,
-  } = input;
-  if (days !== undefined && (days < 0 || days > 35))
-    refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
-  if (backup !== undefined && !/^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/.test(backup))
-    refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
-  if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
-    refuse(
-      `The parameter PreferredMaintenanceWindow must be of the form ddd:hh24:mi-ddd:hh24:mi: ${maintenance}`,
-    );
-}
-
 /** What a new instance is made of. */
 interface NewInstance {
   readonly input: sdk.CreateDBInstanceMessage;
@@ -293,6 +236,7 @@ export function createInstance(
     throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
   const { engine, username } = toServer(input);
   const { group, subnet, securityGroups: groups } = toNetwork(tx, place, input);
+  if (request.replicaOf === undefined) checkZones(tx, { group, zone: subnet.availabilityZone }, input);
   const engineVersion = engineVersionOf(engine, input.EngineVersion);
   const now = clock.now();
   const resourceId = `db-${ids.upper(26)}`;
@@ -322,11 +266,11 @@ export function createInstance(
     securityGroups: groups,
     networkInterfaceId: eni.id,
     availabilityZone: subnet.availabilityZone,
-    multiAz: input.MultiAZ ?? false,
+    ...iamAuthentication(engine, input.EnableIAMDatabaseAuthentication),
+    ...firstZones({ engine, isReplica: request.replicaOf !== undefined }, input),
     publiclyAccessible: input.PubliclyAccessible ?? false,
     ...request.encryption,
-    ...(request.restoredFrom === undefined ? {} : { restoredFrom: request.restoredFrom }),
-    ...(request.replicaOf === undefined ? {} : { replicaOf: request.replicaOf }),
+    ...beginningOf(request),
     deletionProtection: input.DeletionProtection ?? false,
     deleting: false,
     settings: settingsOf(input),
@@ -337,6 +281,15 @@ export function createInstance(
   };
   tx.put("databaseInstance", arn, record);
   return record;
+}
+
+/** What an instance begins with. */
+function beginningOf(request: NewInstance): Pick<DatabaseInstanceRecord, "restoredFrom" | "replicaOf"> {
+  const { restoredFrom } = request;
+  return {
+    ...(restoredFrom === undefined ? {} : { restoredFrom }),
+    ...(request.replicaOf === undefined ? {} : { replicaOf: request.replicaOf }),
+  };
 }
 
 /** The engine and the master user of a new instance. Errors: InvalidParameterValue. */
@@ -385,6 +338,18 @@ function toNetwork(
   const groups = input.VpcSecurityGroupIds ?? (fallback === undefined ? [] : [fallback.id]);
   checkSecurityGroups(tx, group.vpcId, groups);
   return { group, subnet, securityGroups: groups };
+}
+
+/** Gives the interfaces of an instance and its standby their security groups. */
+function putSecurityGroups(
+  tx: Transaction,
+  instance: DatabaseInstanceRecord,
+  securityGroups: readonly string[],
+): void {
+  for (const { networkInterfaceId } of [instance, ...standbysOf(tx, instance)]) {
+    const eni = tx.get("networkInterface", networkInterfaceId);
+    if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups });
+  }
 }
 
 /** Errors: InvalidParameterCombination. */

@@ -19,7 +19,8 @@ export const RECORDED_SETTINGS = [
 
 const STORAGE = "storage is that of the node";
 const MAINTENANCE = "the version changes with the image";
-const ZONE = "one server runs in one zone";
+const TIER = "there are no clusters";
+const ZONE = "acts on PostgreSQL; one server of MySQL, MariaDB and of a read replica runs in one zone";
 const SETTINGS = {
   DBInstanceClass: "the server takes the resources of the node",
   AllocatedStorage: STORAGE,
@@ -31,7 +32,7 @@ const SETTINGS = {
   AutoMinorVersionUpgrade: MAINTENANCE,
   EngineLifecycleSupport: MAINTENANCE,
   CACertificateIdentifier: "certificates are of the platform's authority",
-  PromotionTier: ZONE,
+  PromotionTier: TIER,
   MultiAZ: ZONE,
   PubliclyAccessible: "the server has an address of its subnet alone",
   LicenseModel: "each engine has one licence",
@@ -112,7 +113,6 @@ const REFUSED_OF_BOTH = [
   "DomainIAMRoleName",
   "DomainOu",
   "EnableCustomerOwnedIp",
-  "EnableIAMDatabaseAuthentication",
   "EnablePerformanceInsights",
   ["MasterUserAuthenticationType", "password"],
   "MultiTenant",
@@ -138,7 +138,6 @@ const REFUSED_OF_COPIES = [
   "DomainIAMRoleName",
   "DomainOu",
   "EnableCustomerOwnedIp",
-  "EnableIAMDatabaseAuthentication",
   "ProcessorFeatures",
   "TagSpecifications",
   "UseDefaultProcessorFeatures",

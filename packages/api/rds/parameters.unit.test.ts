@@ -283,7 +283,7 @@ describe("an instance with a parameter group", () => {
     becomeAvailable("paused");
     const failover = { ...named, ForceFailover: true };
     await expect(client.send(new rds.RebootDBInstanceCommand(failover))).rejects.toThrow(
-      "Cannot force failover",
+      "You can't enable force failover",
     );
   });
 });

@@ -5,6 +5,7 @@ import { licenseOf } from "./engines.ts";
 import { optionGroupNameOf, parameterGroupFamily, parameterGroupNameOf } from "./engine-versions.ts";
 import { parameterGroupArnOf } from "./lookups.ts";
 import { presentMasterSecret } from "./master-secret.ts";
+import { presentZones } from "./multi-az.ts";
 import { presentReplication } from "./replication.ts";
 import { shownStatus } from "./storage-key.ts";
 import { presentMonitoring } from "./monitoring.ts";
@@ -46,9 +47,8 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
       },
     ],
     OptionGroupMemberships: [{ OptionGroupName: optionGroupNameOf(record), Status: "in-sync" }],
-    AvailabilityZone: record.availabilityZone,
     DBSubnetGroup: group === undefined ? undefined : presentSubnetGroup(group, reader),
-    MultiAZ: record.multiAz,
+    ...presentZones(record, reader),
     PubliclyAccessible: record.publiclyAccessible,
     StorageType: "gp2",
     StorageEncrypted: record.storageEncrypted,
@@ -62,7 +62,7 @@ export function presentInstance(record: DatabaseInstanceRecord, reader: Reader):
     CopyTagsToSnapshot: false,
     EnabledCloudwatchLogsExports: record.logExports === undefined ? undefined : [...record.logExports],
     ...presentMonitoring(record),
-    IAMDatabaseAuthenticationEnabled: false,
+    IAMDatabaseAuthenticationEnabled: record.iamAuthentication === true,
     PerformanceInsightsEnabled: false,
     LicenseModel: licenseOf(record.engine),
     NetworkType: "IPV4",

@@ -126,6 +126,7 @@ describe("a read replica", () => {
       ...{ CopyTagsToSnapshot: true, DatabaseInsightsMode: "standard", DeletionProtection: true },
       ...{ NetworkType: "IPV4", MaxAllocatedStorage: 100, BackupTarget: "region", AllocatedStorage: 40 },
       ...{ UpgradeStorageConfig: false, CACertificateIdentifier: "rds-ca-rsa2048-g1" },
+      EnableIAMDatabaseAuthentication: false,
     });
     expect(made).toMatchObject({
       ...{ DBInstanceClass: "db.t3.small", AvailabilityZone: zone, MultiAZ: true, StorageType: "gp3" },
@@ -138,7 +139,7 @@ describe("a read replica", () => {
       CACertificateIdentifier: "rds-ca-rsa2048-g1",
     });
     expect(made.TagList).toContainEqual({ Key: "a", Value: "b" });
-    expect(recordOf("own").port).toBe(3_310);
+    expect(recordOf("own")).toMatchObject({ port: 3_310, iamAuthentication: false });
     await expect(replicate("cheap", "source", { KmsKeyId: "alias/aws/rds" })).rejects.toThrow("KMS key");
     await newInstance("sealed", { StorageEncrypted: true });
     expect(await replicate("sealed-copy", "sealed", { KmsKeyId: "alias/aws/rds" })).toMatchObject({

@@ -1,10 +1,12 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import type { DatabaseInstanceRecord, DatabaseParameterGroupRecord } from "@gantry/state";
+import { failOver } from "@gantry/state/transactions/standbys";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { ApiError } from "./api-error.ts";
 import { parameterGroupNameOf } from "./engine-versions.ts";
 import { findInstance, findParameterGroup } from "./lookups.ts";
+import { failoverTarget } from "./multi-az.ts";
 import { putSnapshot } from "./new-snapshot.ts";
 import { presentInstance } from "./present-instance.ts";
 import { checkReadable } from "./storage-key.ts";
@@ -13,11 +15,7 @@ import { checkReadable } from "./storage-key.ts";
 export function restartOperations(deps: ApiDeps) {
   return {
     RebootDBInstance: (input, context) => {
-      if (input.ForceFailover === true)
-        throw new ApiError(
-          "InvalidParameterCombination",
-          "Cannot force failover of an instance that runs in one zone: Gantry runs one server.",
-        );
+      if (input.ForceFailover === true) return failOverTo(deps, input.DBInstanceIdentifier, context);
       return change(deps, input.DBInstanceIdentifier, context, { from: "available", to: "rebooting" });
     },
     StopDBInstance: (input, context) =>
@@ -55,6 +53,28 @@ function change(
     };
     tx.put("databaseInstance", next.arn, next);
     return next;
+  });
+  return { DBInstance: presentInstance(record, store) };
+}
+
+/**
+ * Reboots a Multi-AZ instance by a failover: its standby is the primary from then on.
+ * Errors: DBInstanceNotFound, InvalidDBInstanceState, InvalidParameterCombination, KMSKeyNotAccessibleFault.
+ */
+function failOverTo(
+  { store }: ApiDeps,
+  identifier: string | undefined,
+  context: RequestContext,
+): { DBInstance: sdk.DBInstance } {
+  const record = store.transact((tx) => {
+    const found = findInstance(tx, context, identifier);
+    const { status } = found;
+    if (status !== "available")
+      throw new ApiError("InvalidDBInstanceState", `Instance ${found.identifier} is not in available state.`);
+    const standby = failoverTarget(tx, found);
+    checkReadable(tx, found);
+    const group = findParameterGroup(tx, found, parameterGroupNameOf(found));
+    return failOver(tx, found, standby, begun(found, group));
   });
   return { DBInstance: presentInstance(record, store) };
 }

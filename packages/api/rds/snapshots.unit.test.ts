@@ -223,7 +223,7 @@ describe("an instance that is restored", () => {
     const settings = {
       ...{
         DBInstanceClass: "db.t3.small",
-        MultiAZ: true,
+        MultiAZ: false,
         PubliclyAccessible: true,
         DeletionProtection: true,
       },
@@ -250,6 +250,7 @@ describe("an instance that is restored", () => {
     const { DBInstance } = await restore({
       ...{ DBInstanceIdentifier: "other", DBSnapshotIdentifier: "first", Engine: "mysql", Port: 3_308 },
       ...{ ...settings, LicenseModel: "general-public-license", NetworkType: "IPV4", BackupTarget: "region" },
+      EnableIAMDatabaseAuthentication: false,
       ...{ AvailabilityZone: "eu-south-1b", DBSubnetGroupName: "default", VpcSecurityGroupIds },
       ...{
         DBParameterGroupName: "ours",
@@ -263,7 +264,7 @@ describe("an instance that is restored", () => {
     expect(DBInstance?.DBParameterGroups?.[0]?.DBParameterGroupName).toBe("ours");
     expect(DBInstance?.TagList).toEqual(expect.arrayContaining([{ Key: "r", Value: "s" }]));
     expect(DBInstance?.MasterUserSecret?.SecretArn).toContain("rds!db-");
-    expect(recordOf("other").port).toBe(3_308);
+    expect(recordOf("other")).toMatchObject({ port: 3_308, iamAuthentication: false });
     expect(api.vault.open(recordOf("other").sealedPassword)).not.toBe("long-enough");
     const engine = restore({ DBInstanceIdentifier: "odd", DBSnapshotIdentifier: "first", Engine: "mariadb" });
     await expect(engine).rejects.toMatchObject({ name: "InvalidParameterCombination" });

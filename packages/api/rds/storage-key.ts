@@ -73,9 +73,13 @@ export function checkReadable(reader: Reader, record: { readonly kmsKeyArn?: str
     );
 }
 
-/** The status that an instance shows: without its KMS key it cannot be reached. */
+/**
+ * The status that an instance shows: without its KMS key it cannot be reached, and it is being modified until the first
+ * standby since its conversion has all that it has.
+ */
 export function shownStatus(record: DatabaseInstanceRecord, reader: Reader): string {
-  if (record.deleting || isStorageReadable(reader, record)) return record.status;
+  if (record.deleting || isStorageReadable(reader, record))
+    return record.status === "available" && record.conversion === "pending" ? "modifying" : record.status;
   return reader.get("kmsKey", record.kmsKeyArn) === undefined
     ? "inaccessible-encryption-credentials"
     : "inaccessible-encryption-credentials-recoverable";

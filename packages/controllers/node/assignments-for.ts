@@ -10,9 +10,11 @@ import {
   type NetworkInterfaceRecord,
   type Reader,
 } from "@gantry/state";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 import { balancersAssignment } from "./balancers-assignment.ts";
 import { databaseAssignment } from "./database-assignment.ts";
 import { replicationSubjects } from "./database-replication.ts";
+import { serverNamed, standbySubjects } from "./database-standbys.ts";
 import { databaseSnapshotFiles, snapshotAssignmentKey, snapshotSubjects } from "./database-snapshots.ts";
 import { ebsSnapshotSubjects, snapshotFile, volumeFile } from "./ebs-assignment.ts";
 import { instanceAssignment } from "./instance-assignment.ts";
@@ -30,6 +32,7 @@ const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "elasticAddress",
   "loadBalancer",
   "databaseInstance",
+  "databaseStandby",
   "mountTarget",
   "networkAcl",
   "prefixList",
@@ -98,6 +101,7 @@ export function subjectKeys(reader: Reader): readonly string[] {
       .filter((task) => task.lastStatus !== "STOPPED" && task.placement !== undefined)
       .map((task) => `task/${task.arn}`),
     ...reader.keys("databaseInstance").map((arn) => `database/${arn}`),
+    ...reader.keys("databaseStandby").map((id) => `standby/${id}`),
     ...reader.keys("ec2Instance").map((id) => `instance/${id}`),
     ...reader.keys("fileSystem").map((id) => `folder/${id}`),
     ...reader.keys("volume").map((id) => `volume/${id}`),
@@ -124,15 +128,7 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   if (change.kind === "volume") keys.push(`volume/${change.key}`, ...instanceKeysOf(reader, change.key));
   if (change.kind === "databaseSnapshot") keys.push(...snapshotSubjects(reader, change.key));
   if (change.kind === "snapshot") keys.push(...ebsSnapshotSubjects(reader, change.key));
-  // A database whose KMS key cannot be used is stopped.
-  if (change.kind === "kmsKey")
-    keys.push(
-      ...reader
-        .list("databaseInstance")
-        .filter((database) => database.kmsKeyArn === change.key)
-        .map((database) => `database/${database.arn}`),
-    );
-  if (change.kind === "databaseInstance") keys.push(...replicationSubjects(reader, change.key));
+  keys.push(...databaseSubjects(reader, change));
   if (change.kind === "ec2Instance") {
     const vpcId = reader.get("ec2Instance", change.key)?.vpcId;
     keys.push(`instance/${change.key}`, ...(vpcId === undefined ? [] : [`vpc/${vpcId}`]));
@@ -170,10 +166,28 @@ export function subjectsOf(reader: Reader, change: Change): readonly string[] {
   return keys;
 }
 
+/** The subjects of databases that a change affects. */
+function databaseSubjects(reader: Reader, { kind, key }: Change): readonly string[] {
+  // A database whose KMS key cannot be used is stopped, and so is its standby.
+  if (kind === "kmsKey")
+    return reader
+      .list("databaseInstance")
+      .filter(({ kmsKeyArn }) => kmsKeyArn === key)
+      .flatMap(({ arn }) => replicationSubjects(reader, arn));
+  if (kind === "databaseInstance") return replicationSubjects(reader, key);
+  return kind === "databaseStandby" ? standbySubjects(reader, key) : [];
+}
+
 /** The instances whose devices a volume's change affects: one that it left is unknown, so that it is all of them. */
 function instanceKeysOf(reader: Reader, volumeId: string): readonly string[] {
   const instanceId = reader.get("volume", volumeId)?.attachment?.instanceId;
   return (instanceId === undefined ? reader.keys("ec2Instance") : [instanceId]).map((id) => `instance/${id}`);
+}
+
+/** The name of the server of an instance. */
+function primaryNameOf(reader: Reader, arn: string): string | undefined {
+  const database = reader.get("databaseInstance", arn);
+  return database && primaryIdOf(database);
 }
 
 /** The key of the assignment of a subject. */
@@ -186,7 +200,9 @@ export function assignmentKeyOf(reader: Reader, key: string): string {
     case "instance":
       return `pod/${name}`;
     case "database":
-      return `pod/${reader.get("databaseInstance", name)?.resourceId ?? name.split(":").at(-1)}`;
+      return `pod/${primaryNameOf(reader, name) ?? name.split(":").at(-1)}`;
+    case "standby":
+      return `pod/${name}`;
     case "databaseSnapshot":
       return snapshotAssignmentKey(name);
     default:
@@ -225,6 +241,11 @@ export function assignmentOf(
       const database = reader.get("databaseInstance", name);
       const isOwn = database !== undefined && hostOf(reader, database) === nodeId;
       return isOwn ? databaseAssignment(reader, deps, database) : undefined;
+    }
+    case "standby": {
+      const server = serverNamed(reader, name);
+      const isOwn = server !== undefined && hostOf(reader, server) === nodeId;
+      return isOwn ? databaseAssignment(reader, deps, server) : undefined;
     }
     case "instance": {
       const instance = reader.get("ec2Instance", name);

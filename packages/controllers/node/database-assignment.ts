@@ -2,6 +2,7 @@ import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@g
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { CONTINUED_LINE } from "@gantry/state/transactions/database-logs";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
+import { isStandby, primaryIdOf, standbysOf } from "@gantry/state/transactions/standbys";
 import { databaseServer, type DatabaseServer } from "./database-server.ts";
 import { isSeedPending } from "./database-replication.ts";
 import { isCopied } from "./database-snapshots.ts";
@@ -9,21 +10,25 @@ import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 
 const LOG_BUFFER_BYTES = 8 * 1024 * 1024;
 
-/** A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. */
+/**
+ * A database server as a pod: it is restarted whenever it ends, and its data are in a folder of its own. That of a
+ * deleted instance stays until its standby is gone, which is known by it.
+ */
 export function databaseAssignment(
   reader: Reader,
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
 ): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
-  if (eni === undefined || (database.stopped && !isCopied(reader, database))) return undefined;
+  if (eni === undefined || (database.stopped && !isNeeded(reader, database))) return undefined;
   const server = databaseServer(reader, deps, database);
   if (server === undefined || isSeedPending(reader, database)) return undefined;
-  const path = `rds/${database.resourceId}`;
+  const id = primaryIdOf(database);
+  const path = `rds/${id}`;
   const { restoredFrom, status } = database;
   return {
     kind: "pod",
-    key: `pod/${database.resourceId}`,
+    key: `pod/${id}`,
     role: "database",
     desired: isToRun(database) && isStorageReadable(reader, database) ? "RUNNING" : "STOPPED",
     interface: interfaceAssignment(reader, eni),
@@ -43,6 +48,10 @@ export function databaseAssignment(
     credentials: [],
     trustBundle: false,
   };
+}
+
+function isNeeded(reader: Reader, database: DatabaseInstanceRecord): boolean {
+  return !isStandby(database) && (isCopied(reader, database) || standbysOf(reader, database).length > 0);
 }
 
 function isToRun({ deleting, status }: DatabaseInstanceRecord): boolean {
@@ -102,10 +111,16 @@ function databaseContainer(
         `database/${server.passwordHash}/${database.restarts ?? 0}${server.startOptions}`,
       ),
     },
-    logs: {
-      ...{ databaseId: database.resourceId, region: database.region, group: "", stream: "" },
-      ...{ multilinePattern: CONTINUED_LINE, nonBlocking: false, bufferMaxBytes: LOG_BUFFER_BYTES },
-    },
+    logs: logsOf(database),
     arn: database.arn,
+  };
+}
+
+/** Where the lines of a server go. Those of a standby are not those of the instance: no instance has its name. */
+function logsOf(database: DatabaseInstanceRecord): ContainerAssignment["logs"] {
+  return {
+    databaseId: isStandby(database) ? primaryIdOf(database) : database.resourceId,
+    ...{ region: database.region, group: "", stream: "" },
+    ...{ multilinePattern: CONTINUED_LINE, nonBlocking: false, bufferMaxBytes: LOG_BUFFER_BYTES },
   };
 }

@@ -6,7 +6,7 @@ import { databaseAssignment } from "./database-assignment.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { recordDatabase } from "./record-database.ts";
 
-const NODE = { nodeId: "node-1", resourceId: "db-A" };
+const NODE = { nodeId: "node-1", id: "db-A", now: 1 };
 const deps = {
   vault: { open: (text: string) => text },
   secretId: (text: string) => text,

@@ -8,6 +8,15 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { replicasOf } from "@gantry/state/transactions/replicas";
+import {
+  asStandby,
+  followerName,
+  isStandby,
+  primaryIdOf,
+  standbyOf,
+  standbysOf,
+  standbyToken,
+} from "@gantry/state/transactions/standbys";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { scramVerifier } from "./scram-verifier.ts";
 
@@ -108,10 +117,15 @@ export function postgresReplication(
   deps: AssignmentDeps,
   database: DatabaseInstanceRecord,
 ): { readonly files: Readonly<Record<string, string>>; readonly access: string } {
-  const replicas = replicasOf(reader, database);
+  const replicas = followersOf(reader, database);
   const addresses = replicas.flatMap((each) => addressOf(reader, each) ?? []);
   const access = addresses.map((ip) => `hostssl replication ${USER} ${ip}/32 scram-sha-256\n`).join("");
-  if (database.replicaOf !== undefined) return { files: followFiles(reader, deps, database), access };
+  const standby = standbyToken(standbyOf(reader, database)) ?? "";
+  if (database.replicaOf !== undefined)
+    return {
+      files: { ...followFiles(reader, deps, database), standby: isStandby(database) ? standby : "" },
+      access,
+    };
   const slots = replicas.map((each) => `('${slotOf(each)}')`).join(", ");
   const others = slots === "" ? "" : ` AND slot_name NOT IN (VALUES ${slots})`;
   const sql = [
@@ -123,7 +137,13 @@ export function postgresReplication(
     "",
   ];
   const none = { source: "", "source-address": "", "source-slot": "" };
-  return { files: { ...none, replication: sql.join("\n") }, access };
+  return { files: { ...none, standby, replication: sql.join("\n") }, access };
+}
+
+/** The servers that follow an instance: its read replicas, and its standby. Nothing follows a standby. */
+function followersOf(reader: Reader, database: DatabaseInstanceRecord): readonly DatabaseInstanceRecord[] {
+  if (isStandby(database)) return [];
+  return [...replicasOf(reader, database), ...followingStandby(reader, database)];
 }
 
 function sourceStatements(verifier: string, slots: string): readonly string[] {
@@ -175,9 +195,9 @@ function followFiles(
 
 const SLOT = "gantry_";
 
-/** The slot of a replica at its source: a name of lower case letters, digits and underscores. */
-function slotOf({ resourceId }: DatabaseInstanceRecord): string {
-  return `${SLOT}${resourceId.toLowerCase().replaceAll("-", "_")}`;
+/** The slot of a follower at its source. A replica has the same one after a failover of its own. */
+function slotOf(database: DatabaseInstanceRecord): string {
+  return followerName(isStandby(database) ? primaryIdOf(database) : database.resourceId);
 }
 
 type Groups = VpcAssignment["groups"];
@@ -193,7 +213,10 @@ export function replicationGroups(
 ): { readonly groups: Groups; readonly groupsOf: ReadonlyMap<string, readonly string[]> } {
   const groups: Groups[number][] = [];
   const groupsOf = new Map<string, string[]>();
-  for (const replica of reader.list("databaseInstance")) {
+  const servers = reader
+    .list("databaseInstance")
+    .flatMap((each) => [each, ...followingStandby(reader, each)]);
+  for (const replica of servers) {
     if (replica.vpcId !== vpcId || replica.replicaOf === undefined) continue;
     const source = sourceOf(reader, replica);
     const [to, from] = [source && addressOf(reader, source), addressOf(reader, replica)];
@@ -211,7 +234,15 @@ export function replicationGroups(
   return { groups, groupsOf };
 }
 
-/** The subjects that a change of an instance affects: itself, its source and its replicas. */
+function followingStandby(
+  reader: Reader,
+  database: DatabaseInstanceRecord,
+): readonly DatabaseInstanceRecord[] {
+  const standby = standbyOf(reader, database);
+  return standby === undefined ? [] : [asStandby(database, standby)];
+}
+
+/** The subjects that a change of an instance affects: its servers, its source and its replicas. */
 export function replicationSubjects(reader: Reader, arn: string): readonly string[] {
   const database = reader.get("databaseInstance", arn);
   // Of one that is gone, the source is not known.
@@ -219,7 +250,12 @@ export function replicationSubjects(reader: Reader, arn: string): readonly strin
     return [arn, ...reader.keys("databaseInstance")].map((each) => `database/${each}`);
   const { replicaOf } = database;
   const others = [...(replicaOf === undefined ? [] : [replicaOf]), ...replicasOf(reader, database)];
-  return [database, ...others].map((each) => `database/${each.arn}`);
+  const standbys = standbysOf(reader, database).map(({ id }) => `standby/${id}`);
+  const copied = reader.keysBy("databaseSnapshot", "pending", database.resourceId);
+  return [
+    ...[...[database, ...others].map((each) => `database/${each.arn}`), ...standbys],
+    ...copied.map((key) => `databaseSnapshot/${key}`),
+  ];
 }
 
 /** Whether the files that a replica begins with are still to be copied from its source. */
@@ -242,7 +278,7 @@ export function recordReplication(store: Store, nodeId: string, usage: readonly 
     if (lag === undefined) continue;
     const replicating = lag >= 0;
     store.transact((tx) => {
-      const database = tx.list("databaseInstance").find((each) => `pod/${each.resourceId}` === pod);
+      const database = tx.list("databaseInstance").find((each) => `pod/${primaryIdOf(each)}` === pod);
       if (database === undefined || hostOf(tx, database) !== nodeId) return;
       if (database.replicaOf !== undefined && database.replicating !== replicating)
         tx.put("databaseInstance", database.arn, { ...database, replicating });

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
 import { databaseSize } from "@gantry/state/database-parameters/parameter-values";
 import { renderParameters } from "@gantry/state/database-parameters/render-parameters";
-import { renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import { PLATFORM_ALONE, renderPostgres } from "@gantry/state/database-parameters/render-postgres";
+import { databaseLoginKey } from "@gantry/state/transactions/database-login-key";
+import { isStandby, standbyOf, standbyToken } from "@gantry/state/transactions/standbys";
 import { mariadbReplication, postgresReplication } from "./database-replication.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { scramVerifier } from "./scram-verifier.ts";
@@ -63,20 +65,39 @@ function postgresServer(
   const { certificate, parameters } = database;
   if (certificate === undefined && !database.deleting) return undefined;
   const passwordHash = verifierOf(deps, database);
-  const { settings, access } = renderPostgres(parameters?.values ?? {}, databaseSize(database));
+  const { settings, access } = renderPostgres(
+    parameters?.values ?? {},
+    databaseSize(database),
+    database.iamAuthentication,
+  );
   const replication = postgresReplication(reader, deps, database);
   return {
     image: deps.postgresImage,
     dataFolder: "/var/lib/postgresql/data",
     files: {
-      ...{ "password-verifier": passwordHash, settings, access: `${replication.access}${access}` },
+      // Nobody connects to a standby.
+      access: isStandby(database) ? PLATFORM_ALONE : `${replication.access}${access}`,
+      ...{ "password-verifier": passwordHash, settings },
       ...replication.files,
+      ...loginFiles(deps, database),
       ...(certificate === undefined
         ? { certificate: "", "certificate-key": "" }
         : certificateFiles(deps, certificate)),
     },
     passwordHash,
-    startOptions: "",
+    startOptions: isStandby(database) ? ` standby ${standbyToken(standbyOf(reader, database))}` : "",
+  };
+}
+
+/** What a server asks the platform with whether a user may log in with a token. */
+function loginFiles(
+  { secretId }: AssignmentDeps,
+  { iamAuthentication, region, resourceId }: DatabaseInstanceRecord,
+): { readonly "login-key": string; readonly "login-address": string } {
+  if (iamAuthentication !== true) return { "login-key": "", "login-address": "" };
+  return {
+    "login-key": databaseLoginKey(secretId, resourceId),
+    "login-address": `rds.${region}.amazonaws.com /gantry/database-login/${resourceId}\n`,
   };
 }
 

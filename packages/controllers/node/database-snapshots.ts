@@ -1,5 +1,6 @@
 import type { DatabaseSnapshotAssignment } from "@gantry/agent-protocol";
 import { hostOf, type Reader, type Transaction } from "@gantry/state";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 
 /** The files of a snapshot on its node; undefined on other nodes. */
 export function databaseSnapshotFiles(
@@ -11,8 +12,14 @@ export function databaseSnapshotFiles(
   if (snapshot === undefined || hostOf(reader, snapshot) !== nodeId) return undefined;
   return {
     ...{ kind: "databaseSnapshot", key: snapshotAssignmentKey(key) },
-    ...(snapshot.completedAt === undefined ? { source: snapshot.source } : {}),
+    ...(snapshot.completedAt === undefined ? { source: folderOf(reader, snapshot.source) } : {}),
   };
+}
+
+/** The folder of what a snapshot is copied from. After a failover, that of an instance has another name. */
+function folderOf(reader: Reader, source: string): string {
+  const instance = reader.list("databaseInstance").find(({ resourceId }) => resourceId === source);
+  return instance === undefined ? source : primaryIdOf(instance);
 }
 
 /** The key of a snapshot's assignment, by the key of its record, whether or not that is still there. */

@@ -80,7 +80,7 @@ describe("the files of a snapshot", () => {
   it("are copied before those of a deleted database go", () => {
     change({ deleting: true, status: "deleting" });
     const stopped = { phase: "stopped", containers: [{ runtimeId: "one", status: "STOPPED" }] };
-    const node = { nodeId: "node-1", resourceId: DATABASE };
+    const node = { nodeId: "node-1", id: DATABASE, now: 1 };
     // What is looked at.
     store.transact((tx) => recordDatabase(tx, node, stopped as unknown as PodObservation));
     expect(database().stopped).toBe(true);

@@ -1,5 +1,6 @@
 import type { ToControlPlane } from "@gantry/agent-protocol";
 import { hostOf, type Reader } from "@gantry/state";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
@@ -28,13 +29,13 @@ export function ownMetrics(reader: Reader, nodeId: string, batch: Batch): Batch 
   };
 }
 
-/** The resource ids of the databases that a node hosts. */
+/** The names of the databases' servers that a node hosts, without standbys. */
 function databasesOn(reader: Reader, nodeId: string): ReadonlySet<string> {
   return new Set(
     reader
       .list("databaseInstance")
       .filter((database) => hostOf(reader, database) === nodeId)
-      .map(({ resourceId }) => resourceId),
+      .map(primaryIdOf),
   );
 }
 

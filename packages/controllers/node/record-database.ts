@@ -1,17 +1,26 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import { hostOf, type DatabaseInstanceRecord, type Transaction } from "@gantry/state";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
+import { recordStandby } from "./database-standbys.ts";
 import { removeSeed } from "./database-replication.ts";
 import { isStorageReadable } from "@gantry/state/transactions/managed-secrets";
 
-/** Records the state of a database server on its node: available once its master user can log in. */
+/**
+ * Records the state of a database server on its node: available once its master user can log in. `now` is real time.
+ */
 export function recordDatabase(
   tx: Transaction,
-  { nodeId, resourceId }: { readonly nodeId: string; readonly resourceId: string },
+  of: { readonly nodeId: string; readonly id: string; readonly now: number },
   observation: PodObservation,
 ): void {
-  const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
-  if (database === undefined || hostOf(tx, database) !== nodeId) return;
-  const next = observed(database, observation, isStorageReadable(tx, database));
+  const standby = tx.get("databaseStandby", of.id);
+  if (standby !== undefined) return recordStandby(tx, of, standby, observation);
+  const database = tx.list("databaseInstance").find((each) => primaryIdOf(each) === of.id);
+  if (database === undefined || hostOf(tx, database) !== of.nodeId) return;
+  const next = observed(database, observation, {
+    isReadable: isStorageReadable(tx, database),
+    now: of.now,
+  });
   if (JSON.stringify(next) === JSON.stringify(database)) return;
   tx.put("databaseInstance", database.arn, next);
   if (database.status === "creating" && next.status === "available") removeSeed(tx, next);
@@ -20,7 +29,7 @@ export function recordDatabase(
 function observed(
   database: DatabaseInstanceRecord,
   observation: PodObservation,
-  isReadable: boolean,
+  { isReadable, now }: { readonly isReadable: boolean; readonly now: number },
 ): DatabaseInstanceRecord {
   // A pod that its node refused has no containers, and neither runs nor has stopped.
   const [server] = observation.containers;
@@ -41,12 +50,20 @@ function observed(
     case "rebooting":
     case "starting":
     case "resetting-master-credentials": {
-      if (server?.status !== "RUNNING" || server.health !== "HEALTHY") return database;
+      if (server?.status !== "RUNNING" || server.health !== "HEALTHY")
+        return database.status === "available" && database.multiAz
+          ? { ...database, unhealthySince: database.unhealthySince ?? now }
+          : database;
       // The container from before the restart may still be seen.
       const restarts = database.status === "rebooting" || database.status === "resetting-master-credentials";
       return restarts && server.runtimeId === database.serverId
         ? database
-        : { ...database, status: "available", serverId: server.runtimeId };
+        : available(database, server.runtimeId);
     }
   }
+}
+
+function available(database: DatabaseInstanceRecord, serverId: string | undefined): DatabaseInstanceRecord {
+  const { failingOver: _, unhealthySince: __, ...own } = database;
+  return { ...own, status: "available", serverId };
 }

@@ -1,6 +1,7 @@
 import { removeZoneCopy, zoneArnOf } from "@gantry/state/transactions/zones";
 import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
 import { realTimeOf, type RealTime } from "@gantry/kernel";
+import { primaryIdOf } from "@gantry/state/transactions/standbys";
 import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { removeSeed } from "./database-replication.ts";
@@ -20,7 +21,7 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
     if (task === undefined) {
       if (id.startsWith("i-"))
         recordInstance(tx, { nodeId, instanceId: id, now: realTimeOf(clock).clock.now() }, observation);
-      else recordDatabase(tx, { nodeId, resourceId: id }, observation);
+      else recordDatabase(tx, { nodeId, id, now: realTimeOf(clock).clock.now() }, observation);
       return;
     }
     if (task.placement?.nodeId !== nodeId) return;
@@ -73,13 +74,25 @@ export function recordRemoved({ store, clock }: ControllerDeps, nodeId: string, 
     for (const eni of enis)
       if (eni.nodeId === nodeId && eni.owner.type === "task" && eni.owner.key.endsWith(`/${id}`))
         tx.delete("networkInterface", eni.id);
-    const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
+    if (removeStandbyRecord(tx, nodeId, id)) return;
+    const database = tx.list("databaseInstance").find((each) => primaryIdOf(each) === id && each.stopped);
     if (database !== undefined && hostOf(tx, database) === nodeId) {
       tx.delete("networkInterface", database.networkInterfaceId);
       tx.delete("databaseInstance", database.arn);
       removeSeed(tx, database);
     }
   });
+}
+
+/** Removes what is recorded of a standby whose files its node has removed. Returns whether there is one. */
+function removeStandbyRecord(tx: Transaction, nodeId: string, id: string): boolean {
+  const standby = tx.get("databaseStandby", id);
+  if (standby === undefined) return false;
+  if (standby.state === "deleting" && standby.stopped && hostOf(tx, standby) === nodeId) {
+    tx.delete("networkInterface", standby.networkInterfaceId);
+    tx.delete("databaseStandby", id);
+  }
+  return true;
 }
 
 /** Records whether a warm interface of a node is ready. */

@@ -68,6 +68,14 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly networkInterfaceId: string;
   readonly availabilityZone: string;
   readonly multiAz: boolean;
+  /** The name of the server that is the primary: of its pod and its folder. Absent: the resource id. */
+  readonly primaryId?: string | undefined;
+  /** Whether the first standby since the conversion to Multi-AZ has all that the primary has. Absent: Single-AZ. */
+  readonly conversion?: "pending" | "done" | undefined;
+  /** Whether a standby takes over: until it is available. */
+  readonly failingOver?: boolean | undefined;
+  /** ← the node's report: since when the server that should be available is not, in real time. */
+  readonly unhealthySince?: number | undefined;
   readonly publiclyAccessible: boolean;
   readonly storageEncrypted: boolean;
   /** The KMS key of encrypted storage; absent in records from before keys were looked up. */
@@ -75,6 +83,8 @@ export interface DatabaseInstanceRecord extends Placed {
   /** The secret that RDS keeps the master password in; absent: the caller chose the password. */
   readonly managedSecretArn?: string | undefined;
   readonly deletionProtection: boolean;
+  /** Whether members of the role `rds_iam` log in with tokens. Absent: they do not. */
+  readonly iamAuthentication?: boolean | undefined;
   /** Settings that are returned as they were given, by their API names. Absent: none was given. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly deleting: boolean;
@@ -114,6 +124,38 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly restorableAt?: number | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+/**
+ * Another server of a Multi-AZ instance than its primary. The key is its id.
+ * - `joining`: it copies the primary's files, or catches up with it. The primary does not rely on it.
+ * - `synchronous`: it has every commit that the primary has acknowledged. It alone may take over.
+ * - `replaced`: it was the primary. Its files are kept until the new primary is available.
+ * - `deleting`: it is stopped, and its files are removed.
+ */
+export interface DatabaseStandbyRecord extends Placed {
+  /** `db-` and 26 characters: the name of its pod and of its folder. */
+  readonly id: string;
+  readonly instanceArn: string;
+  readonly nodeId: string | undefined;
+  readonly networkInterfaceId: string;
+  readonly availabilityZone: string;
+  readonly state: "joining" | "synchronous" | "replaced" | "deleting";
+  /** How often the primary was told to rely on it no more: what a server reports counts for one epoch alone. */
+  readonly epoch: number;
+  /** When the epoch began, in real time. */
+  readonly epochAt: number;
+  /** ← the node's report: the container that ran last. */
+  readonly serverId?: string | undefined;
+  /** The container that ran in the epoch before: what is reported of it does not count. */
+  readonly formerServerId?: string | undefined;
+  /** ← the node's report: whether its container runs. */
+  readonly running: boolean;
+  /** ← the node's report: since when it does not follow the primary although it did, in real time. */
+  readonly lostSince?: number | undefined;
+  /** ← the node's report, while it is deleted: its server has ended. */
+  readonly stopped: boolean;
+  readonly createdAt: number;
 }
 
 /** What a snapshot keeps of its instance, besides the files. */

@@ -29,6 +29,7 @@ export function promote(
     status: own.status === "available" ? "rebooting" : own.status,
     restarts: (own.restarts ?? 0) + 1,
     settings: { ...own.settings, ...settings },
+    ...(own.multiAz && own.engine === "postgres" ? { conversion: "pending" } : {}),
   };
   tx.put("databaseInstance", next.arn, next);
   return next;

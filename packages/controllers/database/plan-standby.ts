@@ -1,0 +1,55 @@
+import type { DatabaseInstanceRecord, DatabaseStandbyRecord } from "@gantry/state";
+import { canTakeOver, needsStandby } from "@gantry/state/transactions/standbys";
+
+/** How long the primary waits for a standby that is lost before it goes on without one. */
+const LOST_MS = 10_000;
+/** How long the primary may be unhealthy before its standby takes over. */
+const UNHEALTHY_MS = 30_000;
+/** After this long the first try to join is given up and begun anew; each later one has twice the time. */
+const JOIN_MS = 10 * 60_000;
+const TRIES_MAX = 8;
+
+/** What a Multi-AZ instance needs next. `lookAgainInMs` is set where time alone changes that. */
+export type StandbyPlan = { readonly lookAgainInMs?: number } & (
+  | { readonly type: "none" | "add" | "failOver" }
+  | { readonly type: "beginEpoch"; readonly standby: DatabaseStandbyRecord }
+  | { readonly type: "remove"; readonly standbys: readonly DatabaseStandbyRecord[] }
+);
+
+/**
+ * Decides what becomes of the standby of an instance.
+ * - A server that was replaced goes once the new primary is available.
+ * - The standby takes over where the primary has not been healthy for 30 s.
+ * - A standby that is lost for 10 s while the primary is healthy is not waited for any more.
+ *
+ * `now` is real time (ms).
+ */
+export function planStandby(
+  instance: DatabaseInstanceRecord,
+  standbys: readonly DatabaseStandbyRecord[],
+  now: number,
+): StandbyPlan {
+  const isAvailable = instance.status === "available";
+  const surplus = standbys.filter(({ state }) =>
+    state === "replaced" ? isAvailable || instance.deleting : state !== "deleting" && !needsStandby(instance),
+  );
+  if (surplus.length > 0) return { type: "remove", standbys: surplus };
+  if (!needsStandby(instance) || !isAvailable) return { type: "none" };
+  const standby = standbys.find(({ state }) => state === "joining" || state === "synchronous");
+  if (standby === undefined) return { type: "add" };
+  const { unhealthySince } = instance;
+  if (unhealthySince !== undefined) {
+    if (!canTakeOver(standby)) return { type: "none" };
+    const left = unhealthySince + UNHEALTHY_MS - now;
+    return left > 0 ? { type: "none", lookAgainInMs: left } : { type: "failOver" };
+  }
+  const end = endOf(standby);
+  if (end === undefined) return { type: "none" };
+  return end > now ? { type: "none", lookAgainInMs: end - now } : { type: "beginEpoch", standby };
+}
+
+/** When the epoch of a standby ends, unless it joins or is there again before. */
+function endOf({ state, lostSince, epoch, epochAt }: DatabaseStandbyRecord): number | undefined {
+  if (state === "synchronous") return lostSince === undefined ? undefined : lostSince + LOST_MS;
+  return epochAt + JOIN_MS * 2 ** Math.min(epoch - 1, TRIES_MAX);
+}
