@@ -59,7 +59,6 @@ import { imageDeps, imageFinder } from "./image-resolver.ts";
 import type { Instance } from "./instance.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { logExports } from "./log-exports.ts";
-import { secretIdOf } from "./secret-id.ts";
 
 /** What runs without being asked: the controllers. */
 export interface Loops {
