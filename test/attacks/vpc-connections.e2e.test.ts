@@ -38,15 +38,6 @@ import {
   DeleteLoadBalancerCommand,
   DeleteTargetGroupCommand,
   ElasticLoadBalancingV2Client,
-  RegisterTargetsCommand,
-} from "@aws-sdk/client-elastic-load-balancing-v2";
-import {
-  CreateListenerCommand,
-  CreateLoadBalancerCommand,
-  CreateTargetGroupCommand,
-  DeleteLoadBalancerCommand,
-  DeleteTargetGroupCommand,
-  ElasticLoadBalancingV2Client,
   ModifyTargetGroupAttributesCommand,
   RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
@@ -276,7 +267,6 @@ it("answers at an interface endpoint while the endpoint's security group lets po
 
 /** An endpoint service for the server of a VPC, behind a network load balancer whose listener has port 80. */
 async function offer({ vpcId: VpcId, subnetId, task }: Vpc): Promise<{ id: string; name: string }> {
-  const elb = new ElasticLoadBalancingV2Client(demo.client());
   const { LoadBalancers } = await elb.send(
     new CreateLoadBalancerCommand({
       ...{ Name: "connections", Type: "network", Scheme: "internal", Subnets: [subnetId] },
