@@ -202,6 +202,55 @@ describe("an endpoint of a customer's service", () => {
   });
 });
 
+it("the security groups of the load balancer bind clients of endpoints, until that is turned off", async () => {
+  const group = { VpcId: own.VpcId, GroupName: "clients", Description: "d" };
+  const { GroupId = "" } = await OWNER.send(new ec2.CreateSecurityGroupCommand(group));
+  const { PrefixList } = await OWNER.send(
+    new ec2.CreateManagedPrefixListCommand({
+      ...{ PrefixListName: "clients", AddressFamily: "IPv4", MaxEntries: 1 },
+      Entries: [{ Cidr: "10.3.0.0/16" }],
+    }),
+  );
+  const PrefixListIds = [{ PrefixListId: PrefixList?.PrefixListId }];
+  const https = { IpProtocol: "tcp", FromPort: 443, ToPort: 443 };
+  await OWNER.send(
+    new ec2.AuthorizeSecurityGroupIngressCommand({
+      GroupId,
+      IpPermissions: [
+        { ...https, PrefixListIds },
+        { ...https, UserIdGroupPairs: [{ GroupId }] },
+      ],
+    }),
+  );
+  const balancing = new elb.ElasticLoadBalancingV2Client(api.client());
+  const { LoadBalancers } = await balancing.send(
+    new elb.CreateLoadBalancerCommand({
+      ...{ Name: "bound", Type: "network", Scheme: "internal", Subnets: own.SubnetIds },
+      SecurityGroups: [GroupId],
+    }),
+  );
+  const arn = LoadBalancers?.[0]?.LoadBalancerArn ?? "";
+  const { ServiceConfiguration } = await OWNER.send(
+    new ec2.CreateVpcEndpointServiceConfigurationCommand({
+      ...{ NetworkLoadBalancerArns: [arn], AcceptanceRequired: false },
+    }),
+  );
+  const bound = { ServiceName: ServiceConfiguration?.ServiceName, VpcEndpointType: "Interface" as const };
+  await OWNER.send(new ec2.CreateVpcEndpointCommand({ ...bound, ...own }));
+  const assigned = () =>
+    balancersAssignment(api.store, api.vault, NODE).balancers.find((balancer) => balancer.arn === arn);
+  // Rules that name groups admit their members, which are inside the load balancer's VPC.
+  const clientRules = [{ cidr: "10.3.0.0/16", fromPort: 443, toPort: 443 }];
+  expect(assigned()).toMatchObject({ bindsEndpoints: true, clientRules });
+  await balancing.send(
+    new elb.SetSecurityGroupsCommand({
+      ...{ LoadBalancerArn: arn, SecurityGroups: [GroupId] },
+      EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off",
+    }),
+  );
+  expect(assigned()).toMatchObject({ bindsEndpoints: false });
+});
+
 describe("permissions of a service", () => {
   it("name principals, and nothing else", async () => {
     for (const wrong of [

@@ -19,7 +19,6 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   DeregisterTargets: ZONE,
   AddTrustStoreRevocations: { "RevocationContents.RevocationType": "every list is a CRL" },
   DescribeSSLPolicies: { LoadBalancerType: "both types have all policies" },
-  SetSecurityGroups: { EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "there is no PrivateLink" },
   ModifyCapacityReservation: {
     "MinimumLoadBalancerCapacity.CapacityUnits": "the proxy has the whole node",
   },

@@ -14,6 +14,7 @@ import {
   DEFAULT_SECURITY_POLICY,
   endpointEntries,
   hostOf,
+  prefixListBlocks,
   securityPolicyOf,
   vpcBlocks,
   type ActionRecord,
@@ -118,9 +119,11 @@ function clientRulesOf(reader: Reader, balancer: LoadBalancerRecord): readonly B
   return balancer.securityGroups
     .flatMap((id) => reader.get("securityGroup", id)?.rules ?? [])
     .filter((rule) => rule.direction === "ingress" && (rule.protocol === "tcp" || rule.protocol === "-1"))
-    .flatMap(({ cidr, protocol, fromPort, toPort }) => {
-      if (cidr === undefined) return [];
-      return [protocol === "tcp" ? { cidr, fromPort, toPort } : { cidr, fromPort: 0, toPort: PORT_MAX }];
+    .flatMap(({ cidr, prefixListId, protocol, ...ports }) => {
+      const blocks =
+        prefixListId === undefined ? [cidr ?? []].flat() : prefixListBlocks(reader, balancer, prefixListId);
+      const { fromPort, toPort } = protocol === "tcp" ? ports : { fromPort: 0, toPort: PORT_MAX };
+      return blocks.map((block) => ({ cidr: block, fromPort, toPort }));
     });
 }
 

@@ -17,7 +17,7 @@ export interface LoadBalancerRecord extends Placed {
   readonly mappings?: Readonly<Record<string, SubnetMappingRecord>> | undefined;
   /** Capacity units that are reserved; recorded. */
   readonly capacityUnits?: number | undefined;
-  /** Whether security groups bind traffic of PrivateLink; recorded. */
+  /** Whether security groups bind clients that come through endpoints; absent: they do. */
   readonly privateLinkRules?: "on" | "off" | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   /** ← the node's report: provisioning until the data plane answers, impaired while it leaves a part out. */
