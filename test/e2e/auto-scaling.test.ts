@@ -4,7 +4,22 @@ import {
   PutScalingPolicyCommand,
   RegisterScalableTargetCommand,
 } from "@aws-sdk/client-application-auto-scaling";
+import {
+  AutoScalingClient,
+  CreateAutoScalingGroupCommand,
+  DeleteAutoScalingGroupCommand,
+  DescribeAutoScalingGroupsCommand,
+  DescribeScalingActivitiesCommand as DescribeGroupActivitiesCommand,
+  PutScalingPolicyCommand as PutGroupPolicyCommand,
+} from "@aws-sdk/client-auto-scaling";
 import { CloudWatchClient, DeleteAlarmsCommand, PutMetricAlarmCommand } from "@aws-sdk/client-cloudwatch";
+import {
+  CreateLaunchTemplateCommand,
+  DeleteLaunchTemplateCommand,
+  DescribeImagesCommand,
+  DescribeSubnetsCommand,
+  EC2Client,
+} from "@aws-sdk/client-ec2";
 import {
   CreateServiceCommand,
   DeleteServiceCommand,
@@ -60,10 +75,13 @@ const RESTING_PER_SECOND = 4;
 const CONTAINER = "burner";
 const BURN = "while [ ! -e /tmp/rest ]; do :; done; exec sleep 3600";
 
-async function restAll(): Promise<void> {
-  const labels = ["gantry.role=task", `gantry.instance=${demo.name}`, `gantry.container=${CONTAINER}`];
+/** The containers of the name stop using their CPU. */
+async function restAll(container = CONTAINER): Promise<void> {
+  const labels = [`gantry.instance=${demo.name}`, `gantry.container=${container}`];
   const ids = await run("docker", ["ps", "-q", ...labels.flatMap((label) => ["--filter", `label=${label}`])]);
-  for (const id of ids.split("\n").filter(Boolean)) await run("docker", ["exec", id, "touch", "/tmp/rest"]);
+  // A container may end meanwhile.
+  for (const id of ids.split("\n").filter(Boolean))
+    await run("docker", ["exec", id, "touch", "/tmp/rest"]).catch(() => {});
 }
 
 const describeService = async (name: string) => {
@@ -266,3 +284,78 @@ it("tracks the requests per target that the proxy counts, out under load and in 
   await demo.instance.gantry("clock", "speed", "1");
   await remove();
 }, 600_000);
+
+const groups = new AutoScalingClient(demo.client());
+const ec2 = new EC2Client(demo.client());
+const GROUP = { AutoScalingGroupName: "scaled-by-cpu" };
+
+/** A group of one instance, or two, which use all of their CPU from their start. */
+async function createGroup(): Promise<void> {
+  const filter = (name: string, value: string) => ({ Filters: [{ Name: name, Values: [value] }] });
+  const { Images = [] } = await ec2.send(
+    new DescribeImagesCommand({ ...filter("name", "al2023-ami-2023*-x86_64"), Owners: ["amazon"] }),
+  );
+  const { Subnets = [] } = await ec2.send(
+    new DescribeSubnetsCommand(filter("cidr-block", "172.16.15.96/28")),
+  );
+  // The health check of the instance has the processor before it.
+  const burn = `#!/bin/sh\nnice -n 19 sh -c 'while [ ! -e /tmp/rest ]; do :; done' </dev/null >/dev/null 2>&1 &\n`;
+  await ec2.send(
+    new CreateLaunchTemplateCommand({
+      LaunchTemplateName: GROUP.AutoScalingGroupName,
+      LaunchTemplateData: {
+        // One virtual processor, and a measure of each minute.
+        ...{ ImageId: Images[0]?.ImageId, InstanceType: "t2.nano", Monitoring: { Enabled: true } },
+        UserData: Buffer.from(burn).toString("base64"),
+      },
+    }),
+  );
+  await groups.send(
+    new CreateAutoScalingGroupCommand({
+      ...{ ...GROUP, MinSize: 1, MaxSize: 2, DefaultInstanceWarmup: 60, DefaultCooldown: 60 },
+      ...{ VPCZoneIdentifier: Subnets[0]?.SubnetId, HealthCheckGracePeriod: 0 },
+      LaunchTemplate: { LaunchTemplateName: GROUP.AutoScalingGroupName, Version: "$Latest" },
+    }),
+  );
+}
+
+const untilInService = (count: number, act = async () => {}) =>
+  eventually(async () => {
+    await act();
+    const { AutoScalingGroups } = await groups.send(
+      new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [GROUP.AutoScalingGroupName] }),
+    );
+    const { DesiredCapacity, Instances = [] } = AutoScalingGroups?.[0] ?? {};
+    const inService = Instances.filter(({ LifecycleState }) => LifecycleState === "InService");
+    expect([DesiredCapacity, Instances.length, inService.length]).toEqual([count, count, count]);
+  }, 240_000);
+
+it("tracks the CPU that the instances of a group really use, out under load and in when it ends", async () => {
+  await createGroup();
+  await untilInService(1);
+  await groups.send(
+    new PutGroupPolicyCommand({
+      ...{ ...GROUP, PolicyName: "cpu", PolicyType: "TargetTrackingScaling" },
+      TargetTrackingConfiguration: {
+        PredefinedMetricSpecification: { PredefinedMetricType: "ASGAverageCPUUtilization" },
+        TargetValue: 20,
+      },
+    }),
+  );
+  await demo.instance.gantry("clock", "speed", String(TRACKING_SPEED));
+  await untilInService(2);
+  await untilInService(1, () => restAll("system"));
+  await demo.instance.gantry("clock", "speed", "1");
+  const { Activities = [] } = await groups.send(new DescribeGroupActivitiesCommand(GROUP));
+  // The newest is the first. No instance was replaced meanwhile.
+  const changes = Activities.map(({ Cause = "" }) => /capacity from \d to \d/.exec(Cause)?.[0] ?? Cause);
+  expect(changes).toEqual(["capacity from 2 to 1", "capacity from 1 to 2", "capacity from 0 to 1"]);
+  await groups.send(new DeleteAutoScalingGroupCommand({ ...GROUP, ForceDelete: true }));
+  await ec2.send(new DeleteLaunchTemplateCommand({ LaunchTemplateName: GROUP.AutoScalingGroupName }));
+  await eventually(async () => {
+    const left = await groups.send(
+      new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [GROUP.AutoScalingGroupName] }),
+    );
+    expect(left.AutoScalingGroups).toEqual([]);
+  }, 60_000);
+}, 300_000);

@@ -1,3 +1,4 @@
+import { realTimeOf, type RealTime } from "@gantry/kernel";
 import {
   hostOf,
   type AutoScalingGroupRecord,
@@ -15,7 +16,7 @@ import type { GroupDeps } from "./group-deps.ts";
 import { deregisterInstance, registerInstance, targetsOf } from "./group-targets.ts";
 import { callEc2, launchedBy, launchInstance } from "./launch-instance.ts";
 
-/** How long a status check may fail before the instance is unhealthy. */
+/** How long a status check may fail before the instance is unhealthy (real time). */
 const UNREACHABLE_MS = 120_000;
 /** How often an instance is looked at that changes its state. */
 const LOOK_MS = 2_000;
@@ -56,7 +57,11 @@ export async function stepInstance(
       case "Pending:Wait":
         return waitForHook(deps, { tx, group, now }, current);
       case "InService":
-        return checkHealth({ tx, group, now }, { current, machine }, startedAt);
+        return checkHealth(
+          { tx, group, now },
+          { current, machine },
+          { startedAt, real: realTimeOf(deps.clock) },
+        );
       case "Standby":
         deregisterInstance(tx, current, now);
         return undefined;
@@ -121,7 +126,7 @@ function resultOf(
 function checkHealth(
   { tx, group, now }: At,
   { current, machine }: Seen,
-  startedAt: number,
+  { startedAt, real }: { readonly startedAt: number; readonly real: RealTime },
 ): number | undefined {
   registerInstance(tx, group, current, now);
   if (group.suspended["HealthCheck"] !== undefined || !current.isHealthy) return undefined;
@@ -134,8 +139,11 @@ function checkHealth(
     now - startedAt >= UNREACHABLE_MS &&
     tx.get("node", hostOf(tx, machine))?.state === "DISCONNECTED";
   const isReachable = !isNodeLost && (machine?.reachable === true || machine?.rebooting === true);
-  const unreachableSince = isReachable ? undefined : (current.unreachableSince ?? now);
-  const isImpaired = unreachableSince !== undefined && now - unreachableSince >= UNREACHABLE_MS;
+  // Instances answer in real time, however fast the platform's clock is.
+  const unreachableSince = isReachable ? undefined : (current.unreachableSince ?? real.clock.now());
+  const leftMs =
+    unreachableSince === undefined ? undefined : UNREACHABLE_MS - real.elapsedSince(unreachableSince);
+  const isImpaired = leftMs !== undefined && leftMs <= 0;
   const isOut =
     checksBalancers && targetsOf(tx, current.instanceId).some((target) => target.state === "unhealthy");
   const isHealthy = isRunning && (graceMs > 0 || (!isImpaired && !isOut));
@@ -143,7 +151,7 @@ function checkHealth(
     tx.put("groupInstance", groupInstanceKey(current), { ...current, isHealthy, unreachableSince });
   const waits = [
     ...(graceMs > 0 ? [graceMs] : []),
-    ...(unreachableSince === undefined ? [] : [unreachableSince + UNREACHABLE_MS - now]),
+    ...(leftMs === undefined || leftMs <= 0 ? [] : [real.wait(leftMs)]),
   ].filter((wait) => wait > 0);
   return waits.length === 0 ? undefined : Math.min(...waits);
 }

@@ -118,7 +118,7 @@ export interface GroupInstanceRecord extends Placed {
   readonly isHealthy: boolean;
   readonly isProtected: boolean;
   readonly inServiceSince: number | undefined;
-  /** Since when its status check fails. */
+  /** Since when its status check fails (ms, real time). */
   readonly unreachableSince: number | undefined;
   /** By when the state that waits for a lifecycle hook ends; whether the hook's target knows. */
   readonly waiting:
