@@ -17,7 +17,16 @@ take_source() {
   fi
 }
 # The files of the source, whole or not at all: a copy that was interrupted is made anew.
+# Sets the server that the files are to be of: the source's, or after its failover the one that has taken over.
+read_server() {
+  server='' first=''
+  [ ! -s "$given/source-server" ] || read -r server first < "$given/source-server"
+}
+copied_server() { if [ -e "$data/.gantry-source" ]; then cat "$data/.gantry-source"; else printf '%s' "$first"; fi; }
 copy_source() {
+  read_server
+  # A replica may have received what the standby that has taken over had not: it could not follow that one.
+  if [ -n "$server" ] && [ "$(copied_server)" != "$server" ]; then rm -f "$data/.gantry-ready"; fi
   [ ! -e "$data/.gantry-ready" ] || return 0
   rm -rf "$data"/* "$data/.new"
   # The source makes the slot that is named here. It keeps the log from the start of the copy on.
@@ -28,6 +37,7 @@ copy_source() {
   rm -f "$data/.new/.gantry-ready"
   mv "$data/.new"/* "$data/.new/.gantry-created" "$data/"
   rm -rf "$data/.new"
+  printf '%s' "$server" > "$data/.gantry-source"
   touch "$data/.gantry-ready"
   chown -R 104:104 "$data"
   chmod 700 "$data"

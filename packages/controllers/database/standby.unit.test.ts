@@ -242,6 +242,41 @@ describe("the standby of a Multi-AZ instance", () => {
     expect(database().primaryId).toBe(id);
   });
 
+  it("has read replicas of its instance copy it once it has taken over: they may have had more", async () => {
+    const eni = store.get("networkInterface", "eni-a") ?? expect.fail();
+    store.transact((tx) => {
+      tx.put("networkInterface", "eni-c", { ...eni, id: "eni-c", privateIp: "10.0.0.7" });
+      tx.put("databaseInstance", "replica", {
+        ...{ ...database(), arn: "replica", resourceId: "db-C", networkInterfaceId: "eni-c", multiAz: false },
+        replicaOf: { arn: ARN, resourceId: "db-A" },
+      });
+    });
+    const id = await synchronous();
+    const before = podOf("database/replica")?.containers[0]?.labels;
+    expect(filesOf("database/replica")["source-server"]).toBe("db-A db-A\n");
+    report("db-A", "STOPPED");
+    now += 30_000;
+    await reconcile();
+    expect(filesOf("database/replica")["source-server"]).toBe(`${id} db-A\n`);
+    expect(podOf("database/replica")?.containers[0]?.labels).not.toEqual(before);
+    expect(subjectsOf(store, { kind: "databaseInstance", key: ARN } as never)).toContain("database/replica");
+  });
+
+  it("does not take over while the container of the primary is still to be created", async () => {
+    await synchronous();
+    report("db-A", "STOPPED");
+    const pending = {
+      key: "pod/db-A",
+      phase: "pending",
+      containers: [{ status: "PENDING", health: "UNKNOWN" }],
+    };
+    recordPod(deps(), NODE, pending as unknown as PodObservation); // As above.
+    now += 60_000;
+    await reconcile();
+    expect(database().primaryId).toBeUndefined();
+    expect(database().unhealthySince).toBeUndefined();
+  });
+
   it("does not take over while it is down itself, nor while the instance restarts or stops", async () => {
     const id = await synchronous();
     report("db-A", "STOPPED");

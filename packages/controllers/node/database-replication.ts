@@ -136,7 +136,7 @@ export function postgresReplication(
     `SELECT 'left' FROM pg_replication_slots WHERE starts_with(slot_name, '${SLOT}')${others};`,
     "",
   ];
-  const none = { source: "", "source-address": "", "source-slot": "" };
+  const none = { source: "", "source-address": "", "source-slot": "", "source-server": "" };
   return { files: { ...none, standby, replication: sql.join("\n") }, access };
 }
 
@@ -170,8 +170,19 @@ function verifierOf(deps: AssignmentDeps, database: DatabaseInstanceRecord): str
   return verifier;
 }
 
+/**
+ * What a replica of PostgreSQL is started anew for: the failover of its source. It copies the new primary then, because
+ * it may have received what that one had not.
+ */
+export function followedServer(reader: Reader, database: DatabaseInstanceRecord): string {
+  const primaryId = sourceOf(reader, database)?.primaryId;
+  return primaryId === undefined ? "" : ` source ${primaryId}`;
+}
+
 /** A replica without the address of its source waits for it: with an empty file it would take writes. */
-const NO_SOURCE = { source: "# none\n", "source-address": "", "source-slot": "", replication: "" };
+const NO_SOURCE = {
+  ...{ source: "# none\n", "source-address": "", "source-slot": "", "source-server": "", replication: "" },
+};
 
 function followFiles(
   reader: Reader,
@@ -190,6 +201,7 @@ function followFiles(
     source: `primary_conninfo = '${connection}'\nprimary_slot_name = '${slot}'\n`,
     "source-address": connection,
     "source-slot": slot,
+    "source-server": `${primaryIdOf(source)} ${source.resourceId}\n`,
   };
 }
 

@@ -5,7 +5,7 @@ import { renderParameters } from "@gantry/state/database-parameters/render-param
 import { PLATFORM_ALONE, renderPostgres } from "@gantry/state/database-parameters/render-postgres";
 import { databaseLoginKey } from "@gantry/state/transactions/database-login-key";
 import { isStandby, standbyOf, standbyToken } from "@gantry/state/transactions/standbys";
-import { mariadbReplication, postgresReplication } from "./database-replication.ts";
+import { followedServer, mariadbReplication, postgresReplication } from "./database-replication.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
 import { scramVerifier } from "./scram-verifier.ts";
 
@@ -85,7 +85,9 @@ function postgresServer(
         : certificateFiles(deps, certificate)),
     },
     passwordHash,
-    startOptions: isStandby(database) ? ` standby ${standbyToken(standbyOf(reader, database))}` : "",
+    startOptions: isStandby(database)
+      ? ` standby ${standbyToken(standbyOf(reader, database))}`
+      : followedServer(reader, database),
   };
 }
 

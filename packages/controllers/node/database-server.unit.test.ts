@@ -34,7 +34,7 @@ it("gives a server of PostgreSQL its files, and never the password", () => {
     "password-verifier": server?.passwordHash,
     settings: "",
     replication: expect.stringContaining("pg_drop_replication_slot"),
-    ...{ source: "", "source-address": "", "source-slot": "", standby: "" },
+    ...{ source: "", "source-address": "", "source-slot": "", "source-server": "", standby: "" },
     ...{ "login-key": "", "login-address": "" },
     access: expect.stringContaining("hostssl all all all scram-sha-256\n"),
     certificate: "CERTIFICATE\nCHAIN\n",

@@ -52,7 +52,7 @@ function observed(
     case "resetting-master-credentials": {
       if (server?.status !== "RUNNING" || server.health !== "HEALTHY")
         return database.status === "available" && database.multiAz
-          ? { ...database, unhealthySince: database.unhealthySince ?? now }
+          ? unhealthy(database, server?.runtimeId === undefined ? undefined : now)
           : database;
       // The container from before the restart may still be seen.
       const restarts = database.status === "rebooting" || database.status === "resetting-master-credentials";
@@ -61,6 +61,12 @@ function observed(
         : available(database, server.runtimeId);
     }
   }
+}
+
+/** A server whose container is still to be created, as where its image is being built, is not unhealthy. */
+function unhealthy(database: DatabaseInstanceRecord, now: number | undefined): DatabaseInstanceRecord {
+  const { unhealthySince, ...own } = database;
+  return now === undefined ? own : { ...own, unhealthySince: unhealthySince ?? now };
 }
 
 function available(database: DatabaseInstanceRecord, serverId: string | undefined): DatabaseInstanceRecord {
