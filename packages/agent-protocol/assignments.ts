@@ -3,6 +3,7 @@ import type { AttachedInterface } from "./attached-interfaces.ts";
 import type { BalancersAssignment, ClientTarget } from "./balancers.ts";
 import type { BlockDevices, RootSnapshotAssignment, VolumeFileAssignment } from "./block-devices.ts";
 import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
+import type { AssignedFlowLog, AssignedPeering, NetworkAclRule, SecurityRule } from "./vpc-rules.ts";
 
 /**
  * A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's
@@ -230,46 +231,6 @@ export interface WarmAssignment {
   readonly kind: "interface";
   readonly key: string;
   readonly interface: InterfaceAssignment;
-}
-
-export interface SecurityRule {
-  readonly direction: "ingress" | "egress";
-  readonly protocol: string;
-  readonly fromPort: number;
-  readonly toPort: number;
-  readonly cidr: string | undefined;
-  readonly groupId: string | undefined;
-}
-
-/** A numbered rule of a network ACL. */
-export interface NetworkAclRule {
-  readonly number: number;
-  readonly egress: boolean;
-  /** The IANA number of the protocol, or -1 for all. */
-  readonly protocol: string;
-  readonly action: "allow" | "deny";
-  readonly cidr: string;
-  /** For TCP and UDP the destination ports; for ICMP the type and the code, of which -1 matches all. */
-  readonly fromPort: number | undefined;
-  readonly toPort: number | undefined;
-}
-
-/** A flow log whose records the node counts. */
-export interface AssignedFlowLog {
-  readonly id: string;
-  /** The VPC, subnet or interface whose traffic is recorded. */
-  readonly resourceId: string;
-  readonly trafficType: "ACCEPT" | "REJECT" | "ALL";
-  readonly aggregationSeconds: number;
-}
-
-/** A peering with another VPC, as one of the two sees it. */
-export interface AssignedPeering {
-  readonly id: string;
-  readonly side: "requester" | "accepter";
-  readonly peerVpcId: string;
-  /** The blocks of the peer. */
-  readonly blocks: readonly string[];
 }
 
 /** Everything that a VPC's router on a node needs. */

@@ -13,3 +13,4 @@ export * from "./framing.ts";
 export * from "./link.ts";
 export * from "./observations.ts";
 export * from "./relay-header.ts";
+export type * from "./vpc-rules.ts";

@@ -352,10 +352,7 @@ const PROVIDER_CLAIMS: readonly (readonly [issuer: RegExp, claims: string])[] = 
   [/^idcs-[a-z0-9]+\.identity\.oraclecloud\.com$/, "rpst_id"],
 ];
 
-/**
- * The form of an issuer's claim in conditions: `HOST/PATH:NAME`. It has a value where a token is exchanged
- * for a role.
- */
+/** An issuer's claim in conditions: `HOST/PATH:NAME`. It has a value where a token is exchanged for a role. */
 const CLAIM = /^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[^:]*)?):([a-z_]+)$/;
 
 /** The claims of an issuer's tokens that conditions know. `issuer` is its URL without the scheme. */

@@ -49,6 +49,7 @@ const MORE: Readonly<Record<string, object>> = {
     IpPermissions: [{ IpProtocol: "tcp", FromPort: 7, ToPort: 7, IpRanges: [{ CidrIp: "10.7.0.0/16" }] }],
   },
   CreateImage: { Name: "made" },
+  CreatePlacementGroup: { GroupName: "made" },
   CreateDhcpOptions: { DhcpConfigurations: [{ Key: "domain-name", Values: ["a.example"] }] },
   CreateLaunchTemplate: { LaunchTemplateName: "web" },
   CreateManagedPrefixList: { AddressFamily: "IPv4", MaxEntries: 1 },
@@ -215,7 +216,10 @@ it.each(await operationsWith("ecr", "registryId"))(
   },
 );
 
-it.each(await operationsWith("ec2", "TagSpecifications"))(
+/** They need an image or a snapshot of a root volume: packages/api/ec2/image-copies.unit.test.ts has them. */
+const OF_IMAGES: ReadonlySet<string> = new Set(["CopyImage", "RegisterImage"]);
+
+it.each((await operationsWith("ec2", "TagSpecifications")).filter(({ name }) => !OF_IMAGES.has(name)))(
   "tags that are given to $name are recorded with the created resource",
   async ({ name, input }) => {
     const ResourceType = TAGGED[name] ?? kebab(name.replace(/^(?:Create|Allocate)/, ""));

@@ -362,3 +362,53 @@ describe("the private name of an endpoint service", () => {
     await expect(start()).rejects.toMatchObject({ name: "InvalidParameter" });
   });
 });
+
+it("lists of endpoint services come in pages", async () => {
+  const all = Array.from({ length: 6 }, (_, index) => index);
+  const services: string[] = [];
+  for (const _ of all) services.push((await newService({ AcceptanceRequired: true })).ServiceId);
+  const [ServiceId = ""] = services;
+  const AddAllowedPrincipals = all.map((n) => `arn:aws:iam::00000000000${n}:root`);
+  await client.send(new ec2.ModifyVpcEndpointServicePermissionsCommand({ ServiceId, AddAllowedPrincipals }));
+  const topics = new SNSClient(api.client());
+  const service = await described(ServiceId);
+  for (const n of all) {
+    const { TopicArn: ConnectionNotificationArn = "" } = await topics.send(
+      new CreateTopicCommand({ Name: `page-${n}` }),
+    );
+    const given = { ServiceId, ConnectionNotificationArn, ConnectionEvents: ["Accept"] };
+    await client.send(new ec2.CreateVpcEndpointConnectionNotificationCommand(given));
+    await connect(service?.ServiceName, await consumer(`10.${100 + n}.0.0/16`));
+  }
+  const page = { MaxResults: 5 };
+  const ofService = { Filters: [{ Name: "service-id", Values: [ServiceId] }] };
+  const lists: readonly ((
+    NextToken?: string,
+  ) => Promise<readonly [number | undefined, string | undefined]>)[] = [
+    async (NextToken) => {
+      const input = { ...page, NextToken, Filters: [{ Name: "service-id", Values: services }] };
+      const answer = await client.send(new ec2.DescribeVpcEndpointServiceConfigurationsCommand(input));
+      return [answer.ServiceConfigurations?.length, answer.NextToken];
+    },
+    async (NextToken) => {
+      const input = { ...page, NextToken, ServiceId };
+      const answer = await client.send(new ec2.DescribeVpcEndpointServicePermissionsCommand(input));
+      return [answer.AllowedPrincipals?.length, answer.NextToken];
+    },
+    async (NextToken) => {
+      const input = { ...page, NextToken, ...ofService };
+      const answer = await client.send(new ec2.DescribeVpcEndpointConnectionNotificationsCommand(input));
+      return [answer.ConnectionNotificationSet?.length, answer.NextToken];
+    },
+    async (NextToken) => {
+      const input = { ...page, NextToken, ...ofService };
+      const answer = await client.send(new ec2.DescribeVpcEndpointConnectionsCommand(input));
+      return [answer.VpcEndpointConnections?.length, answer.NextToken];
+    },
+  ];
+  for (const list of lists) {
+    const [count, token] = await list();
+    expect([count, typeof token]).toEqual([5, "string"]);
+    expect(await list(token)).toEqual([1, undefined]);
+  }
+});

@@ -90,7 +90,7 @@ describe("RegisterImage", () => {
             ...{ Iops: 4_000, Throughput: 250 },
           },
         },
-        { DeviceName: "/dev/sdf", Ebs: { SnapshotId: dataSnapshot } },
+        { DeviceName: "/dev/sdf", Ebs: { SnapshotId: dataSnapshot, DeleteOnTermination: true } },
       ],
     });
     expect(await imageOf(id)).toMatchObject({

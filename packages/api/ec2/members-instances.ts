@@ -93,7 +93,12 @@ export const INSTANCE_REFUSED: RefusedMembers<typeof sdk> = {
   CopyImage: [
     ...(["DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAvailabilityZoneId"] as const),
   ],
-  CreatePlacementGroup: ["LinkedGroupId", "Operator", "ParentGroupId"],
+  CreatePlacementGroup: [
+    "LinkedGroupId",
+    "Operator",
+    "ParentGroupId",
+    ["Strategy", "cluster", "spread", "partition"],
+  ],
   ...VOLUME_REFUSED,
   ModifyInstanceAttribute: [
     ...(["EnclaveOptions", "Kernel", "Ramdisk", "SriovNetSupport", "EnaSupport"] as const),

@@ -25,7 +25,10 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateKey: ["CustomKeyStoreId", "MultiRegion", "XksKeyId"],
-  GetParametersForImport: [["WrappingAlgorithm", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]],
+  GetParametersForImport: [
+    ["WrappingAlgorithm", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"],
+    ["WrappingKeySpec", "RSA_2048", "RSA_3072", "RSA_4096"],
+  ],
   ImportKeyMaterial: ["KeyMaterialDescription", "KeyMaterialId"],
   DeleteImportedKeyMaterial: ["KeyMaterialId"],
   CreateGrant: ["DryRun", "Constraints.SourceArn", "GranteeServicePrincipal", "RetiringServicePrincipal"],

@@ -58,6 +58,15 @@ beforeAll(async () => {
   await newInstance("without", { BackupRetentionPeriod: 0 });
 });
 
+it("a database of PostgreSQL is restored with IAM database authentication", async () => {
+  await newInstance("pg", { Engine: "postgres", BackupRetentionPeriod: 1 });
+  backUp("pg");
+  const more = { SourceDBInstanceIdentifier: "pg", EnableIAMDatabaseAuthentication: true };
+  expect((await restore("pg-restored", more)).IAMDatabaseAuthenticationEnabled).toBe(true);
+  for (const DBInstanceIdentifier of ["pg-restored", "pg"])
+    await client.send(new rds.DeleteDBInstanceCommand({ DBInstanceIdentifier, SkipFinalSnapshot: true }));
+});
+
 describe("automated backups", () => {
   it("are shown with the time that they restore to, and their snapshots", async () => {
     expect(await backups()).toMatchObject([{ DBInstanceIdentifier: "prod", Status: "creating" }]);

@@ -185,7 +185,9 @@ describe("a read replica", () => {
   });
 
   it("of PostgreSQL copies its source by itself, has none of its own, and its source's roles", async () => {
-    await replicate("postgres-copy", "postgres");
+    const iam = { EnableIAMDatabaseAuthentication: true };
+    const copy = await replicate("postgres-copy", "postgres", iam);
+    expect(copy.IAMDatabaseAuthenticationEnabled).toBe(true);
     expect(recordOf("postgres-copy")).not.toHaveProperty("restoredFrom");
     // It would be an instance without any data.
     await expect(remove("postgres")).rejects.toThrow("is being created");

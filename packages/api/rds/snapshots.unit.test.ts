@@ -380,3 +380,11 @@ it("is restored by nobody without permission on the snapshot and the instance", 
   await allow([`${place}:db:*`, `${place}:subgrp:*`, `${place}:snapshot:first`]);
   expect((await asked("FIRST")).DBInstance?.DBInstanceIdentifier).toBe("by-limited");
 });
+
+it("a snapshot of PostgreSQL is restored with IAM database authentication", async () => {
+  await newInstance("pg", { Engine: "postgres", MasterUsername: "owner" });
+  await take("pg", "of-pg");
+  const to = { DBInstanceIdentifier: "pg-restored", DBSnapshotIdentifier: "of-pg" };
+  const { DBInstance } = await restore({ ...to, EnableIAMDatabaseAuthentication: true });
+  expect(DBInstance).toMatchObject({ Engine: "postgres", IAMDatabaseAuthenticationEnabled: true });
+});

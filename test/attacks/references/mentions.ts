@@ -252,7 +252,18 @@ export const OTHERS: Listed = [
   [/^ec2\.(?:CreateLaunchTemplate\.LaunchTemplateName)$/, "The name of what is created."],
   [/^ec2\.(?:CreateKeyPair|ImportKeyPair)\.KeyName$/, "The name of what is created."],
   [/^ec2\.DescribeVolumes\.VolumeIds\[\]$/, "Asked for as all volumes."],
-  [/^ec2\.CreateImage\.(?:Name$|BlockDeviceMappings)/, "Parts of what is created."],
+  [
+    /^ec2\.(?:(?:Create|Copy|Register)Image\.(?:Name|RootDeviceName)$|CreateImage\.BlockDeviceMappings|RegisterImage\.BlockDeviceMappings\[\]\.(?!Ebs\.Snap))/,
+    "Parts of what is created.",
+  ],
+  [
+    /^ec2\.(?:CopyImage\.SourceImageId|RegisterImage\.BlockDeviceMappings\[\]\.Ebs\.SnapshotId)$/,
+    "packages/api/ec2/image-copies.unit.test.ts names them: AWS's images and snapshots of root volumes.",
+  ],
+  [
+    /^ec2\.(?:RegisterImage\.(?:Kernel|Ramdisk)Id|CreatePlacementGroup\.(?:Linked|Parent)GroupId)$/,
+    "Refused.",
+  ],
   [/^ec2\.DeregisterImage\.ImageId$/, "packages/api/ec2/own-images.unit.test.ts spells it."],
   [/^ec2\.(?:DescribeImages\.ImageIds\[\]|RunInstances\.ImageId)$/, "AWS's images."],
   [

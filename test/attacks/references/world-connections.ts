@@ -130,6 +130,7 @@ export async function createConnections(
       "CreateFlowLogs.DeliverLogsPermissionArn": "arn:aws:iam::000000000000:role/none",
       "CreateNetworkInterface.SubnetId": subnetId,
       "ModifyNetworkInterfaceAttribute.NetworkInterfaceId": spareId,
+      "AttachNetworkInterface.NetworkInterfaceId": spareId,
       PreviousVersion: 1,
       CurrentVersion: 1,
     },
