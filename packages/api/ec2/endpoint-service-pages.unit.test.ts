@@ -11,7 +11,11 @@ const client = new ec2.EC2Client(api.client());
 it("lists of endpoint services come in pages", async () => {
   const balancing = new elb.ElasticLoadBalancingV2Client(api.client());
   const { Subnets: [own] = [] } = await client.send(new ec2.DescribeSubnetsCommand({}));
-  const place = { Type: "network", Scheme: "internal", Subnets: [own?.SubnetId ?? ""] } as const;
+  const place = {
+    Type: elb.LoadBalancerTypeEnum.NETWORK,
+    Scheme: elb.LoadBalancerSchemeEnum.INTERNAL,
+    Subnets: [own?.SubnetId ?? ""],
+  };
   const { LoadBalancers } = await balancing.send(
     new elb.CreateLoadBalancerCommand({ Name: "paged", ...place }),
   );
