@@ -1,10 +1,6 @@
+import { LIFECYCLE_STAGES } from "@gantry/controllers/service/plan-blue-green";
 import { newWorld, type World } from "@gantry/testkit";
-import type {
-  LifecycleStage,
-  RolloutSpec,
-  ServiceDeploymentHook,
-  ServiceDeploymentRecord,
-} from "@gantry/state";
+import type { RolloutSpec, ServiceDeploymentHook, ServiceDeploymentRecord } from "@gantry/state";
 import { expect, it } from "vitest";
 import { VICTIMS } from "./victims.ts";
 
@@ -31,19 +27,6 @@ const ROLLOUTS: Readonly<Record<string, RolloutSpec>> = {
     linear: { percent: 40, bakeMinutes: 1 },
   },
 };
-
-const STAGES: readonly LifecycleStage[] = [
-  "RECONCILE_SERVICE",
-  "PRE_SCALE_UP",
-  "SCALE_UP",
-  "POST_SCALE_UP",
-  "TEST_TRAFFIC_SHIFT",
-  "POST_TEST_TRAFFIC_SHIFT",
-  "PRODUCTION_TRAFFIC_SHIFT",
-  "POST_PRODUCTION_TRAFFIC_SHIFT",
-  "BAKE_TIME",
-  "CLEAN_UP",
-];
 
 /** A function is called in stages that have hooks, so that a kill may come between the call and its answer. */
 const HOOK: ServiceDeploymentHook = {
@@ -90,7 +73,7 @@ const momentsOf = (strategy: string): readonly Moment[] =>
   strategy === "ROLLING"
     ? ROLLING_MOMENTS
     : [
-        ...STAGES.map((stage) => ({
+        ...LIFECYCLE_STAGES.map((stage) => ({
           name: stage,
           isNow: (_: World, deployment: ServiceDeploymentRecord) => deployment.lifecycleStage === stage,
         })),

@@ -1,6 +1,7 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
 import { type LoadBalancerRecord, NoFreeAddressError, type Reader } from "@gantry/state";
+import { removeInterface } from "@gantry/state/transactions/instance-interfaces";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { ApiError, refuseMembers } from "./api-error.ts";
@@ -13,7 +14,6 @@ import { findLoadBalancer, partOf } from "./lookups.ts";
 import {
   insertInterface,
   insertLoadBalancer,
-  removeInterface,
   toMappings,
   toSecurityGroups,
   toSubnets,

@@ -116,18 +116,6 @@ export function insertInterface(
   return eni;
 }
 
-/** Removes an interface of a load balancer, and frees the caller's address. */
-export function removeInterface(tx: Transaction, id: string): void {
-  for (const address of tx.list("elasticAddress"))
-    if (address.networkInterfaceId === id)
-      tx.put("elasticAddress", address.allocationId, {
-        ...address,
-        associationId: undefined,
-        networkInterfaceId: undefined,
-      });
-  tx.delete("networkInterface", id);
-}
-
 function checkPrivateAddress(tx: Transaction, subnet: SubnetRecord, privateIp: string): void {
   if (!isIn(privateIp, [subnet.cidr]))
     throw new ApiError(
