@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { assignmentKeyOf, assignmentOf, subjectsOf } from "../node/assignments-for.ts";
 import { replicationGroups } from "../node/database-replication.ts";
+import { recordFile } from "../node/record-file.ts";
 import { namesIn } from "../node/vpc-names.ts";
 import type { AssignmentDeps } from "../node/pod-assignment.ts";
 import { recordPod, recordRemoved } from "../node/record-pod.ts";
@@ -176,6 +177,40 @@ describe("the standby of a Multi-AZ instance", () => {
     report(id, "HEALTHY", "another container");
     expect(database()).toMatchObject({ status: "available" });
     expect(database().failingOver).toBeUndefined();
+  });
+
+  it("does not take over from a server that is stopped while its files are copied, nor do the files go", async () => {
+    const key = "arn:aws:rds:eu-south-1:000000000000:snapshot:one#snapshot-1";
+    const copy = (completedAt?: number): void =>
+      store.transact((tx) =>
+        tx.put("databaseSnapshot", key, {
+          ...{ id: "snapshot-1", nodeId: NODE, source: "db-A", instance: { arn: ARN }, completedAt },
+        } as never),
+      );
+    const id = await synchronous();
+    copy();
+    report("db-A", "UNHEALTHY");
+    now += 40 * 60_000;
+    await reconcile();
+    expect(database().status).toBe("available");
+    // It has all of 30 s to answer again.
+    const copied = { type: "databaseSnapshot", key: "databaseSnapshot/snapshot-1", bytes: 1 } as const;
+    store.transact((tx) => recordFile(tx, { nodeId: NODE, now: 1, realNow: now }, copied));
+    expect(await reconcile()).toBe(30_000);
+    report("db-A", "HEALTHY");
+    expect(database()).toMatchObject({ status: "available" });
+    // One that ends again and again is copied never: it is not waited for without end.
+    copy();
+    report("db-A", "STOPPED");
+    now += 60 * 60_000;
+    await reconcile();
+    expect(database().primaryId).toBe(id);
+    report(id, "HEALTHY", "another container");
+    await reconcile();
+    expect(store.get("databaseStandby", "db-A")?.state).toBe("replaced");
+    copy(now);
+    await reconcile();
+    expect(store.get("databaseStandby", "db-A")?.state).toBe("deleting");
   });
 
   it("is replaced after a failover: the files of the former primary go, and a new one copies the new", async () => {
