@@ -295,6 +295,8 @@ export interface VpcAssignment {
     readonly serviceEndpoint?: boolean | undefined;
     /** The hop limit of answers of the instance metadata service; absent: the interface does not reach it. */
     readonly metadataHops?: number;
+    /** Whether it reaches the platform without a route out or an endpoint: a database that asks about logins there. */
+    readonly asksAboutLogins?: boolean | undefined;
   }[];
   readonly groups: readonly { readonly id: string; readonly rules: readonly SecurityRule[] }[];
   /** Flow logs of the VPC, of its subnets and of its interfaces; undefined: none. */

@@ -102,6 +102,7 @@ const networkInterface = object<Interface>({
   endpoint: optional(boolean),
   serviceEndpoint: optional(boolean),
   metadataHops: optional(integer(1, 64)),
+  asksAboutLogins: optional(boolean),
 });
 
 const clientTarget = object<ClientTarget>({ address, port: integer(1, 65_535), groups: list(id) });

@@ -126,3 +126,12 @@ it("routes NAT subnets and public addresses of internet subnets to the outside, 
   expect(text).toContain('oifname "up0" ip saddr 10.0.1.0/24 snat to 198.18.1.9');
   expect(/map private \{[^\n]*/.exec(text)?.[0]).not.toContain("198.18.1.2");
 });
+
+it("leads a database that asks about logins to the platform, in a VPC with endpoints and without a route out", () => {
+  const [web, db] = vpc().interfaces;
+  if (web === undefined || db === undefined) expect.fail();
+  const drop = "ct original ip daddr 169.254.170.10 ip saddr != @exits";
+  expect(render(vpc({ hasEndpoints: true }))).toContain(`${drop} drop`);
+  const interfaces = [web, { ...db, asksAboutLogins: true }];
+  expect(render(vpc({ hasEndpoints: true, interfaces }))).toContain(`${drop} ip saddr != { 10.0.3.10 } drop`);
+});

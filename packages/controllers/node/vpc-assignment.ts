@@ -62,6 +62,7 @@ export function vpcAssignment(
       local: eni.owner.type === "loadBalancer",
       ...endpointOf(reader, eni),
       ...metadataHopsOf(reader, eni),
+      ...loginsOf(reader, eni),
     })),
     groups: [
       ...groups.map((group) => ({
@@ -129,6 +130,16 @@ function metadataHopsOf(
   if (owner.type !== "instance") return {};
   const options = reader.get("ec2Instance", owner.key)?.metadataOptions;
   return options?.httpEndpoint === "enabled" ? { metadataHops: options.hopLimit } : {};
+}
+
+/** The server of a database, or of its standby, asks the platform about logins with tokens. */
+function loginsOf(
+  reader: Reader,
+  { owner }: NetworkInterfaceRecord,
+): Pick<VpcAssignment["interfaces"][number], "asksAboutLogins"> {
+  if (owner.type !== "databaseInstance") return {};
+  const database = reader.list("databaseInstance").find(({ resourceId }) => resourceId === owner.key);
+  return database?.iamAuthentication === true ? { asksAboutLogins: true } : {};
 }
 
 /** The flow logs that record traffic of the VPC's interfaces. */
