@@ -1,4 +1,5 @@
 import type { NetworkAclRule, VpcAssignment } from "@gantry/agent-protocol";
+import { IS_NO_CLIENT } from "./client-rules.ts";
 import { isCounted, rejection } from "./flow-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { nameOf } from "./names.ts";
@@ -38,7 +39,9 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
     ]),
     verdicts("in"),
     verdicts("out"),
-    ...["forward", "input", "output"].map((hook) => renderHook(hook, { subnets, known, hostAddress })),
+    ...["forward", "input", "output"].map((hook) =>
+      renderHook(hook, { subnets, known, ownRules: rulesOfHost(vpc, hostAddress) }),
+    ),
   ];
 }
 
@@ -47,22 +50,30 @@ function chainOf(subnet: Subnet, known: ReadonlySet<string>, direction: Directio
   return id === undefined || !known.has(id) ? "acl_closed" : `acl_${direction}_${nameOf(id)}`;
 }
 
-/** A chain per hook. Packets to and from the platform's own endpoints are not judged, as those of AWS are not. */
+/**
+ * Packets to and from the platform's own endpoints are not judged, as those of AWS are not. A client on the host has
+ * their address too, where a network load balancer keeps addresses: its packets are judged.
+ */
+function rulesOfHost({ clientTargets = [] }: VpcAssignment, hostAddress: string): readonly string[] {
+  const others = clientTargets.length === 0 ? "" : `${IS_NO_CLIENT} `;
+  return [`    ${others}ip saddr ${hostAddress} accept`, `    ${others}ip daddr ${hostAddress} accept`];
+}
+
+/** A chain per hook. */
 function renderHook(
   hook: string,
   {
     subnets,
     known,
-    hostAddress,
-  }: { subnets: readonly Subnet[]; known: ReadonlySet<string>; hostAddress: string },
+    ownRules,
+  }: { subnets: readonly Subnet[]; known: ReadonlySet<string>; ownRules: readonly string[] },
 ): string {
   const within = subnets.map((subnet) => `    ip saddr ${subnet.cidr} ip daddr ${subnet.cidr} accept`);
   return [
     `  chain acl_${hook} {`,
     `    type filter hook ${hook} priority -5; policy accept;`,
     ...(hook === "forward" ? [] : [`    ${hook === "input" ? "iifname" : "oifname"} "lo" accept`]),
-    `    ip saddr ${hostAddress} accept`,
-    `    ip daddr ${hostAddress} accept`,
+    ...ownRules,
     ...within,
     ...subnets.flatMap((subnet) => renderNatPath(subnet, known, hook)),
     "    ip saddr vmap @acl_out",

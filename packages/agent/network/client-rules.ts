@@ -15,6 +15,8 @@ const CLIENT_TABLE = "471";
 
 /** Matches a packet of a connection that the proxy opened with a client's address. */
 const IS_CLIENT = `ct mark ${CLIENT_MARK}`;
+/** Matches any other packet. */
+export const IS_NO_CLIENT = `ct mark != ${CLIENT_MARK}`;
 
 /**
  * Connections of network load balancers that keep the client's address. The proxy opens them in the router, with

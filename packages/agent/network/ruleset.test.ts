@@ -135,3 +135,21 @@ it("leads a database that asks about logins to the platform, in a VPC with endpo
   const interfaces = [web, { ...db, asksAboutLogins: true }];
   expect(render(vpc({ hasEndpoints: true, interfaces }))).toContain(`${drop} ip saddr != { 10.0.3.10 } drop`);
 });
+
+it("asks network ACLs about clients on the host too, where targets of a network load balancer see them", () => {
+  const rules = [{ number: 100, egress: false, protocol: "-1", action: "deny" as const, cidr: "0.0.0.0/0" }];
+  const acls = [{ id: "acl-1", rules }];
+  const linesOf = (more: Partial<VpcAssignment>) => {
+    const text = render(vpc({ acls, ...more }));
+    return ["acl_output", "acl_input"].flatMap((name) =>
+      chain(text, name)
+        .split("\n")
+        .flatMap((line) => (line.includes(TRANSIT.hostAddress) ? [line.trim()] : [])),
+    );
+  };
+  const own = [`ip saddr ${TRANSIT.hostAddress} accept`, `ip daddr ${TRANSIT.hostAddress} accept`];
+  expect(linesOf({})).toEqual([...own, ...own]);
+  const clientTargets = [{ address: "10.0.3.10", port: 80, groups: ["sg-web"] }];
+  const others = own.map((line) => `ct mark != 0x47 ${line}`);
+  expect(linesOf({ clientTargets })).toEqual([...others, ...others]);
+});
