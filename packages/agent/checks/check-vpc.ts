@@ -1,6 +1,7 @@
 import type {
   AssignedFlowLog,
   AssignedPeering,
+  AssignedStandby,
   ClientTarget,
   SecurityRule,
   VpcAssignment,
@@ -80,6 +81,9 @@ const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "ac
   ),
   hasEndpoints: optional(boolean),
   hostNameBlocks: optional(list(block)),
+  standbys: optional(
+    list(object<AssignedStandby>({ primary: address, standby: address, port: integer(1, 65_535) })),
+  ),
   flowLogs: optional(
     list(
       object<AssignedFlowLog>({

@@ -40,7 +40,11 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
     verdicts("in"),
     verdicts("out"),
     ...["forward", "input", "output"].map((hook) =>
-      renderHook(hook, { subnets, known, ownRules: rulesOfHost(vpc, hostAddress) }),
+      renderHook(hook, {
+        subnets,
+        known,
+        ownRules: [...rulesOfHost(vpc, hostAddress), ...rulesOfStandbys(vpc, hook)],
+      }),
     ),
   ];
 }
@@ -57,6 +61,18 @@ function chainOf(subnet: Subnet, known: ReadonlySet<string>, direction: Directio
 function rulesOfHost({ clientTargets = [] }: VpcAssignment, hostAddress: string): readonly string[] {
   const others = clientTargets.length === 0 ? "" : `${IS_NO_CLIENT} `;
   return [`    ${others}ip saddr ${hostAddress} accept`, `    ${others}ip daddr ${hostAddress} accept`];
+}
+
+/**
+ * What a standby of a database and its primary send one another is not judged: that of RDS does not pass the VPC.
+ * Source: Amazon RDS User Guide, "Multi-AZ DB instance deployments".
+ */
+function rulesOfStandbys({ standbys = [] }: VpcAssignment, hook: string): readonly string[] {
+  if (hook !== "forward") return [];
+  return standbys.flatMap(({ primary, standby, port }) => [
+    `    ip saddr ${standby} ip daddr ${primary} tcp dport ${port} accept`,
+    `    ip saddr ${primary} ip daddr ${standby} tcp sport ${port} accept`,
+  ]);
 }
 
 /** A chain per hook. */

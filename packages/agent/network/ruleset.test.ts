@@ -153,3 +153,19 @@ it("asks network ACLs about clients on the host too, where targets of a network 
   const others = own.map((line) => `ct mark != 0x47 ${line}`);
   expect(linesOf({ clientTargets })).toEqual([...others, ...others]);
 });
+
+it("asks no network ACL about what a standby of a database and its primary send one another", () => {
+  const rules = [{ number: 100, egress: false, protocol: "-1", action: "deny" as const, cidr: "0.0.0.0/0" }];
+  const standbys = [{ primary: "10.0.3.10", standby: "10.0.1.10", port: 5_432 }];
+  const text = render(vpc({ acls: [{ id: "acl-1", rules }], standbys }));
+  const lines = chain(text, "acl_forward")
+    .split("\n")
+    .map((line) => line.trim());
+  const judged = lines.indexOf("ip saddr vmap @acl_out");
+  for (const line of [
+    "ip saddr 10.0.1.10 ip daddr 10.0.3.10 tcp dport 5432 accept",
+    "ip saddr 10.0.3.10 ip daddr 10.0.1.10 tcp sport 5432 accept",
+  ])
+    expect(lines.slice(0, judged)).toContain(line);
+  expect(chain(text, "acl_input")).not.toContain("5432");
+});

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { assignmentKeyOf, assignmentOf, subjectsOf } from "../node/assignments-for.ts";
 import { replicationGroups } from "../node/database-replication.ts";
+import { standbysIn } from "../node/database-standbys.ts";
 import { recordFile } from "../node/record-file.ts";
 import { namesIn } from "../node/vpc-names.ts";
 import type { AssignmentDeps } from "../node/pod-assignment.ts";
@@ -141,6 +142,16 @@ describe("the standby of a Multi-AZ instance", () => {
     );
     // Its lines are not those of the instance.
     expect(podOf(subject)?.containers[0]?.logs?.databaseId).toBe(id);
+  });
+
+  it("follows its primary whatever the network ACLs of their subnets say", async () => {
+    expect(standbysIn(store, "vpc-1")).toEqual({});
+    await reconcile();
+    const ip = store.get("networkInterface", standby().networkInterfaceId)?.privateIp;
+    expect(standbysIn(store, "vpc-1")).toEqual({
+      standbys: [{ primary: "10.0.0.9", standby: ip, port: 5_432 }],
+    });
+    expect(standbysIn(store, "vpc-2")).toEqual({});
   });
 
   it("takes over once its own check has said that it has every commit, and not before", async () => {

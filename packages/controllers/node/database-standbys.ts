@@ -1,4 +1,4 @@
-import type { PodObservation } from "@gantry/agent-protocol";
+import type { PodObservation, VpcAssignment } from "@gantry/agent-protocol";
 import {
   hostOf,
   type DatabaseInstanceRecord,
@@ -6,7 +6,7 @@ import {
   type Reader,
   type Transaction,
 } from "@gantry/state";
-import { asStandby, primaryIdOf } from "@gantry/state/transactions/standbys";
+import { asStandby, primaryIdOf, standbyOf } from "@gantry/state/transactions/standbys";
 
 /** A server of databases by its name, as its node runs it: a standby, or the primary that it has become. */
 export function serverNamed(reader: Reader, id: string): DatabaseInstanceRecord | undefined {
@@ -24,6 +24,20 @@ export function standbySubjects(reader: Reader, id: string): readonly string[] {
   // Of one that is gone, the instance is not known.
   const arns = standby === undefined ? reader.keys("databaseInstance") : [standby.instanceArn];
   return [`standby/${id}`, ...arns.map((arn) => `database/${arn}`)];
+}
+
+/** The standbys in a VPC, which follow their primaries through its router. */
+export function standbysIn(reader: Reader, vpcId: string): Pick<VpcAssignment, "standbys"> {
+  const standbys = reader.list("databaseInstance").flatMap((instance) => {
+    const standby = instance.vpcId === vpcId ? standbyOf(reader, instance) : undefined;
+    const [primary, other] = [instance, standby].map(
+      (each) => reader.get("networkInterface", each?.networkInterfaceId)?.privateIp,
+    );
+    return primary === undefined || other === undefined
+      ? []
+      : [{ primary, standby: other, port: instance.port }];
+  });
+  return standbys.length === 0 ? {} : { standbys };
 }
 
 /**

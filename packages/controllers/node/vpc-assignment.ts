@@ -14,6 +14,7 @@ import {
 } from "@gantry/state";
 
 import { replicationGroups } from "./database-replication.ts";
+import { standbysIn } from "./database-standbys.ts";
 import { preservesClients, targetAddressOf } from "./balancers-assignment.ts";
 import { namesIn } from "./vpc-names.ts";
 import { blocksOfRoute, peeringsOf, peerRoutesOf } from "./peering-assignment.ts";
@@ -72,6 +73,7 @@ export function vpcAssignment(
       ...[...(enis.some(isOpen) ? [OPEN_GROUP] : []), ...replication.groups],
     ],
     ...clientTargetsOf(reader, vpc, enis, replication),
+    ...standbysIn(reader, vpc.id),
     ...(hasEndpoints(reader, vpc) ? { hasEndpoints: true } : {}),
     ...peeringsOf(reader, vpc),
     ...flowLogsOf(reader, vpc, enis),
