@@ -1,5 +1,5 @@
 import type { NetworkAclRule, VpcAssignment } from "@gantry/agent-protocol";
-import { IS_NO_CLIENT } from "./client-rules.ts";
+import { acceptPlatform } from "./client-mark.ts";
 import { isCounted, rejection } from "./flow-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { nameOf } from "./names.ts";
@@ -43,7 +43,7 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
       renderHook(hook, {
         subnets,
         known,
-        ownRules: [...rulesOfHost(vpc, hostAddress), ...rulesOfStandbys(vpc, hook)],
+        ownRules: [...acceptPlatform(vpc, hostAddress), ...rulesOfStandbys(vpc, hook)],
       }),
     ),
   ];
@@ -52,15 +52,6 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
 function chainOf(subnet: Subnet, known: ReadonlySet<string>, direction: Direction): string {
   const id = subnet.aclId;
   return id === undefined || !known.has(id) ? "acl_closed" : `acl_${direction}_${nameOf(id)}`;
-}
-
-/**
- * Packets to and from the platform's own endpoints are not judged, as those of AWS are not. A client on the host has
- * their address too, where a network load balancer keeps addresses: its packets are judged.
- */
-function rulesOfHost({ clientTargets = [] }: VpcAssignment, hostAddress: string): readonly string[] {
-  const others = clientTargets.length === 0 ? "" : `${IS_NO_CLIENT} `;
-  return [`    ${others}ip saddr ${hostAddress} accept`, `    ${others}ip daddr ${hostAddress} accept`];
 }
 
 /**
@@ -75,7 +66,7 @@ function rulesOfStandbys({ standbys = [] }: VpcAssignment, hook: string): readon
   ]);
 }
 
-/** A chain per hook. */
+/** A chain per hook. The platform's own endpoints are not judged, as those of AWS are not. */
 function renderHook(
   hook: string,
   {

@@ -136,28 +136,41 @@ it("leads a database that asks about logins to the platform, in a VPC with endpo
   expect(render(vpc({ hasEndpoints: true, interfaces }))).toContain(`${drop} ip saddr != { 10.0.3.10 } drop`);
 });
 
-it("asks network ACLs about clients on the host too, where targets of a network load balancer see them", () => {
-  const rules = [{ number: 100, egress: false, protocol: "-1", action: "deny" as const, cidr: "0.0.0.0/0" }];
-  const acls = [{ id: "acl-1", rules }];
+const DENIED = {
+  protocol: "-1",
+  action: "deny",
+  cidr: "0.0.0.0/0",
+  fromPort: undefined,
+  toPort: undefined,
+} as const;
+const ACLS = [{ id: "acl-1", rules: [{ ...DENIED, number: 100, egress: false }] }];
+
+it("asks network ACLs about clients on the host, and counts their flows, where targets of a network load balancer see them", () => {
+  const log = {
+    id: "fl-1",
+    resourceId: "vpc-1",
+    trafficType: "ALL" as const,
+    aggregationSeconds: 60 as const,
+  };
+  const flowLogs = [log];
   const linesOf = (more: Partial<VpcAssignment>) => {
-    const text = render(vpc({ acls, ...more }));
-    return ["acl_output", "acl_input"].flatMap((name) =>
+    const text = render(vpc({ acls: ACLS, flowLogs, ...more }));
+    return ["acl_output", "acl_input", "count_output"].flatMap((name) =>
       chain(text, name)
         .split("\n")
         .flatMap((line) => (line.includes(TRANSIT.hostAddress) ? [line.trim()] : [])),
     );
   };
   const own = [`ip saddr ${TRANSIT.hostAddress} accept`, `ip daddr ${TRANSIT.hostAddress} accept`];
-  expect(linesOf({})).toEqual([...own, ...own]);
+  expect(linesOf({})).toEqual([own, own, own].flat());
   const clientTargets = [{ address: "10.0.3.10", port: 80, groups: ["sg-web"] }];
   const others = own.map((line) => `ct mark != 0x47 ${line}`);
-  expect(linesOf({ clientTargets })).toEqual([...others, ...others]);
+  expect(linesOf({ clientTargets })).toEqual([others, others, others].flat());
 });
 
 it("asks no network ACL about what a standby of a database and its primary send one another", () => {
-  const rules = [{ number: 100, egress: false, protocol: "-1", action: "deny" as const, cidr: "0.0.0.0/0" }];
   const standbys = [{ primary: "10.0.3.10", standby: "10.0.1.10", port: 5_432 }];
-  const text = render(vpc({ acls: [{ id: "acl-1", rules }], standbys }));
+  const text = render(vpc({ acls: ACLS, standbys }));
   const lines = chain(text, "acl_forward")
     .split("\n")
     .map((line) => line.trim());
