@@ -56,7 +56,7 @@ export function planStandby(
 }
 
 /** When the epoch of a standby ends, unless it joins or is there again before. */
-function endOf({ state, lostSince, epoch, epochAt }: DatabaseStandbyRecord): number | undefined {
+function endOf({ state, lostSince, epochAt, failedJoins = 0 }: DatabaseStandbyRecord): number | undefined {
   if (state === "synchronous") return lostSince === undefined ? undefined : lostSince + LOST_MS;
-  return epochAt + JOIN_MS * 2 ** Math.min(epoch - 1, TRIES_MAX);
+  return epochAt + JOIN_MS * 2 ** Math.min(failedJoins, TRIES_MAX);
 }

@@ -276,6 +276,23 @@ describe("the standby of a Multi-AZ instance", () => {
     expect(standby().state).toBe("synchronous");
   });
 
+  it("has ten minutes to join, and twice as long after each try without success, however often it was lost", async () => {
+    const id = await synchronous();
+    for (let time = 1; time <= 4; time += 1) {
+      report(id, "STOPPED", `container ${time}`);
+      now += 10_000;
+      expect(await reconcile()).toBe(10 * 60_000);
+      report(id, "HEALTHY", `container ${time + 1}`);
+      expect(standby()).toMatchObject({ state: "synchronous", epoch: time + 1 });
+    }
+    report(id, "STOPPED", "container 5");
+    now += 10_000;
+    for (const minutes of [10, 20, 40]) {
+      expect(await reconcile()).toBe(minutes * 60_000);
+      now += minutes * 60_000;
+    }
+  });
+
   it("is waited for while the primary is lost as well: what is lost then is not known", async () => {
     const id = await synchronous();
     report("db-A", "STOPPED");
