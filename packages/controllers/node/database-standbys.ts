@@ -69,13 +69,23 @@ function observed(
   if (standby.state === "replaced") return standby;
   const running = server?.status === "RUNNING";
   const serverId = server?.runtimeId ?? standby.serverId;
-  const isOfEpoch = server?.runtimeId !== undefined && server.runtimeId !== standby.formerServerId;
   const { lostSince, ...own } = standby;
-  if (running && isOfEpoch && server.health === "HEALTHY")
-    return { ...own, serverId, running, state: "synchronous" };
+  const isHealthy = running && server?.health === "HEALTHY";
+  if (isHealthy && serverId !== standby.formerServerId) {
+    if (isOfEpoch(standby, serverId)) return { ...own, serverId, running, state: "synchronous" };
+    return standby;
+  }
   return {
     ...own,
     ...{ serverId, running },
     ...(standby.state === "synchronous" ? { lostSince: lostSince ?? now } : {}),
   };
+}
+
+/**
+ * Whether a healthy container began in this epoch. One that is not known may be of the epoch before, where its node was
+ * not connected when it began: a container is seen before it is healthy, or it does not count.
+ */
+function isOfEpoch({ state, epoch, serverId }: DatabaseStandbyRecord, healthy: string | undefined): boolean {
+  return healthy !== undefined && (state !== "joining" || epoch === 1 || healthy === serverId);
 }
