@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { credentialSource } from "@gantry/api/iam/principals";
 import type { PolicyDecider } from "@gantry/api/iam/decide";
 import { loginDeniedBecause } from "@gantry/api/rds/login-token";
-import type { Clock, Logger } from "@gantry/kernel";
+import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import type { Store } from "@gantry/state";
 import { databaseLoginKey } from "@gantry/state/transactions/database-login-key";
 import type { Instance } from "./instance.ts";
@@ -32,7 +32,13 @@ export async function answerDatabaseLogin(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { status, body } = await answer(deps, request);
+  const { status, body } = await answer(deps, request).catch((thrown: unknown) => {
+    // The server may end in the middle of its question: nobody waits for the answer then.
+    deps.log.warn("A login to a database was not verified", {
+      ...{ url: request.url, reason: messageOf(thrown) },
+    });
+    return DENIED;
+  });
   response.writeHead(status, { "content-type": "text/plain", connection: "close" });
   response.end(body);
 }

@@ -13,15 +13,24 @@ const deps = {
   ...{
     keys,
     clock: { now: () => 0 },
-    log: { info: (_: string, fields: object) => void reasons.push(fields) },
+    log: {
+      info: (_: string, fields: object) => void reasons.push(fields),
+      warn: (_: string, fields: object) => void reasons.push(fields),
+    },
   },
 } as unknown as Parameters<typeof answerDatabaseLogin>[0]; // Only these are read.
 const keyOf = (id: string) => databaseLoginKey((text) => secretIdOf(keys as never, text), id);
 
-async function ask(id: string, key: string, body = "YXBw\nMQ==", method = "POST"): Promise<number> {
+async function ask(
+  id: string,
+  key: string,
+  body: string | Readable = "YXBw\nMQ==",
+  method = "POST",
+): Promise<number> {
   const headers = { authorization: `Bearer ${key}` };
   const fields = { url: `/gantry/database-login/${id}`, method, headers };
-  const request = Object.assign(Readable.from([Buffer.from(body)]), fields) as unknown as IncomingMessage;
+  const read = typeof body === "string" ? Readable.from([Buffer.from(body)]) : body;
+  const request = Object.assign(read, fields) as unknown as IncomingMessage;
   let status = 0;
   const response = { writeHead: (code: number) => void (status = code), end: () => undefined };
   await answerDatabaseLogin(deps, request, response as unknown as ServerResponse); // Only these are called.
@@ -45,4 +54,17 @@ it("answers the servers of an instance alone, and looks at no token of others", 
   expect(reasons).toMatchObject([
     { user: "app", reason: "IAM database authentication is off for the instance." },
   ]);
+});
+
+it("survives a server that ends in the middle of its question", async () => {
+  reasons.length = 0;
+  const ending = Readable.from(
+    (async function* () {
+      yield Buffer.from("YX");
+      throw new Error("aborted");
+    })(),
+  );
+  // A rejection would end the control plane.
+  expect(await ask("db-A", keyOf("db-A"), ending)).toBe(403);
+  expect(reasons).toEqual([{ url: "/gantry/database-login/db-A", reason: "aborted" }]);
 });

@@ -3,7 +3,13 @@ import type { AttachedInterface } from "./attached-interfaces.ts";
 import type { BalancersAssignment, ClientTarget } from "./balancers.ts";
 import type { BlockDevices, RootSnapshotAssignment, VolumeFileAssignment } from "./block-devices.ts";
 import type { DatabaseSnapshotAssignment } from "./database-snapshots.ts";
-import type { AssignedFlowLog, AssignedPeering, NetworkAclRule, SecurityRule } from "./vpc-rules.ts";
+import type {
+  AssignedFlowLog,
+  AssignedPeering,
+  AssignedStandby,
+  NetworkAclRule,
+  SecurityRule,
+} from "./vpc-rules.ts";
 
 /**
  * A network interface as a node makes it: a namespace held by a pause container, a veth pair into the VPC's
@@ -278,6 +284,8 @@ export interface VpcAssignment {
   readonly secondaryCidrs?: readonly string[] | undefined;
   /** Targets of network load balancers that see their clients' addresses; undefined: none. */
   readonly clientTargets?: readonly ClientTarget[] | undefined;
+  /** Standbys of databases, by the addresses of both servers; undefined: none. */
+  readonly standbys?: readonly AssignedStandby[] | undefined;
   /** Whether the VPC's resolver answers; undefined: it does. */
   readonly dnsSupport?: boolean | undefined;
   /** Network ACLs; undefined in assignments of older versions. */
@@ -295,6 +303,8 @@ export interface VpcAssignment {
     readonly serviceEndpoint?: boolean | undefined;
     /** The hop limit of answers of the instance metadata service; absent: the interface does not reach it. */
     readonly metadataHops?: number;
+    /** Whether it reaches the platform without a route out or an endpoint: a database that asks about logins there. */
+    readonly asksAboutLogins?: boolean | undefined;
   }[];
   readonly groups: readonly { readonly id: string; readonly rules: readonly SecurityRule[] }[];
   /** Flow logs of the VPC, of its subnets and of its interfaces; undefined: none. */

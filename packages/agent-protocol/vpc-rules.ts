@@ -38,3 +38,10 @@ export interface AssignedPeering {
   /** The blocks of the peer. */
   readonly blocks: readonly string[];
 }
+
+/** The standby of a database, which follows the primary: no network ACL judges what they send one another. */
+export interface AssignedStandby {
+  readonly primary: string;
+  readonly standby: string;
+  readonly port: number;
+}

@@ -1,6 +1,7 @@
 import type {
   AssignedFlowLog,
   AssignedPeering,
+  AssignedStandby,
   ClientTarget,
   SecurityRule,
   VpcAssignment,
@@ -80,6 +81,9 @@ const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "ac
   ),
   hasEndpoints: optional(boolean),
   hostNameBlocks: optional(list(block)),
+  standbys: optional(
+    list(object<AssignedStandby>({ primary: address, standby: address, port: integer(1, 65_535) })),
+  ),
   flowLogs: optional(
     list(
       object<AssignedFlowLog>({
@@ -102,6 +106,7 @@ const networkInterface = object<Interface>({
   endpoint: optional(boolean),
   serviceEndpoint: optional(boolean),
   metadataHops: optional(integer(1, 64)),
+  asksAboutLogins: optional(boolean),
 });
 
 const clientTarget = object<ClientTarget>({ address, port: integer(1, 65_535), groups: list(id) });

@@ -1,4 +1,5 @@
 import type { NetworkAclRule, VpcAssignment } from "@gantry/agent-protocol";
+import { acceptPlatform } from "./client-mark.ts";
 import { isCounted, rejection } from "./flow-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { nameOf } from "./names.ts";
@@ -38,7 +39,13 @@ export function renderAcls(vpc: VpcAssignment, hostAddress: string): readonly st
     ]),
     verdicts("in"),
     verdicts("out"),
-    ...["forward", "input", "output"].map((hook) => renderHook(hook, { subnets, known, hostAddress })),
+    ...["forward", "input", "output"].map((hook) =>
+      renderHook(hook, {
+        subnets,
+        known,
+        ownRules: [...acceptPlatform(vpc, hostAddress), ...rulesOfStandbys(vpc, hook)],
+      }),
+    ),
   ];
 }
 
@@ -47,22 +54,33 @@ function chainOf(subnet: Subnet, known: ReadonlySet<string>, direction: Directio
   return id === undefined || !known.has(id) ? "acl_closed" : `acl_${direction}_${nameOf(id)}`;
 }
 
-/** A chain per hook. Packets to and from the platform's own endpoints are not judged, as those of AWS are not. */
+/**
+ * What a standby of a database and its primary send one another is not judged: that of RDS does not pass the VPC.
+ * Source: Amazon RDS User Guide, "Multi-AZ DB instance deployments".
+ */
+function rulesOfStandbys({ standbys = [] }: VpcAssignment, hook: string): readonly string[] {
+  if (hook !== "forward") return [];
+  return standbys.flatMap(({ primary, standby, port }) => [
+    `    ip saddr ${standby} ip daddr ${primary} tcp dport ${port} accept`,
+    `    ip saddr ${primary} ip daddr ${standby} tcp sport ${port} accept`,
+  ]);
+}
+
+/** A chain per hook. The platform's own endpoints are not judged, as those of AWS are not. */
 function renderHook(
   hook: string,
   {
     subnets,
     known,
-    hostAddress,
-  }: { subnets: readonly Subnet[]; known: ReadonlySet<string>; hostAddress: string },
+    ownRules,
+  }: { subnets: readonly Subnet[]; known: ReadonlySet<string>; ownRules: readonly string[] },
 ): string {
   const within = subnets.map((subnet) => `    ip saddr ${subnet.cidr} ip daddr ${subnet.cidr} accept`);
   return [
     `  chain acl_${hook} {`,
     `    type filter hook ${hook} priority -5; policy accept;`,
     ...(hook === "forward" ? [] : [`    ${hook === "input" ? "iifname" : "oifname"} "lo" accept`]),
-    `    ip saddr ${hostAddress} accept`,
-    `    ip daddr ${hostAddress} accept`,
+    ...ownRules,
     ...within,
     ...subnets.flatMap((subnet) => renderNatPath(subnet, known, hook)),
     "    ip saddr vmap @acl_out",

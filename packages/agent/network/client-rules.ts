@@ -1,20 +1,13 @@
 import type { SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
+import { CLIENT_MARK, IS_CLIENT } from "./client-mark.ts";
 import { rejection } from "./flow-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { nameOf } from "./names.ts";
 import { inNamespace, type Programs } from "./programs.ts";
 import { renderRuleFor } from "./security-rule.ts";
 
-/**
- * The mark of connections that the proxy opened with a client's address: of their entries in the table of
- * connections, and of the packets that answer them.
- */
-const CLIENT_MARK = "0x47";
 /** The routing table by which packets with the mark are delivered in the router itself. */
 const CLIENT_TABLE = "471";
-
-/** Matches a packet of a connection that the proxy opened with a client's address. */
-const IS_CLIENT = `ct mark ${CLIENT_MARK}`;
 
 /**
  * Connections of network load balancers that keep the client's address. The proxy opens them in the router, with

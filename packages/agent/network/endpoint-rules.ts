@@ -38,11 +38,14 @@ export function endpointAddresses(interfaces: Interfaces): readonly string[] {
 /**
  * Who reaches the AWS service names at the address that they have in every VPC. A VPC with endpoints behaves
  * as on AWS: it takes a route out, or a gateway endpoint, of which the control plane refuses what is for
- * other services. In a VPC without endpoints everyone reaches them.
+ * other services. In a VPC without endpoints everyone reaches them. A database asks the platform about logins
+ * wherever it is, as that of AWS does beside the network of its VPC.
  */
 export function renderServiceReach(vpc: VpcAssignment): readonly string[] {
   if (vpc.hasEndpoints !== true) return [];
   const gateways = vpc.subnets.filter((subnet) => subnet.hasGatewayEndpoint).map((subnet) => subnet.cidr);
   const others = gateways.length === 0 ? "" : ` ip saddr != { ${gateways.join(", ")} }`;
-  return [`    ct original ip daddr ${SERVICES_ADDRESS} ip saddr != @exits${others} drop`];
+  const asking = vpc.interfaces.filter((eni) => eni.asksAboutLogins === true).map((eni) => eni.ip);
+  const databases = asking.length === 0 ? "" : ` ip saddr != { ${asking.toSorted().join(", ")} }`;
+  return [`    ct original ip daddr ${SERVICES_ADDRESS} ip saddr != @exits${others}${databases} drop`];
 }

@@ -1,5 +1,6 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import { parseCidr, parseIp, cidrContains } from "@gantry/kernel";
+import { acceptPlatform } from "./client-mark.ts";
 import { endpointAddresses } from "./endpoint-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 
@@ -73,8 +74,7 @@ export function renderFlows(
       `    type filter hook ${hook} priority 10; policy accept;`,
       // The platform's own endpoints. Those of interface endpoints are counted before their address is
       // translated.
-      `    ip saddr ${hostAddress} accept`,
-      `    ip daddr ${hostAddress} accept`,
+      ...acceptPlatform(vpc, hostAddress),
       "    jump count_accept_out",
       "    jump count_accept_in",
       "  }",

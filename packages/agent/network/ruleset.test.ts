@@ -126,3 +126,59 @@ it("routes NAT subnets and public addresses of internet subnets to the outside, 
   expect(text).toContain('oifname "up0" ip saddr 10.0.1.0/24 snat to 198.18.1.9');
   expect(/map private \{[^\n]*/.exec(text)?.[0]).not.toContain("198.18.1.2");
 });
+
+it("leads a database that asks about logins to the platform, in a VPC with endpoints and without a route out", () => {
+  const [web, db] = vpc().interfaces;
+  if (web === undefined || db === undefined) expect.fail();
+  const drop = "ct original ip daddr 169.254.170.10 ip saddr != @exits";
+  expect(render(vpc({ hasEndpoints: true }))).toContain(`${drop} drop`);
+  const interfaces = [web, { ...db, asksAboutLogins: true }];
+  expect(render(vpc({ hasEndpoints: true, interfaces }))).toContain(`${drop} ip saddr != { 10.0.3.10 } drop`);
+});
+
+const DENIED = {
+  protocol: "-1",
+  action: "deny",
+  cidr: "0.0.0.0/0",
+  fromPort: undefined,
+  toPort: undefined,
+} as const;
+const ACLS = [{ id: "acl-1", rules: [{ ...DENIED, number: 100, egress: false }] }];
+
+it("asks network ACLs about clients on the host, and counts their flows, where targets of a network load balancer see them", () => {
+  const log = {
+    id: "fl-1",
+    resourceId: "vpc-1",
+    trafficType: "ALL" as const,
+    aggregationSeconds: 60 as const,
+  };
+  const flowLogs = [log];
+  const linesOf = (more: Partial<VpcAssignment>) => {
+    const text = render(vpc({ acls: ACLS, flowLogs, ...more }));
+    return ["acl_output", "acl_input", "count_output"].flatMap((name) =>
+      chain(text, name)
+        .split("\n")
+        .flatMap((line) => (line.includes(TRANSIT.hostAddress) ? [line.trim()] : [])),
+    );
+  };
+  const own = [`ip saddr ${TRANSIT.hostAddress} accept`, `ip daddr ${TRANSIT.hostAddress} accept`];
+  expect(linesOf({})).toEqual([own, own, own].flat());
+  const clientTargets = [{ address: "10.0.3.10", port: 80, groups: ["sg-web"] }];
+  const others = own.map((line) => `ct mark != 0x47 ${line}`);
+  expect(linesOf({ clientTargets })).toEqual([others, others, others].flat());
+});
+
+it("asks no network ACL about what a standby of a database and its primary send one another", () => {
+  const standbys = [{ primary: "10.0.3.10", standby: "10.0.1.10", port: 5_432 }];
+  const text = render(vpc({ acls: ACLS, standbys }));
+  const lines = chain(text, "acl_forward")
+    .split("\n")
+    .map((line) => line.trim());
+  const judged = lines.indexOf("ip saddr vmap @acl_out");
+  for (const line of [
+    "ip saddr 10.0.1.10 ip daddr 10.0.3.10 tcp dport 5432 accept",
+    "ip saddr 10.0.3.10 ip daddr 10.0.1.10 tcp sport 5432 accept",
+  ])
+    expect(lines.slice(0, judged)).toContain(line);
+  expect(chain(text, "acl_input")).not.toContain("5432");
+});

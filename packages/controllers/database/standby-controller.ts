@@ -8,6 +8,7 @@ import {
   standbysOf,
 } from "@gantry/state/transactions/standbys";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+import { isCopied } from "../node/database-snapshots.ts";
 import { planStandby } from "./plan-standby.ts";
 
 /**
@@ -24,6 +25,11 @@ export function standbyController({ store, clock, ids, log }: ControllerDeps): R
         const standby = store.get("databaseStandby", id);
         return standby === undefined ? [] : [standby.instanceArn];
       },
+      // Its files may have been copied.
+      databaseSnapshot: (key) => {
+        const snapshot = store.get("databaseSnapshot", key);
+        return snapshot === undefined ? [] : [snapshot.instance.arn];
+      },
       // It may have a subnet in another zone now.
       databaseSubnetGroup: () => store.keys("databaseInstance"),
     }),
@@ -32,7 +38,10 @@ export function standbyController({ store, clock, ids, log }: ControllerDeps): R
       return store.transact((tx) => {
         const instance = tx.get("databaseInstance", arn);
         if (instance === undefined) return undefined;
-        const plan = planStandby(instance, standbysOf(tx, instance), now);
+        const plan = planStandby(instance, standbysOf(tx, instance), {
+          now,
+          isCopied: isCopied(tx, instance),
+        });
         const standby = standbyOf(tx, instance);
         switch (plan.type) {
           case "none":

@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { assignmentKeyOf, assignmentOf, subjectsOf } from "../node/assignments-for.ts";
 import { replicationGroups } from "../node/database-replication.ts";
+import { standbysIn } from "../node/database-standbys.ts";
+import { recordFile } from "../node/record-file.ts";
 import { namesIn } from "../node/vpc-names.ts";
 import type { AssignmentDeps } from "../node/pod-assignment.ts";
 import { recordPod, recordRemoved } from "../node/record-pod.ts";
@@ -142,6 +144,16 @@ describe("the standby of a Multi-AZ instance", () => {
     expect(podOf(subject)?.containers[0]?.logs?.databaseId).toBe(id);
   });
 
+  it("follows its primary whatever the network ACLs of their subnets say", async () => {
+    expect(standbysIn(store, "vpc-1")).toEqual({});
+    await reconcile();
+    const ip = store.get("networkInterface", standby().networkInterfaceId)?.privateIp;
+    expect(standbysIn(store, "vpc-1")).toEqual({
+      standbys: [{ primary: "10.0.0.9", standby: ip, port: 5_432 }],
+    });
+    expect(standbysIn(store, "vpc-2")).toEqual({});
+  });
+
   it("takes over once its own check has said that it has every commit, and not before", async () => {
     await reconcile();
     const { id, networkInterfaceId } = standby();
@@ -176,6 +188,40 @@ describe("the standby of a Multi-AZ instance", () => {
     report(id, "HEALTHY", "another container");
     expect(database()).toMatchObject({ status: "available" });
     expect(database().failingOver).toBeUndefined();
+  });
+
+  it("does not take over from a server that is stopped while its files are copied, nor do the files go", async () => {
+    const key = "arn:aws:rds:eu-south-1:000000000000:snapshot:one#snapshot-1";
+    const copy = (completedAt?: number): void =>
+      store.transact((tx) =>
+        tx.put("databaseSnapshot", key, {
+          ...{ id: "snapshot-1", nodeId: NODE, source: "db-A", instance: { arn: ARN }, completedAt },
+        } as never),
+      );
+    const id = await synchronous();
+    copy();
+    report("db-A", "UNHEALTHY");
+    now += 40 * 60_000;
+    await reconcile();
+    expect(database().status).toBe("available");
+    // It has all of 30 s to answer again.
+    const copied = { type: "databaseSnapshot", key: "databaseSnapshot/snapshot-1", bytes: 1 } as const;
+    store.transact((tx) => recordFile(tx, { nodeId: NODE, now: 1, realNow: now }, copied));
+    expect(await reconcile()).toBe(30_000);
+    report("db-A", "HEALTHY");
+    expect(database()).toMatchObject({ status: "available" });
+    // One that ends again and again is copied never: it is not waited for without end.
+    copy();
+    report("db-A", "STOPPED");
+    now += 60 * 60_000;
+    await reconcile();
+    expect(database().primaryId).toBe(id);
+    report(id, "HEALTHY", "another container");
+    await reconcile();
+    expect(store.get("databaseStandby", "db-A")?.state).toBe("replaced");
+    copy(now);
+    await reconcile();
+    expect(store.get("databaseStandby", "db-A")?.state).toBe("deleting");
   });
 
   it("is replaced after a failover: the files of the former primary go, and a new one copies the new", async () => {
@@ -226,7 +272,22 @@ describe("the standby of a Multi-AZ instance", () => {
     await reconcile();
     expect(database()).toMatchObject({ status: "available" });
     expect(database().primaryId).toBeUndefined();
+    report(id, "UNHEALTHY", "another container");
     report(id, "HEALTHY", "another container");
+    expect(standby().state).toBe("synchronous");
+  });
+
+  it("counts no container that began in another epoch while its node was not connected", async () => {
+    await reconcile();
+    const { id } = standby();
+    // Nothing is heard of the first one until the primary was told to rely on it no more.
+    now += 10 * 60_000;
+    await reconcile();
+    expect(standby()).toMatchObject({ state: "joining", epoch: 2 });
+    for (const _ of [1, 2]) report(id, "HEALTHY", "of the first epoch");
+    expect(standby().state).toBe("joining");
+    report(id, "UNHEALTHY", "of the second epoch");
+    report(id, "HEALTHY", "of the second epoch");
     expect(standby().state).toBe("synchronous");
   });
 

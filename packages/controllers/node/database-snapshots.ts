@@ -47,10 +47,12 @@ export function isCopied(reader: Reader, { resourceId }: { readonly resourceId: 
   return reader.countBy("databaseSnapshot", "pending", resourceId) > 0;
 }
 
-/** Records that the files of a snapshot are there: it is then available. */
+/**
+ * Records that the files of a snapshot are there: it is then available. Its instance goes on now. `realNow` is real time.
+ */
 export function recordDatabaseSnapshot(
   tx: Transaction,
-  of: { readonly nodeId: string; readonly now: number },
+  of: { readonly nodeId: string; readonly now: number; readonly realNow: number },
   { key, bytes }: { readonly key: string; readonly bytes: number },
 ): void {
   const id = key.slice(key.indexOf("/") + 1);
@@ -59,4 +61,7 @@ export function recordDatabaseSnapshot(
   if (snapshot === undefined || snapshot.completedAt !== undefined || hostOf(tx, snapshot) !== of.nodeId)
     return;
   tx.put("databaseSnapshot", recordKey, { ...snapshot, completedAt: of.now, storedBytes: bytes });
+  const database = tx.list("databaseInstance").find(({ resourceId }) => resourceId === snapshot.source);
+  if (database?.unhealthySince !== undefined)
+    tx.put("databaseInstance", database.arn, { ...database, unhealthySince: of.realNow });
 }

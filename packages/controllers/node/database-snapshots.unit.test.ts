@@ -25,7 +25,7 @@ const change = (more: Partial<DatabaseInstanceRecord>): void =>
   store.transact((tx) => tx.put("databaseInstance", "arn", { ...database(), ...more }));
 const files = (nodeId = "node-1") => assignmentOf(store, deps, nodeId, `databaseSnapshot/${KEY}`);
 const report = (nodeId: string, key = `databaseSnapshot/${ID}`) =>
-  store.transact((tx) => recordDatabaseSnapshot(tx, { nodeId, now: 7 }, { key, bytes: 4_096 }));
+  store.transact((tx) => recordDatabaseSnapshot(tx, { nodeId, now: 7, realNow: 9 }, { key, bytes: 4_096 }));
 
 beforeEach(() => {
   store = new MemoryStore();

@@ -1,4 +1,4 @@
-import type { PodObservation } from "@gantry/agent-protocol";
+import type { PodObservation, VpcAssignment } from "@gantry/agent-protocol";
 import {
   hostOf,
   type DatabaseInstanceRecord,
@@ -6,7 +6,7 @@ import {
   type Reader,
   type Transaction,
 } from "@gantry/state";
-import { asStandby, primaryIdOf } from "@gantry/state/transactions/standbys";
+import { asStandby, primaryIdOf, standbyOf } from "@gantry/state/transactions/standbys";
 
 /** A server of databases by its name, as its node runs it: a standby, or the primary that it has become. */
 export function serverNamed(reader: Reader, id: string): DatabaseInstanceRecord | undefined {
@@ -24,6 +24,20 @@ export function standbySubjects(reader: Reader, id: string): readonly string[] {
   // Of one that is gone, the instance is not known.
   const arns = standby === undefined ? reader.keys("databaseInstance") : [standby.instanceArn];
   return [`standby/${id}`, ...arns.map((arn) => `database/${arn}`)];
+}
+
+/** The standbys in a VPC, which follow their primaries through its router. */
+export function standbysIn(reader: Reader, vpcId: string): Pick<VpcAssignment, "standbys"> {
+  const standbys = reader.list("databaseInstance").flatMap((instance) => {
+    const standby = instance.vpcId === vpcId ? standbyOf(reader, instance) : undefined;
+    const [primary, other] = [instance, standby].map(
+      (each) => reader.get("networkInterface", each?.networkInterfaceId)?.privateIp,
+    );
+    return primary === undefined || other === undefined
+      ? []
+      : [{ primary, standby: other, port: instance.port }];
+  });
+  return standbys.length === 0 ? {} : { standbys };
 }
 
 /**
@@ -55,13 +69,23 @@ function observed(
   if (standby.state === "replaced") return standby;
   const running = server?.status === "RUNNING";
   const serverId = server?.runtimeId ?? standby.serverId;
-  const isOfEpoch = server?.runtimeId !== undefined && server.runtimeId !== standby.formerServerId;
   const { lostSince, ...own } = standby;
-  if (running && isOfEpoch && server.health === "HEALTHY")
-    return { ...own, serverId, running, state: "synchronous" };
+  const isHealthy = running && server?.health === "HEALTHY";
+  if (isHealthy && serverId !== standby.formerServerId) {
+    if (isOfEpoch(standby, serverId)) return { ...own, serverId, running, state: "synchronous" };
+    return standby;
+  }
   return {
     ...own,
     ...{ serverId, running },
     ...(standby.state === "synchronous" ? { lostSince: lostSince ?? now } : {}),
   };
+}
+
+/**
+ * Whether a healthy container began in this epoch. One that is not known may be of the epoch before, where its node was
+ * not connected when it began: a container is seen before it is healthy, or it does not count.
+ */
+function isOfEpoch({ state, epoch, serverId }: DatabaseStandbyRecord, healthy: string | undefined): boolean {
+  return healthy !== undefined && (state !== "joining" || epoch === 1 || healthy === serverId);
 }

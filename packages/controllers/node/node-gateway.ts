@@ -6,7 +6,7 @@ import {
   type ToAgent,
   type ToControlPlane,
 } from "@gantry/agent-protocol";
-import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
+import { Controller, messageOf, realTimeOf, type Reconciler } from "@gantry/kernel";
 import { clockSegments, hostOf } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordBalancers } from "./record-balancers.ts";
@@ -183,7 +183,9 @@ export class NodeGateway {
         return;
       case "volumeFile":
       case "databaseSnapshot":
-        store.transact((tx) => recordFile(tx, { nodeId, now: clock.now() }, message));
+        store.transact((tx) =>
+          recordFile(tx, { nodeId, now: clock.now(), realNow: realTimeOf(clock).clock.now() }, message),
+        );
         return;
       case "refused":
         log.error("Node refused an assignment", { key: message.key, problem: message.problem });

@@ -14,6 +14,7 @@ import {
 } from "@gantry/state";
 
 import { replicationGroups } from "./database-replication.ts";
+import { standbysIn } from "./database-standbys.ts";
 import { preservesClients, targetAddressOf } from "./balancers-assignment.ts";
 import { namesIn } from "./vpc-names.ts";
 import { blocksOfRoute, peeringsOf, peerRoutesOf } from "./peering-assignment.ts";
@@ -62,6 +63,7 @@ export function vpcAssignment(
       local: eni.owner.type === "loadBalancer",
       ...endpointOf(reader, eni),
       ...metadataHopsOf(reader, eni),
+      ...loginsOf(reader, eni),
     })),
     groups: [
       ...groups.map((group) => ({
@@ -71,6 +73,7 @@ export function vpcAssignment(
       ...[...(enis.some(isOpen) ? [OPEN_GROUP] : []), ...replication.groups],
     ],
     ...clientTargetsOf(reader, vpc, enis, replication),
+    ...standbysIn(reader, vpc.id),
     ...(hasEndpoints(reader, vpc) ? { hasEndpoints: true } : {}),
     ...peeringsOf(reader, vpc),
     ...flowLogsOf(reader, vpc, enis),
@@ -129,6 +132,16 @@ function metadataHopsOf(
   if (owner.type !== "instance") return {};
   const options = reader.get("ec2Instance", owner.key)?.metadataOptions;
   return options?.httpEndpoint === "enabled" ? { metadataHops: options.hopLimit } : {};
+}
+
+/** The server of a database, or of its standby, asks the platform about logins with tokens. */
+function loginsOf(
+  reader: Reader,
+  { owner }: NetworkInterfaceRecord,
+): Pick<VpcAssignment["interfaces"][number], "asksAboutLogins"> {
+  if (owner.type !== "databaseInstance") return {};
+  const database = reader.list("databaseInstance").find(({ resourceId }) => resourceId === owner.key);
+  return database?.iamAuthentication === true ? { asksAboutLogins: true } : {};
 }
 
 /** The flow logs that record traffic of the VPC's interfaces. */

@@ -1,5 +1,6 @@
 import * as ec2 from "@aws-sdk/client-ec2";
 import * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import * as rds from "@aws-sdk/client-rds";
 import { startApi } from "@gantry/testkit";
 import { afterAll, expect, it } from "vitest";
 import { vpcAssignment } from "./vpc-assignment.ts";
@@ -146,4 +147,25 @@ it("names the targets that see clients' addresses, with the groups of their netw
   await keep("false");
   await keepOpen("false");
   expect(vpc.assigned()?.clientTargets).toBeUndefined();
+});
+
+it("leads databases whose users log in with tokens to the platform, which verifies these, and no others", async () => {
+  const databases = new rds.RDSClient(api.client());
+  const create = async (DBInstanceIdentifier: string, EnableIAMDatabaseAuthentication: boolean) =>
+    databases.send(
+      new rds.CreateDBInstanceCommand({
+        ...{ DBInstanceIdentifier, Engine: "postgres", DBInstanceClass: "db.t3.micro", AllocatedStorage: 20 },
+        ...{ MasterUsername: "owner", MasterUserPassword: "long-enough", EnableIAMDatabaseAuthentication },
+      }),
+    );
+  await create("with-tokens", true);
+  await create("without", false);
+  const asks = (name: string): boolean | undefined => {
+    const { networkInterfaceId, vpcId } =
+      api.store.list("databaseInstance").find(({ identifier }) => identifier === name) ?? expect.fail();
+    const vpc = api.store.get("vpc", vpcId) ?? expect.fail();
+    const { interfaces } = vpcAssignment(api.store, vpc, () => true) ?? expect.fail();
+    return (interfaces.find(({ id }) => id === networkInterfaceId) ?? expect.fail()).asksAboutLogins;
+  };
+  expect([asks("with-tokens"), asks("without")]).toEqual([true, undefined]);
 });

@@ -145,6 +145,8 @@ export interface DatabaseStandbyRecord extends Placed {
   readonly epoch: number;
   /** When the epoch began, in real time. */
   readonly epochAt: number;
+  /** How many epochs before this one ended without it having joined, since it last had. Absent: none. */
+  readonly failedJoins?: number | undefined;
   /** ← the node's report: the container that ran last. */
   readonly serverId?: string | undefined;
   /** The container that ran in the epoch before: what is reported of it does not count. */

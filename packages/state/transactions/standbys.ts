@@ -90,6 +90,7 @@ export function beginEpoch(tx: Transaction, standby: DatabaseStandbyRecord, now:
   tx.put("databaseStandby", standby.id, {
     ...own,
     ...{ state: "joining", epoch: standby.epoch + 1, epochAt: now },
+    failedJoins: standby.state === "joining" ? (standby.failedJoins ?? 0) + 1 : 0,
     ...(serverId === undefined ? {} : { serverId, formerServerId: serverId }),
   });
 }
