@@ -221,6 +221,18 @@ describe("an interface", () => {
     expect((await eniOf(eni))?.Status).toBe("available");
   });
 
+  it("that stays when its instance ends loses a public address that is no elastic one", async () => {
+    const eni = { DeviceIndex: 0, SubnetId, AssociatePublicIpAddress: true, DeleteOnTermination: false };
+    const id = await launch({ NetworkInterfaces: [eni] });
+    nodeReports();
+    const { NetworkInterfaceId, Association } = (await shown(id))?.NetworkInterfaces?.[0] ?? {};
+    expect(Association?.PublicIp).toBeDefined();
+    await terminate(id);
+    const kept = await eniOf(NetworkInterfaceId ?? "");
+    expect(kept).toMatchObject({ Status: "available" });
+    expect(kept?.Association).toBeUndefined();
+  });
+
   it("ends with the instance where its attachment is changed to that", async () => {
     const [id, eni] = [await launch(), await newInterface()];
     nodeReports();

@@ -42,12 +42,14 @@ export function attachInterface(
   });
 }
 
-/** Makes an interface available again, with its addresses and groups. */
+/** Makes an interface available again, with its groups and its addresses, but for a public one of EC2's own. */
 export function releaseInterface(tx: Transaction, eni: NetworkInterfaceRecord): void {
   const { attachment: _, ...rest } = eni;
+  const isElastic = tx.list("elasticAddress").some((each) => each.networkInterfaceId === eni.id);
   tx.put("networkInterface", eni.id, {
     ...rest,
     ...{ type: "own", owner: { type: "none", key: "none" }, nodeId: undefined },
+    publicIp: isElastic ? eni.publicIp : undefined,
   });
 }
 
