@@ -178,6 +178,22 @@ describe("RunInstances", () => {
   });
 });
 
+it("an instance takes each interface and each private address once", async () => {
+  const given = await newInterface();
+  const twice = [0, 1].map((DeviceIndex) => ({ DeviceIndex, NetworkInterfaceId: given }));
+  await expect(launch({ NetworkInterfaces: twice })).rejects.toMatchObject({
+    name: "InvalidNetworkInterface.InUse",
+  });
+  expect(await eniOf(given)).toMatchObject({ Status: "available" });
+  const address = ((await eniOf(given))?.PrivateIpAddress ?? "").replace(/\d+$/, "200");
+  const equal = [0, 1].map((DeviceIndex) => ({ DeviceIndex, SubnetId, PrivateIpAddress: address }));
+  for (const input of [
+    { NetworkInterfaces: equal },
+    { SubnetId, PrivateIpAddress: address, MinCount: 2, MaxCount: 2 },
+  ])
+    await expect(launch(input)).rejects.toMatchObject({ name: "InvalidIPAddress.InUse" });
+});
+
 describe("an interface", () => {
   it("is attached to an instance, assigned to its node, and detached with its address", async () => {
     const [id, eni] = [await launch(), await newInterface()];
