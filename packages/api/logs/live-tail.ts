@@ -107,6 +107,7 @@ function openSession(deps: LogsDeps, session: Session, ended: () => void): Reada
   const endsAt = clock.now() + SESSION_MS;
   let timer: Timer | undefined;
   let position = logs.lastEventId;
+  let isLeftOut = false;
   const stream = new Readable({
     read: () => undefined,
     destroy: (error, done) => {
@@ -122,12 +123,16 @@ function openSession(deps: LogsDeps, session: Session, ended: () => void): Reada
   const update = (): void => {
     if (clock.now() >= endsAt) return end("SessionTimeoutException", "The session has ended after 3 hours.");
     timer = clock.after(UPDATE_MS, update);
-    // What a slow client has not read yet is not added to.
-    if (stream.readableLength > WAITING_BYTES_MAX) return;
     const after = position;
     position = logs.lastEventId;
+    // What a slow client has not read yet is not added to, and what has arrived by then is not looked for later.
+    if (stream.readableLength > WAITING_BYTES_MAX) {
+      isLeftOut = true;
+      return;
+    }
     try {
-      stream.push(jsonEvent("sessionUpdate", updateSince(deps, session, after)));
+      stream.push(jsonEvent("sessionUpdate", updateSince(deps, session, { after, isLeftOut })));
+      isLeftOut = false;
     } catch {
       timer.cancel();
       end("SessionStreamingException", "The events of the session cannot be read.");
@@ -137,14 +142,17 @@ function openSession(deps: LogsDeps, session: Session, ended: () => void): Reada
   return stream;
 }
 
-/** The events of a session after the one with the id. Errors: those of a KMS key that cannot be used. */
+/**
+ * The events of a session after the one with the id; `isLeftOut` says that there were others before. Errors: those
+ * of a KMS key that cannot be used.
+ */
 function updateSince(
   { logs }: LogsDeps,
   { groups, isWanted }: Session,
-  after: number,
+  { after, isLeftOut }: { readonly after: number; readonly isLeftOut: boolean },
 ): sdk.LiveTailSessionUpdate {
   const sessionResults: sdk.LiveTailSessionLogEvent[] = [];
-  let [scanned, bytes, sampled] = [0, 0, false];
+  let [scanned, bytes, sampled] = [0, 0, isLeftOut];
   for (const { arn } of groups) {
     let from = after;
     for (;;) {
