@@ -1,4 +1,5 @@
 import * as ec2 from "@aws-sdk/client-ec2";
+import * as iam from "@aws-sdk/client-iam";
 import { instanceAssignment } from "@gantry/controllers/node/instance-assignment";
 import { recordInstanceRemoved } from "@gantry/controllers/node/record-instance";
 import { vpcAssignment } from "@gantry/controllers/node/vpc-assignment";
@@ -192,6 +193,31 @@ it("an instance takes each interface and each private address once", async () =>
     { SubnetId, PrivateIpAddress: address, MinCount: 2, MaxCount: 2 },
   ])
     await expect(launch(input)).rejects.toMatchObject({ name: "InvalidIPAddress.InUse" });
+});
+
+it("a launch with an interface that exists needs permission on the interface's subnet and groups", async () => {
+  const users = new iam.IAMClient(api.client());
+  const UserName = "launcher";
+  await users.send(new iam.CreateUserCommand({ UserName }));
+  const { AccessKey } = await users.send(new iam.CreateAccessKeyCommand({ UserName }));
+  const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } = AccessKey ?? {};
+  const launcher = new ec2.EC2Client(api.client({ accessKeyId, secretAccessKey }));
+  const [Action, subnet] = ["ec2:RunInstances", `subnet/${SubnetId}`];
+  const launchDenied = async (denied: string) => {
+    const Resource = `arn:aws:ec2:eu-south-1:000000000000:${denied}`;
+    const Statement = [
+      { Effect: "Allow", Action, Resource: "*" },
+      { Effect: "Deny", Action, Resource },
+    ];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await users.send(new iam.PutUserPolicyCommand({ UserName, PolicyName: "p", PolicyDocument }));
+    const eni = { DeviceIndex: 0, NetworkInterfaceId: await newInterface() };
+    const base = { ImageId, InstanceType: "t3.small", MinCount: 1, MaxCount: 1 } as const;
+    return launcher.send(new ec2.RunInstancesCommand({ ...base, NetworkInterfaces: [eni] }));
+  };
+  for (const denied of [subnet, `security-group/${GroupId}`])
+    await expect(launchDenied(denied), denied).rejects.toMatchObject({ name: "UnauthorizedOperation" });
+  expect((await launchDenied(`subnet/${elsewhere}`)).Instances).toHaveLength(1);
 });
 
 describe("an interface", () => {
