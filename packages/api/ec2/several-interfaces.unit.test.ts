@@ -275,6 +275,16 @@ describe("an interface", () => {
     expect(kept?.Association).toBeUndefined();
   });
 
+  it("that is being detached stays when its instance ends before the node has detached it", async () => {
+    const NetworkInterfaceId = await newInterface();
+    const further = { DeviceIndex: 1, NetworkInterfaceId, DeleteOnTermination: true };
+    const id = await launch({ NetworkInterfaces: [{ DeviceIndex: 0, SubnetId }, further] });
+    nodeReports();
+    await detach((await eniOf(NetworkInterfaceId))?.Attachment?.AttachmentId ?? "");
+    await terminate(id);
+    expect(await eniOf(NetworkInterfaceId)).toMatchObject({ Status: "available" });
+  });
+
   it("ends with the instance where its attachment is changed to that", async () => {
     const [id, eni] = [await launch(), await newInterface()];
     nodeReports();

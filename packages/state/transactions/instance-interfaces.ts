@@ -68,11 +68,13 @@ export function recordAttachedInterfaces(
   }
 }
 
-/** Deletes the interfaces of an instance that end with it, and makes the others available. */
+/** Deletes the interfaces of an instance that end with it, and makes the others, and those that leave it, available. */
 export function endInterfaces(tx: Transaction, instance: Ec2InstanceRecord): void {
-  for (const eni of interfacesOf(tx, instance))
-    if (eni.attachment.deleteOnTermination) removeInterface(tx, eni.id);
+  for (const eni of interfacesOf(tx, instance)) {
+    const { deleteOnTermination, state } = eni.attachment;
+    if (deleteOnTermination && state !== "detaching") removeInterface(tx, eni.id);
     else releaseInterface(tx, eni);
+  }
 }
 
 /** Deletes an interface. Its elastic address is kept, without an association. */
