@@ -17,7 +17,7 @@ import {
   type Logger,
   type Vault,
 } from "@gantry/kernel";
-import { clockSegments, logCiphers, SqliteStore } from "@gantry/state";
+import { clockSegments, deleteExpiredMaterial, logCiphers, SqliteStore } from "@gantry/state";
 import type { Authority } from "@gantry/tls";
 import { ensureAuthority, reissueCertificates } from "./certificates.ts";
 import { COPY_FOLDER } from "./copy-state.ts";
@@ -69,6 +69,8 @@ export async function openInstance(path: string | undefined): Promise<Instance> 
   const objects = new ObjectStore(join(folder, "objects"), keys.objects, () => store.settled());
   await objects.clean();
   const openedAt = machineClock.now();
+  // Before the first request: the controller that deletes it is loaded afterwards.
+  deleteExpiredMaterial(store, openedAt);
   bindStoredPolicies(store);
   ensureRootCredentials({ store, vault, ids, clock: machineClock, folder, account: settings.account });
   const authority = await ensureAuthority(folder, machineClock);

@@ -1,5 +1,4 @@
 import { replicaWriter } from "@gantry/api/s3/write-replica";
-import { databaseEventSources } from "@gantry/api/rds/event-sources";
 import { publishFromService } from "@gantry/api/sns/from-service";
 import { sendFromTopic } from "@gantry/api/sqs/from-topic";
 import {
@@ -67,8 +66,7 @@ export interface Loops {
 
 /** Starts the controllers. Whatever changed before is found in the records. */
 export function startLoops(instance: Instance, api: Api): Loops {
-  const { machineClock, clock, log } = instance;
-  databaseEventSources({ ...instance, clock: machineClock });
+  const { clock, log } = instance;
   const controllers = [...reconcilers(instance, api), ...measuring(instance), ...certificates(instance)].map(
     (reconciler) => new Controller(reconciler, { clock, log }),
   );

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { databaseEventSources } from "@gantry/api/rds/event-sources";
 import { NodeGateway } from "@gantry/controllers/node/node-gateway";
 import {
   databaseRecipe,
@@ -31,6 +32,8 @@ export interface NodeLink {
 /** Listens for nodes' agents, which connect by themselves and report what they run. */
 export async function openNodeLink(instance: Instance, api: Api): Promise<NodeLink> {
   const { folder, settings, machineClock, log } = instance;
+  // Before the first report: events are made in the transaction of their change, and never afterwards.
+  databaseEventSources({ ...instance, clock: machineClock });
   const gateway = newGateway(instance, api);
   const linkOptions = { folder, instance: settings.instance };
   const link = await ensureLink({ ...linkOptions, now: machineClock.now() });

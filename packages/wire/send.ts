@@ -11,17 +11,8 @@ export async function send(
 ): Promise<void> {
   const { method } = options;
   const { body } = answer;
+  if (body instanceof Readable) return sendStream(response, { ...answer, body }, options);
   await options.settled();
-  if (body instanceof Readable) {
-    response.writeHead(answer.status, answer.headers);
-    if (method === "HEAD") {
-      body.destroy();
-      response.end();
-      return;
-    }
-    await pipeline(body, response);
-    return;
-  }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const hasBody = answer.status !== 204 && answer.status !== 304;
   const { headers } = answer;
@@ -32,6 +23,22 @@ export async function send(
   // Headers and body are sent together, once per event-loop turn, after all requests of the turn have been
   // read: waking a client for each response costs more than producing it (bench describe-tasks).
   setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));
+}
+
+/** The stream is destroyed in any case: a pipeline to a connection that is already lost does not do so. */
+async function sendStream(
+  response: ServerResponse,
+  { status, headers, body }: WireResponse & { readonly body: Readable },
+  { method, settled }: { method: string; settled: () => Promise<void> },
+): Promise<void> {
+  try {
+    await settled();
+    response.writeHead(status, headers);
+    if (method === "HEAD") response.end();
+    else await pipeline(body, response);
+  } finally {
+    body.destroy();
+  }
 }
 
 const CONTENT_LENGTH = "content-length";

@@ -311,6 +311,28 @@ describe("connections of an endpoint service", () => {
 });
 
 describe("the private name of an endpoint service", () => {
+  it("is that of one endpoint in a VPC, whichever service has it", async () => {
+    const input = { PrivateDnsName: "shared.example.org", AcceptanceRequired: false };
+    const services = [await newService(input), await newService(input)];
+    // Each is verified by a record of its own.
+    api.store.transact((tx) => {
+      for (const { ServiceId } of services) {
+        const record = tx.get("endpointService", ServiceId);
+        const privateDns = record?.privateDns && { ...record.privateDns, state: "verified" as const };
+        if (record !== undefined) tx.put("endpointService", ServiceId, { ...record, privateDns });
+      }
+    });
+    const place = await consumer("10.7.0.0/16");
+    const [one, two] = services.map(({ ServiceName }) => ServiceName);
+    const { VpcEndpointId } = await connect(one, place, true);
+    await expect(connect(two, place, true)).rejects.toThrow("already a conflicting DNS domain");
+    const { VpcEndpointId: other } = await connect(two, place, false);
+    const enable = new ec2.ModifyVpcEndpointCommand({ VpcEndpointId: other, PrivateDnsEnabled: true });
+    await expect(client.send(enable)).rejects.toThrow("already a conflicting DNS domain");
+    await client.send(new ec2.DeleteVpcEndpointsCommand({ VpcEndpointIds: [VpcEndpointId] }));
+    await client.send(enable);
+  });
+
   it("is answered once it is verified by its TXT record and the endpoint is accepted", async () => {
     const zones = new Route53Client(api.client());
     const { HostedZone } = await zones.send(

@@ -122,6 +122,19 @@ describe("RegisterImage", () => {
     }
   });
 
+  it("keeps a snapshot of two images when one of them is deregistered with its snapshots", async () => {
+    const mappings = [...rootOf(rootSnapshot), { DeviceName: "/dev/sdf", Ebs: { SnapshotId: rootSnapshot } }];
+    const [one, two] = [
+      await register({ Name: "one of two", BlockDeviceMappings: mappings }),
+      await register({ Name: "two of two", BlockDeviceMappings: rootOf(rootSnapshot) }),
+    ];
+    const deregister = new ec2.DeregisterImageCommand({ ImageId: one, DeleteAssociatedSnapshots: true });
+    expect((await client.send(deregister)).DeleteSnapshotResults).toEqual([
+      { SnapshotId: rootSnapshot, ReturnCode: "skipped" },
+    ]);
+    expect((await imageOf(two))?.State).toBe("available");
+  });
+
   it("refuses what no instance could start from", async () => {
     const refused = (input: Partial<ec2.RegisterImageRequest>, message: string) =>
       expect(register({ Name: "other", ...input })).rejects.toThrow(message);

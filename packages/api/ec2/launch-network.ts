@@ -81,7 +81,11 @@ export function networkOf(
   return { subnet, isPublic, interfaces };
 }
 
-/** Creates the interfaces of one instance, or attaches those that exist. Returns the id of the primary one. */
+/**
+ * Creates the interfaces of one instance, or attaches those that exist. Returns the id of the primary one. An
+ * interface or an address that the request gives twice is taken the second time.
+ * Errors: InvalidNetworkInterface.InUse, InvalidIPAddress.InUse.
+ */
 export function addInterfaces(
   tx: Transaction,
   { ids, clock, publicPool }: Ec2Deps,
@@ -97,13 +101,14 @@ export function addInterfaces(
     const { existing, subnet, groups, privateIp, description, deviceIndex, deleteOnTermination } = planned;
     const isPublic = network.isPublic && deviceIndex === 0;
     const eni =
-      existing ??
-      createInterface(tx, ids, {
-        ...{ subnet, securityGroups: groups, type: "interface", description, nodeId: instance.nodeId },
-        owner: { type: "instance", key: instance.id },
-        publicIp: isPublic ? allocatePublicIp(tx, publicPool) : undefined,
-        ...{ now: clock.now(), tags, privateIp },
-      });
+      existing === undefined
+        ? createInterface(tx, ids, {
+            ...{ subnet, securityGroups: groups, type: "interface", description, nodeId: instance.nodeId },
+            owner: { type: "instance", key: instance.id },
+            publicIp: isPublic ? allocatePublicIp(tx, publicPool) : undefined,
+            ...{ now: clock.now(), tags, privateIp: checkedAddress(tx, subnet, privateIp) },
+          })
+        : checkUnused(tx.get("networkInterface", existing.id) ?? existing);
     const id = deviceIndex === 0 ? of.attachmentId : `eni-attach-${ids.hex(17)}`;
     const attachment = { id, deviceIndex, attachedAt: clock.now(), deleteOnTermination };
     attachInterface(tx, eni, instance, attachment);

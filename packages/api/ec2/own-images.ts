@@ -7,7 +7,7 @@ import { isIn, within } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { tagsFor } from "./filters.ts";
-import { isBeingCopied } from "./image-snapshots.ts";
+import { imageOfSnapshot, isBeingCopied } from "./image-snapshots.ts";
 import { missingImage } from "./images.ts";
 import { rootDeviceOf } from "./instance-parts.ts";
 import { findInstance } from "./instances.ts";
@@ -95,12 +95,14 @@ function deregisterImage(
   if (image === undefined) throw missingImage(input.ImageId);
   const snapshots =
     input.DeleteAssociatedSnapshots === true
-      ? image.mappings.flatMap(({ snapshotId }) => snapshotId ?? [])
+      ? [...new Set(image.mappings.flatMap(({ snapshotId }) => snapshotId ?? []))]
       : [];
   const DeleteSnapshotResults = store.transact((tx) => {
     tx.delete("machineImage", image.id);
     return snapshots.map((SnapshotId) => {
-      if (isBeingCopied(tx, SnapshotId)) return { SnapshotId, ReturnCode: "skipped" as const };
+      // Source: API_DeregisterImage, DeleteAssociatedSnapshots: one that several images have is not deleted.
+      if (isBeingCopied(tx, SnapshotId) || imageOfSnapshot(tx, SnapshotId) !== undefined)
+        return { SnapshotId, ReturnCode: "skipped" as const };
       tx.delete("snapshot", SnapshotId);
       return { SnapshotId, ReturnCode: "success" as const };
     });

@@ -143,12 +143,21 @@ function keyPairNameOf(
 /** A launch template adds its own parameters: what they name needs the same permissions as in the request. */
 export function launchNeeds(store: Reader, given: sdk.RunInstancesRequest, place: Caller): readonly Need[] {
   const { input, template } = namedLaunch(store, place, given);
-  const subnets = [input.SubnetId, ...(input.NetworkInterfaces ?? []).map((eni) => eni.SubnetId)];
+  // An interface that exists brings its subnet and its groups along.
+  const existing = (input.NetworkInterfaces ?? []).flatMap(
+    ({ NetworkInterfaceId: id }) => within(store.get("networkInterface", id), place) ?? [],
+  );
+  const subnets = [
+    input.SubnetId,
+    ...(input.NetworkInterfaces ?? []).map((eni) => eni.SubnetId),
+    ...existing.map((eni) => eni.subnetId),
+  ];
   const known = subnets.filter((id) => id !== undefined);
   const vpcId = store.get("subnet", known[0])?.vpcId ?? defaultVpcOf(store, place)?.id;
   const groups = [
     ...(input.SecurityGroupIds ?? []),
     ...(input.NetworkInterfaces ?? []).flatMap((eni) => eni.Groups ?? []),
+    ...existing.flatMap((eni) => eni.securityGroups),
     ...(input.SecurityGroups ?? []).map((GroupName) => securityGroupOf(store, place, { GroupName })?.id),
   ];
   const fallback = vpcId === undefined ? undefined : defaultSecurityGroup(store, vpcId)?.id;

@@ -1,4 +1,5 @@
 import * as ec2 from "@aws-sdk/client-ec2";
+import * as iam from "@aws-sdk/client-iam";
 import { instanceAssignment } from "@gantry/controllers/node/instance-assignment";
 import { recordInstanceRemoved } from "@gantry/controllers/node/record-instance";
 import { vpcAssignment } from "@gantry/controllers/node/vpc-assignment";
@@ -178,6 +179,47 @@ describe("RunInstances", () => {
   });
 });
 
+it("an instance takes each interface and each private address once", async () => {
+  const given = await newInterface();
+  const twice = [0, 1].map((DeviceIndex) => ({ DeviceIndex, NetworkInterfaceId: given }));
+  await expect(launch({ NetworkInterfaces: twice })).rejects.toMatchObject({
+    name: "InvalidNetworkInterface.InUse",
+  });
+  expect(await eniOf(given)).toMatchObject({ Status: "available" });
+  const address = ((await eniOf(given))?.PrivateIpAddress ?? "").replace(/\d+$/, "200");
+  const equal = [0, 1].map((DeviceIndex) => ({ DeviceIndex, SubnetId, PrivateIpAddress: address }));
+  for (const input of [
+    { NetworkInterfaces: equal },
+    { SubnetId, PrivateIpAddress: address, MinCount: 2, MaxCount: 2 },
+  ])
+    await expect(launch(input)).rejects.toMatchObject({ name: "InvalidIPAddress.InUse" });
+});
+
+it("a launch with an interface that exists needs permission on the interface's subnet and groups", async () => {
+  const users = new iam.IAMClient(api.client());
+  const UserName = "launcher";
+  await users.send(new iam.CreateUserCommand({ UserName }));
+  const { AccessKey } = await users.send(new iam.CreateAccessKeyCommand({ UserName }));
+  const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } = AccessKey ?? {};
+  const launcher = new ec2.EC2Client(api.client({ accessKeyId, secretAccessKey }));
+  const [Action, subnet] = ["ec2:RunInstances", `subnet/${SubnetId}`];
+  const launchDenied = async (denied: string) => {
+    const Resource = `arn:aws:ec2:eu-south-1:000000000000:${denied}`;
+    const Statement = [
+      { Effect: "Allow", Action, Resource: "*" },
+      { Effect: "Deny", Action, Resource },
+    ];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await users.send(new iam.PutUserPolicyCommand({ UserName, PolicyName: "p", PolicyDocument }));
+    const eni = { DeviceIndex: 0, NetworkInterfaceId: await newInterface() };
+    const base = { ImageId, InstanceType: "t3.small", MinCount: 1, MaxCount: 1 } as const;
+    return launcher.send(new ec2.RunInstancesCommand({ ...base, NetworkInterfaces: [eni] }));
+  };
+  for (const denied of [subnet, `security-group/${GroupId}`])
+    await expect(launchDenied(denied), denied).rejects.toMatchObject({ name: "UnauthorizedOperation" });
+  expect((await launchDenied(`subnet/${elsewhere}`)).Instances).toHaveLength(1);
+});
+
 describe("an interface", () => {
   it("is attached to an instance, assigned to its node, and detached with its address", async () => {
     const [id, eni] = [await launch(), await newInterface()];
@@ -219,6 +261,28 @@ describe("an interface", () => {
     await attach(eni, id);
     await terminate(id);
     expect((await eniOf(eni))?.Status).toBe("available");
+  });
+
+  it("that stays when its instance ends loses a public address that is no elastic one", async () => {
+    const eni = { DeviceIndex: 0, SubnetId, AssociatePublicIpAddress: true, DeleteOnTermination: false };
+    const id = await launch({ NetworkInterfaces: [eni] });
+    nodeReports();
+    const { NetworkInterfaceId, Association } = (await shown(id))?.NetworkInterfaces?.[0] ?? {};
+    expect(Association?.PublicIp).toBeDefined();
+    await terminate(id);
+    const kept = await eniOf(NetworkInterfaceId ?? "");
+    expect(kept).toMatchObject({ Status: "available" });
+    expect(kept?.Association).toBeUndefined();
+  });
+
+  it("that is being detached stays when its instance ends before the node has detached it", async () => {
+    const NetworkInterfaceId = await newInterface();
+    const further = { DeviceIndex: 1, NetworkInterfaceId, DeleteOnTermination: true };
+    const id = await launch({ NetworkInterfaces: [{ DeviceIndex: 0, SubnetId }, further] });
+    nodeReports();
+    await detach((await eniOf(NetworkInterfaceId))?.Attachment?.AttachmentId ?? "");
+    await terminate(id);
+    expect(await eniOf(NetworkInterfaceId)).toMatchObject({ Status: "available" });
   });
 
   it("ends with the instance where its attachment is changed to that", async () => {

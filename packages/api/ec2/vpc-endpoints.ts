@@ -3,7 +3,7 @@ import { parsePolicyDocument } from "@gantry/iam";
 import type { EndpointServiceRecord, Reader, Transaction, VpcEndpointRecord, VpcRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
 import { isIn, within } from "../common/place.ts";
-import { endpointServices, type EndpointService } from "@gantry/state";
+import { endpointServices, privateNamesOf, type EndpointService } from "@gantry/state";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet, findVpc } from "./lookups.ts";
@@ -106,7 +106,7 @@ function modifyVpcEndpoint(
         endpoint.privateDnsOnlyForInboundResolver,
     };
     if (input.PrivateDnsEnabled === true) checkPrivateName(tx, endpoint);
-    checkPrivateDns(tx, vpc, next);
+    if (!endpoint.privateDns) checkPrivateDns(tx, vpc, next);
     const parts = setParts(tx, deps, next, {
       tables: changed(endpoint.routeTableIds, input.AddRouteTableIds, input.RemoveRouteTableIds),
       subnets: changed(endpoint.subnetIds, input.AddSubnetIds, input.RemoveSubnetIds),
@@ -229,17 +229,21 @@ function checkPrivateDns(tx: Transaction, vpc: VpcRecord, endpoint: VpcEndpointR
       "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set " +
         `to true for ${vpc.id}`,
     );
-  const other = tx
+  const names = privateNamesOf(tx, endpoint);
+  const answers = (each: VpcEndpointRecord) =>
+    each.serviceName === endpoint.serviceName ||
+    privateNamesOf(tx, each).some((name) => names.includes(name));
+  const isTaken = tx
     .list("vpcEndpoint")
-    .find(
+    .some(
       (each) =>
         each.id !== endpoint.id &&
         isIn(each, endpoint) &&
         each.vpcId === vpc.id &&
-        each.serviceName === endpoint.serviceName &&
-        each.privateDns,
+        each.privateDns &&
+        answers(each),
     );
-  if (other !== undefined)
+  if (isTaken)
     throw new ApiError(
       "InvalidParameter",
       "private-dns-enabled cannot be set because there is already a conflicting DNS domain for " +

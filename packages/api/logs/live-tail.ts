@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
-import type { LogEvent } from "@gantry/content";
+import { Slices, type LogEvent } from "@gantry/content";
 import type { Timer } from "@gantry/kernel";
 import type { LogGroupRecord } from "@gantry/state";
 import type { Implementation, RequestContext } from "@gantry/wire";
@@ -19,6 +19,8 @@ const EVENTS_MAX = 500;
 /** What one update looks at, in events and bytes; events beyond it are left out, and the update is sampled. */
 const SCAN_MAX = 5_000;
 const SCAN_BYTES_MAX = 4 * 1024 * 1024;
+/** The computing time of an update: a pattern may have an expression that takes long for each event. */
+const SCAN_MS_MAX = 250;
 const CHUNK = 100;
 /** Bytes that wait for a slow client; updates beyond it are left out. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
@@ -107,6 +109,7 @@ function openSession(deps: LogsDeps, session: Session, ended: () => void): Reada
   const endsAt = clock.now() + SESSION_MS;
   let timer: Timer | undefined;
   let position = logs.lastEventId;
+  let isLeftOut = false;
   const stream = new Readable({
     read: () => undefined,
     destroy: (error, done) => {
@@ -119,54 +122,58 @@ function openSession(deps: LogsDeps, session: Session, ended: () => void): Reada
     stream.push(jsonException(type, message));
     stream.push(null);
   };
-  const update = (): void => {
+  const look = async (): Promise<void> => {
     if (clock.now() >= endsAt) return end("SessionTimeoutException", "The session has ended after 3 hours.");
-    timer = clock.after(UPDATE_MS, update);
-    // What a slow client has not read yet is not added to.
-    if (stream.readableLength > WAITING_BYTES_MAX) return;
     const after = position;
     position = logs.lastEventId;
-    try {
-      stream.push(jsonEvent("sessionUpdate", updateSince(deps, session, after)));
-    } catch {
-      timer.cancel();
-      end("SessionStreamingException", "The events of the session cannot be read.");
+    // What a slow client has not read yet is not added to, and what has arrived by then is not looked for later.
+    if (stream.readableLength > WAITING_BYTES_MAX) isLeftOut = true;
+    else {
+      const found = await updateSince(deps, session, { after, isLeftOut });
+      isLeftOut = false;
+      stream.push(jsonEvent("sessionUpdate", found));
     }
+    if (!stream.destroyed) timer = clock.after(UPDATE_MS, update);
   };
+  const update = (): void =>
+    void look().catch(() => end("SessionStreamingException", "The events of the session cannot be read."));
   timer = clock.after(UPDATE_MS, update);
   return stream;
 }
 
-/** The events of a session after the one with the id. Errors: those of a KMS key that cannot be used. */
-function updateSince(
+/**
+ * The events of a session after the one with the id; `isLeftOut` says that there were others before. Errors: those
+ * of a KMS key that cannot be used.
+ */
+async function updateSince(
   { logs }: LogsDeps,
   { groups, isWanted }: Session,
-  after: number,
-): sdk.LiveTailSessionUpdate {
+  { after, isLeftOut }: { readonly after: number; readonly isLeftOut: boolean },
+): Promise<sdk.LiveTailSessionUpdate> {
   const sessionResults: sdk.LiveTailSessionLogEvent[] = [];
-  let [scanned, bytes, sampled] = [0, 0, false];
+  const slices = new Slices();
+  let [scanned, bytes] = [0, 0];
+  const isEnough = (): boolean =>
+    scanned >= SCAN_MAX ||
+    bytes >= SCAN_BYTES_MAX ||
+    sessionResults.length >= EVENTS_MAX ||
+    slices.spentMs >= SCAN_MS_MAX;
   for (const { arn } of groups) {
     let from = after;
     for (;;) {
-      if (scanned >= SCAN_MAX || bytes >= SCAN_BYTES_MAX || sessionResults.length >= EVENTS_MAX) {
-        sampled = true;
-        break;
-      }
       const events = logs.eventsAfter(arn, from, CHUNK);
-      const last = events.at(-1);
-      if (last === undefined) break;
-      from = last.id;
-      scanned += events.length;
       for (const event of events) {
+        if (isEnough()) return { sessionMetadata: { sampled: true }, sessionResults };
+        from = event.id;
+        scanned += 1;
         bytes += event.message.length;
-        if (!isWanted(event)) continue;
-        if (sessionResults.length === EVENTS_MAX) sampled = true;
-        else sessionResults.push(presentEvent(arn, event));
+        if (isWanted(event)) sessionResults.push(presentEvent(arn, event));
+        await slices.rest();
       }
       if (events.length < CHUNK) break;
     }
   }
-  return { sessionMetadata: { sampled }, sessionResults };
+  return { sessionMetadata: { sampled: isLeftOut }, sessionResults };
 }
 
 function presentEvent(

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Reconciler, Vault } from "@gantry/kernel";
-import { removeSecret, type KmsKeyRecord, type Transaction } from "@gantry/state";
+import { materialExpiry, removeSecret, type KmsKeyRecord, type Transaction } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -26,7 +26,7 @@ export function expiryController({ store, clock, vault }: ControllerDeps & { vau
       store.transact((tx) => {
         if (key === undefined) removeSecret(tx, arn);
         else if (key.removeAt !== undefined) removeKey(tx, arn);
-        else if (expiryOf(key) !== undefined) tx.put("kmsKey", arn, { ...key, materials: [] });
+        else if (materialExpiry(key) !== undefined) tx.put("kmsKey", arn, { ...key, materials: [] });
         else rotateKey(tx, arn, vault, clock.now());
       });
       return undefined;
@@ -34,15 +34,10 @@ export function expiryController({ store, clock, vault }: ControllerDeps & { vau
   };
 }
 
-/** When the imported material of a key expires. Keys with imported material are not rotated. */
-function expiryOf({ imported, materials }: KmsKeyRecord): number | undefined {
-  return materials.length === 0 ? undefined : imported?.expiresAt;
-}
-
-/** When something is to be done about a key. */
+/** When something is to be done about a key. Keys with imported material are not rotated. */
 function dueAt(key: KmsKeyRecord): number | undefined {
   const { removeAt, enabled, rotation } = key;
-  if (removeAt === undefined && expiryOf(key) !== undefined) return expiryOf(key);
+  if (removeAt === undefined && materialExpiry(key) !== undefined) return materialExpiry(key);
   if (removeAt !== undefined || !enabled || rotation === undefined) return removeAt;
   return rotation.since + rotation.periodDays * DAY_MS;
 }

@@ -42,12 +42,14 @@ export function attachInterface(
   });
 }
 
-/** Makes an interface available again, with its addresses and groups. */
+/** Makes an interface available again, with its groups and its addresses, but for a public one of EC2's own. */
 export function releaseInterface(tx: Transaction, eni: NetworkInterfaceRecord): void {
   const { attachment: _, ...rest } = eni;
+  const isElastic = tx.list("elasticAddress").some((each) => each.networkInterfaceId === eni.id);
   tx.put("networkInterface", eni.id, {
     ...rest,
     ...{ type: "own", owner: { type: "none", key: "none" }, nodeId: undefined },
+    publicIp: isElastic ? eni.publicIp : undefined,
   });
 }
 
@@ -66,11 +68,13 @@ export function recordAttachedInterfaces(
   }
 }
 
-/** Deletes the interfaces of an instance that end with it, and makes the others available. */
+/** Deletes the interfaces of an instance that end with it, and makes the others, and those that leave it, available. */
 export function endInterfaces(tx: Transaction, instance: Ec2InstanceRecord): void {
-  for (const eni of interfacesOf(tx, instance))
-    if (eni.attachment.deleteOnTermination) removeInterface(tx, eni.id);
+  for (const eni of interfacesOf(tx, instance)) {
+    const { deleteOnTermination, state } = eni.attachment;
+    if (deleteOnTermination && state !== "detaching") removeInterface(tx, eni.id);
     else releaseInterface(tx, eni);
+  }
 }
 
 /** Deletes an interface. Its elastic address is kept, without an association. */

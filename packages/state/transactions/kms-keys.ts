@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { formatArn, parseArn, randomNonce, type Vault } from "@gantry/kernel";
 import type { KmsKeyRecord, Placed } from "../records.ts";
-import type { Reader } from "../store.ts";
+import type { Reader, Store } from "../store.ts";
 
 type EncryptionContext = Readonly<Record<string, string>>;
 
@@ -62,6 +62,20 @@ export function checkUsable(key: KmsKeyRecord | undefined, usage: KmsKeyRecord["
 /** Whether the material of a key is yet to be imported, or to be imported again. */
 export function isPendingImport({ origin, materials }: KmsKeyRecord): boolean {
   return origin === "EXTERNAL" && materials.length === 0;
+}
+
+/** When imported material of a key expires, ms since the epoch; undefined: it does not, or it is not there. */
+export function materialExpiry({ imported, materials }: KmsKeyRecord): number | undefined {
+  return materials.length === 0 ? undefined : imported?.expiresAt;
+}
+
+/** Deletes the imported material that has expired. */
+export function deleteExpiredMaterial(store: Store, now: number): void {
+  const expired = store.list("kmsKey").filter((key) => (materialExpiry(key) ?? Infinity) <= now);
+  if (expired.length === 0) return;
+  store.transact((tx) => {
+    for (const key of expired) tx.put("kmsKey", key.arn, { ...key, materials: [] });
+  });
 }
 
 /** Whether a key has material, is enabled and is not to be deleted. */
