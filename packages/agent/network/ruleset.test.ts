@@ -145,7 +145,7 @@ const DENIED = {
 } as const;
 const ACLS = [{ id: "acl-1", rules: [{ ...DENIED, number: 100, egress: false }] }];
 
-it("asks network ACLs about clients on the host, and counts their flows, where targets of a network load balancer see them", () => {
+it("asks network ACLs about clients on the host that targets see, and counts their flows", () => {
   const log = {
     id: "fl-1",
     resourceId: "vpc-1",

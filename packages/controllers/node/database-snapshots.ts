@@ -48,7 +48,8 @@ export function isCopied(reader: Reader, { resourceId }: { readonly resourceId: 
 }
 
 /**
- * Records that the files of a snapshot are there: it is then available. Its instance goes on now. `realNow` is real time.
+ * Records that the files of a snapshot are there: it is then available. Its instance goes on now. `realNow` is real
+ * time.
  */
 export function recordDatabaseSnapshot(
   tx: Transaction,

@@ -183,9 +183,7 @@ export class NodeGateway {
         return;
       case "volumeFile":
       case "databaseSnapshot":
-        store.transact((tx) =>
-          recordFile(tx, { nodeId, now: clock.now(), realNow: realTimeOf(clock).clock.now() }, message),
-        );
+        this.#takeFile(nodeId, message);
         return;
       case "refused":
         log.error("Node refused an assignment", { key: message.key, problem: message.problem });
@@ -223,6 +221,12 @@ export class NodeGateway {
         this.#provideImage(session, message.image);
         return;
     }
+  }
+
+  #takeFile(nodeId: string, message: Parameters<typeof recordFile>[2]): void {
+    const { store, clock } = this.#deps;
+    const times = { now: clock.now(), realNow: realTimeOf(clock).clock.now() };
+    store.transact((tx) => recordFile(tx, { nodeId, ...times }, message));
   }
 
   #provideImage({ say }: Session, image: string): void {
