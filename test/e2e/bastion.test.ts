@@ -262,7 +262,8 @@ describe("a bastion", () => {
     const token = `$(curl -s -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${base}/api/token)`;
     const category = `${base}/meta-data/network/interfaces/macs/${mac}/device-number`;
     const ask = `curl -s -m 5 --interface ${address} -H "X-aws-ec2-metadata-token: ${token}" ${category}`;
-    expect(await ssh(bastion, ask)).toBe("1");
+    // The address leads to the instance once its node has the rules.
+    await eventually(async () => expect(await ssh(bastion, ask)).toBe("1"));
     // Root of the instance's network cannot send from the primary address, which may, by the second interface.
     const own = await instanceOf(bastion);
     const pause = `gantry-${demo.name}-${own?.NetworkInterfaces?.[0]?.NetworkInterfaceId}`;
