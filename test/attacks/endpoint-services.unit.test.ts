@@ -242,13 +242,14 @@ it("the security groups of the load balancer bind clients of endpoints, until th
   // Rules that name groups admit their members, which are inside the load balancer's VPC.
   const clientRules = [{ cidr: "10.3.0.0/16", fromPort: 443, toPort: 443 }];
   expect(assigned()).toMatchObject({ bindsEndpoints: true, clientRules });
-  await balancing.send(
-    new elb.SetSecurityGroupsCommand({
-      ...{ LoadBalancerArn: arn, SecurityGroups: [GroupId] },
-      EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off",
-    }),
-  );
-  expect(assigned()).toMatchObject({ bindsEndpoints: false });
+  for (const value of ["off", "on"] as const) {
+    const input = { LoadBalancerArn: arn, SecurityGroups: [GroupId] };
+    const EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = value;
+    await balancing.send(
+      new elb.SetSecurityGroupsCommand({ ...input, EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic }),
+    );
+    expect(assigned()).toMatchObject({ bindsEndpoints: value === "on" });
+  }
 });
 
 describe("permissions of a service", () => {
