@@ -41,7 +41,7 @@ export async function runControlPlane(folder: string | undefined): Promise<void>
   const { openNodeLink } = await import("./node-link.ts");
   running.link = await openNodeLink(instance, api);
   await ports.listenOutside();
-  // Loaded while the nodes connect: most clients ask it first.
+  // Most clients call ECS first: it is loaded while the nodes connect.
   await api.dispatcher.warm("ecs");
   await nodesAreBack(instance, running.link);
   const { startLoops } = await import("./loops.ts");

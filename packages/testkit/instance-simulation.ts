@@ -47,7 +47,7 @@ export async function newInstanceSimulation(seed = 1) {
 
 export type InstanceSimulation = Awaited<ReturnType<typeof newInstanceSimulation>>;
 
-/** Lists what is under way, and how the engine differs from the records; empty where the world has converged. */
+/** Lists operations in progress and differences between engine and records; empty once the world has converged. */
 async function instanceUnrest({ store, nodes }: World): Promise<readonly string[]> {
   const naming = namingOf("w");
   const problems: string[] = [];

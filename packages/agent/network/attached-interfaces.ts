@@ -19,8 +19,8 @@ interface Present {
 
 /**
  * The interfaces of instances besides the primary one: veth pairs into the VPC's bridge, in the namespace of the
- * pause container. What leaves from the address of one goes out by it (a rule and a table of its own), as does
- * what goes to its subnet. The namespace itself says what is there, so that a new agent adopts it.
+ * pause container. Packets from the address of an interface, and packets to its subnet, are sent through it (a
+ * rule and a routing table for each). A new agent reads from the namespace which interfaces exist, and adopts them.
  */
 export class AttachedInterfaces {
   readonly #programs: Programs;

@@ -9,6 +9,8 @@ import { renderRuleFor } from "./security-rule.ts";
 /** The routing table by which packets with the mark are delivered in the router itself. */
 const CLIENT_TABLE = "471";
 
+type ClientTargets = NonNullable<VpcAssignment["clientTargets"]>;
+
 /**
  * Connections of network load balancers that keep the client's address. The proxy opens them in the router, with
  * an address that is not the router's own. They are marked as they leave the router's own sockets, for the targets
@@ -72,8 +74,8 @@ export function clientsLeaving(vpc: VpcAssignment): readonly string[] {
 }
 
 /** The targets that load balancers of a group reach with their clients' addresses, as a set for the group's rules. */
-export function renderViaGroup(vpc: VpcAssignment, groupId: string): readonly string[] {
-  const targets = clientTargetsOf(vpc).filter(({ groups }) => groups.includes(groupId));
+export function renderViaGroup(all: ClientTargets, groupId: string): readonly string[] {
+  const targets = all.filter(({ groups }) => groups.includes(groupId));
   if (targets.length === 0) return [];
   const elements = elementsOf(targets.map(({ address, port }) => `${address} . ${port}`));
   return [`  set via_${nameOf(groupId)} { type ipv4_addr . inet_service;${elements} }`];
@@ -83,15 +85,15 @@ export function renderViaGroup(vpc: VpcAssignment, groupId: string): readonly st
  * A rule that admits members of a group, for clients that connect by way of a load balancer of the group; undefined
  * where there is none.
  */
-export function renderClientRule(vpc: VpcAssignment, rule: SecurityRule): string | undefined {
+export function renderClientRule(targets: ClientTargets, rule: SecurityRule): string | undefined {
   const { direction, groupId } = rule;
   if (direction !== "ingress" || groupId === undefined) return undefined;
-  if (!clientTargetsOf(vpc).some(({ groups }) => groups.includes(groupId))) return undefined;
+  if (!targets.some(({ groups }) => groups.includes(groupId))) return undefined;
   return renderRuleFor(rule, `${IS_CLIENT} ip daddr . tcp dport @via_${nameOf(groupId)}`, "accept");
 }
 
 /** Targets by address and port, each once: with the groups of all load balancers that reach it. */
-function clientTargetsOf(vpc: VpcAssignment): NonNullable<VpcAssignment["clientTargets"]> {
+export function clientTargetsOf(vpc: VpcAssignment): ClientTargets {
   const found = new Map<string, { address: string; port: number; groups: readonly string[] }>();
   for (const { address, port, groups } of vpc.clientTargets ?? []) {
     const key = `${address}:${port}`;

@@ -3,7 +3,13 @@ import { elementsOf, renderGuard } from "./guard-rules.ts";
 import { renderAcls } from "./acl-rules.ts";
 import { renderEndpoints, renderServiceReach } from "./endpoint-rules.ts";
 import { isCounted, rejection, renderFlows } from "./flow-rules.ts";
-import { clientsLeaving, renderClientRule, renderClientTargets, renderViaGroup } from "./client-rules.ts";
+import {
+  clientsLeaving,
+  clientTargetsOf,
+  renderClientRule,
+  renderClientTargets,
+  renderViaGroup,
+} from "./client-rules.ts";
 import { nameOf } from "./names.ts";
 import { PEER_LINKS, remoteGroupsOf, renderPeerings, renderRemoteGroups } from "./peering-rules.ts";
 import { renderExitLimits, renderExits, renderMetadataHops, renderNat } from "./nat-rules.ts";
@@ -84,18 +90,19 @@ function renderGroups(
   groups: readonly Group[],
   interfaces: Interfaces,
 ): readonly string[] {
+  const targets = clientTargetsOf(vpc);
   const known = new Set([...groups, ...remoteGroupsOf(vpc)].map((group) => group.id));
   const chain = (group: Group, direction: "ingress" | "egress", place: RulePlace) =>
     group.rules
       .filter((rule) => rule.direction === direction)
-      .flatMap((rule) => [renderRule(rule, place, known), renderClientRule(vpc, rule)])
+      .flatMap((rule) => [renderRule(rule, place, known), renderClientRule(targets, rule)])
       .flatMap((line) => (line === undefined ? [] : [`    ${line}`]));
   return [
     ...groups.map((group) => {
       const members = interfaces.filter((eni) => eni.groups.includes(group.id)).map((eni) => eni.ip);
       return `  set m_${nameOf(group.id)} { type ipv4_addr;${elementsOf(members)} }`;
     }),
-    ...groups.flatMap((group) => renderViaGroup(vpc, group.id)),
+    ...groups.flatMap((group) => renderViaGroup(targets, group.id)),
     ...groups.flatMap((group) => [
       `  chain gin_${nameOf(group.id)} {`,
       ...chain(group, "ingress", INGRESS),

@@ -66,7 +66,10 @@ function notAccepted(service: EndpointServiceRecord): ApiError {
   );
 }
 
-/** Errors: InvalidParameter where no load balancer of a customer's service serves the zone of a subnet. */
+/**
+ * Checks that a load balancer of the endpoint service is in the subnet's availability zone; services of AWS are in
+ * every zone. Errors: InvalidParameter.
+ */
 export function checkZone(reader: Reader, endpoint: VpcEndpointRecord, subnet: SubnetRecord): void {
   const service = reader.get("endpointService", endpoint.serviceId);
   if (service === undefined) return;

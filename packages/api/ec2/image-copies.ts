@@ -61,7 +61,7 @@ function registerImage(
   return { ImageId: id };
 }
 
-/** Errors: InvalidSnapshot.NotFound, InvalidParameterValue. */
+/** A block device, from a mapping of the request. Errors: InvalidSnapshot.NotFound, InvalidParameterValue. */
 function registeredDevice(
   tx: Transaction,
   context: RequestContext,

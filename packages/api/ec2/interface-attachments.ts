@@ -12,7 +12,7 @@ import { isIn } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { findInstance } from "./instances.ts";
-import { checkInterfaceCount, checkUnused, ONE_ZONE } from "./interface-limits.ts";
+import { checkInterfaceCount, checkUnused, otherZone } from "./interface-limits.ts";
 import { invalidValue } from "./missing.ts";
 import { findOwnInterface } from "./own-interfaces.ts";
 
@@ -62,7 +62,7 @@ const DEVICE_INDEX_MAX = 15;
 
 /** Errors: InvalidParameterCombination. */
 function checkPlaces(reader: Reader, eni: NetworkInterfaceRecord, instance: Ec2InstanceRecord): void {
-  if (reader.get("subnet", eni.subnetId)?.availabilityZone !== instance.availabilityZone) throw ONE_ZONE();
+  if (reader.get("subnet", eni.subnetId)?.availabilityZone !== instance.availabilityZone) throw otherZone();
   if (eni.vpcId !== instance.vpcId)
     throw new ApiError(
       "InvalidParameterCombination",

@@ -30,9 +30,10 @@ export function checkUnused(eni: NetworkInterfaceRecord): NetworkInterfaceRecord
   return eni;
 }
 
-/** The error for an interface of another zone than its instance. */
-export const ONE_ZONE = (): ApiError =>
-  new ApiError(
+/** The error when an interface and its instance are in different availability zones. */
+export function otherZone(): ApiError {
+  return new ApiError(
     "InvalidParameterCombination",
     "You may not attach a network interface to an instance if they are not in the same availability zone",
   );
+}

@@ -14,7 +14,7 @@ import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { ApiError } from "./api-error.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { checkInterfaceCount, checkUnused, ONE_ZONE } from "./interface-limits.ts";
+import { checkInterfaceCount, checkUnused, otherZone } from "./interface-limits.ts";
 import { defaultSecurityGroup, defaultVpcOf, findSecurityGroup, findSubnet } from "./lookups.ts";
 import { invalidValue } from "./missing.ts";
 import { findOwnInterface } from "./own-interfaces.ts";
@@ -69,7 +69,7 @@ export function networkOf(
     .toSorted((a, b) => a.deviceIndex - b.deviceIndex);
   const primary = present(interfaces[0], "An interface of index 0 is among them.");
   const { subnet } = primary;
-  if (interfaces.some((each) => each.subnet.availabilityZone !== subnet.availabilityZone)) throw ONE_ZONE();
+  if (interfaces.some((each) => each.subnet.availabilityZone !== subnet.availabilityZone)) throw otherZone();
   if (interfaces.some((each) => each.subnet.vpcId !== subnet.vpcId))
     throw new ApiError(
       "InvalidParameterCombination",

@@ -100,11 +100,10 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   },
 };
 
-const REFUSED_OF_BOTH = [
+/** Of everything that makes an instance, or modifies one. */
+const REFUSED_OF_ALL = [
   "AdditionalStorageVolumes",
   "DBCapacityReservationIdentifier",
-  "DBSecurityGroups",
-  ["DatabaseInsightsMode", "standard"],
   "DedicatedLogVolume",
   "Domain",
   "DomainAuthSecretArn",
@@ -113,33 +112,28 @@ const REFUSED_OF_BOTH = [
   "DomainIAMRoleName",
   "DomainOu",
   "EnableCustomerOwnedIp",
+  "ProcessorFeatures",
+  "TagSpecifications",
+] as const;
+
+const REFUSED_OF_BOTH = [
+  ...REFUSED_OF_ALL,
+  "DBSecurityGroups",
+  ["DatabaseInsightsMode", "standard"],
   "EnablePerformanceInsights",
   ["MasterUserAuthenticationType", "password"],
   "MultiTenant",
   "PerformanceInsightsKMSKeyId",
   "PerformanceInsightsRetentionPeriod",
-  "ProcessorFeatures",
-  "TagSpecifications",
   "TdeCredentialArn",
   "TdeCredentialPassword",
 ] as const;
 
 /** Of what makes an instance of another one or of a snapshot. */
 const REFUSED_OF_COPIES = [
-  "AdditionalStorageVolumes",
+  ...REFUSED_OF_ALL,
   ["BackupTarget", "region"],
   "CustomIamInstanceProfile",
-  "DBCapacityReservationIdentifier",
-  "DedicatedLogVolume",
-  "Domain",
-  "DomainAuthSecretArn",
-  "DomainDnsIps",
-  "DomainFqdn",
-  "DomainIAMRoleName",
-  "DomainOu",
-  "EnableCustomerOwnedIp",
-  "ProcessorFeatures",
-  "TagSpecifications",
   "UseDefaultProcessorFeatures",
 ] as const;
 

@@ -54,7 +54,7 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "trustStore",
   // Their rules bind clients on the host.
   "securityGroup",
-  // Listeners answer at the interfaces of endpoints too.
+  // Listeners also accept connections at the network interfaces of VPC endpoints.
   "vpcEndpoint",
   "endpointService",
 ]);

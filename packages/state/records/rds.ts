@@ -128,7 +128,7 @@ export interface DatabaseInstanceRecord extends Placed {
 
 /**
  * Another server of a Multi-AZ instance than its primary. The key is its id.
- * - `joining`: it copies the primary's files, or catches up with it. The primary does not rely on it.
+ * - `joining`: it copies the primary's files or catches up. The primary does not wait for it before a commit.
  * - `synchronous`: it has every commit that the primary has acknowledged. It alone may take over.
  * - `replaced`: it was the primary. Its files are kept until the new primary is available.
  * - `deleting`: it is stopped, and its files are removed.

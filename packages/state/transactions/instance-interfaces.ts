@@ -68,7 +68,7 @@ export function recordAttachedInterfaces(
   }
 }
 
-/** Deletes the interfaces of an instance that end with it, and makes the others, and those that leave it, available. */
+/** Deletes the interfaces that are deleted on termination; the others, and those being detached, become available. */
 export function endInterfaces(tx: Transaction, instance: Ec2InstanceRecord): void {
   for (const eni of interfacesOf(tx, instance)) {
     const { deleteOnTermination, state } = eni.attachment;
